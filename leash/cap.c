@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: MIT */
+/* leash PID: limit the login session that owns a process. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/journal.h"
+#include "backend/login.h"
+#include "backend/notify.h"
+#include "backend/spare.h"
+#include "core/parse.h"
+#include "os/clock.h"
+#include "os/proc.h"
+#include "os/user.h"
+#include "output.h"
+#include "verbs.h"
+
+/* Another leash on the same user takes milliseconds, with a daemon-reload in it seconds. */
+#define LOCK_TIMEOUT (30 * USEC_PER_SEC)
+
+#define DEFAULT_QUOTA (USEC_PER_SEC / 2)
+
+/* Where nobody is spared, everything in the slice sleeps for the rest of the period together; a short
+ * one keeps these stalls short (docs/ARCHITECTURE.md has the figures). */
+#define UNSPARED_PERIOD (10 * USEC_PER_MSEC)
+
+/* The least that somebody let in by polkit may leave to a user. */
+#define RESTRICTED_QUOTA_MIN (USEC_PER_SEC / 10)
+
+/* One target to limit, with what led to it. */
+typedef struct Cap {
+        char target[PLACEMENT_NAME_MAX];
+        char session[PLACEMENT_NAME_MAX];
+        uid_t uid;
+        char *user;
+        const pid_t *named;
+        size_t n_named;
+        bool capture; /* the named process runs outside the slice */
+        Limits limits;
+        Record *record;
+        Enforcement enforcement;
+        SpareReport spared, captured;
+        bool fresh; /* nothing was in force before */
+} Cap;
+
+static void cap_done(Cap *cap) {
+        free(TAKE_PTR(cap->user));
+        cap->record = record_free(cap->record);
+}
+
+static bool wants_spare(const Context *c) {
+        return !c->args.no_spare && c->args.scope == TARGET_USER;
+}
+
+static void choose_limits(const Context *c, Limits *ret) {
+        *ret = c->args.limits;
+        if (limits_is_empty(ret))
+                limits_set(ret, LIMIT_CPU_QUOTA, DEFAULT_QUOTA);
+        if (limits_has(ret, LIMIT_CPU_QUOTA) && !limits_has(ret, LIMIT_CPU_PERIOD))
+                limits_set(ret, LIMIT_CPU_PERIOD, wants_spare(c) ? LIMIT_INFINITY : UNSPARED_PERIOD);
+}
+
+static Exit check_restricted(const Context *c, const Limits *limits) {
+        if (!context_is_restricted(c))
+                return EXIT_DONE;
+        if (c->args.force || c->args.persist || limits_has(limits, LIMIT_FREEZE)) {
+                output_error("--force, --persist and --freeze are for root; use sudo");
+                return EXIT_REFUSED;
+        }
+        if (limits_has(limits, LIMIT_CPU_QUOTA) && limits->value[LIMIT_CPU_QUOTA] < RESTRICTED_QUOTA_MIN) {
+                output_error("less than 10%% of one CPU may be set by root alone; use sudo");
+                return EXIT_REFUSED;
+        }
+        return EXIT_DONE;
+}
+
+static Exit failed(const Cap *cap, const char *what, int r) {
+        output_error("%s: %s: %s; see 'leash doctor'", cap->user, what,
+                     r == -EBUSY ? "another leash is still working on it" : strerror(-r));
+        return exit_from_errno(r);
+}
+
+/* What other records need to be told: the limits that this layer does not have a base for. */
+static int read_base(Context *c, Cap *cap) {
+        uint32_t missing = cap->limits.set & ~cap->record->base.set;
+
+        return missing == 0 ? 0 : c->backend->ops->read_base(c->backend, cap->record, missing);
+}
+
+static int load_record(Context *c, Cap *cap) {
+        int r;
+
+        r = ledger_read(c->ledger, cap->target, &cap->record);
+        if (r == -EBADMSG) {
+                output_error("%s: the record of an earlier leash was damaged; it is kept as "
+                             "/run/leash/%s.damaged, and what was before it is taken from the system as it is now",
+                             cap->user, cap->target);
+                r = -ENOENT;
+        }
+        if (r != -ENOENT)
+                return r;
+        cap->fresh = true;
+        cap->record = record_new(cap->target, c->args.scope, cap->uid, cap->user);
+        return cap->record ? 0 : -ENOMEM;
+}
+
+static usec_t choose_until(const Context *c, usec_t now) {
+        return c->args.duration ? now + c->args.duration : c->args.until;
+}
+
+static int decide(Context *c, Cap *cap) {
+        usec_t now = clock_realtime();
+        int r;
+
+        r = load_record(c, cap);
+        if (r >= 0)
+                r = read_base(c, cap);
+        if (r < 0)
+                return r;
+        cap->record->spare = wants_spare(c);
+        cap->record->persist = c->args.persist;
+        return record_set_layer(cap->record, LAYER_MANUAL, &cap->limits, c->by, c->args.reason, now,
+                                choose_until(c, now));
+}
+
+/* The tree's scope is made by moving the process into it; the record must tell of it before. */
+static int make_tree(Context *c, Cap *cap) {
+        int r;
+
+        cap->record->dirty = true;
+        cap->record->serial = clock_realtime();
+        r = ledger_write(c->ledger, cap->record);
+        if (r < 0)
+                return r;
+        return spare_tree(c->backend, cap->record, cap->named[0], &cap->limits, &cap->captured);
+}
+
+/* Takes back what a failed leash has begun: nothing was in force before it. */
+static void roll_back(Context *c, Cap *cap) {
+        Enforcement e;
+
+        if (!cap->fresh || !cap->record)
+                return;
+        record_clear_layer(cap->record, LAYER_MANUAL);
+        cap->record->dirty = true;
+        (void) backend_converge(c->backend, c->ledger, cap->record, &e); /* else the next leash settles it */
+}
+
+static int collect_leaders(uid_t uid, pid_t **ret, size_t *ret_n) {
+        _cleanup_free_ pid_t *leaders = NULL;
+        LoginSession *sessions;
+        size_t n;
+        int r;
+
+        r = login_sessions(uid, &sessions, &n);
+        if (r < 0)
+                return r;
+        leaders = calloc(n + 1, sizeof(pid_t));
+        for (size_t i = 0; i < n && leaders; i++)
+                leaders[i] = sessions[i].leader;
+        login_sessions_free(sessions, n);
+        if (!leaders)
+                return -ENOMEM;
+        *ret = TAKE_PTR(leaders);
+        *ret_n = n;
+        return 0;
+}
+
+static int spare(Context *c, Cap *cap) {
+        _cleanup_free_ pid_t *leaders = NULL;
+        Limits effective;
+        size_t n;
+        int r;
+
+        record_effective(cap->record, &effective, NULL);
+        if (!cap->record->spare || cap->enforcement.absent || !limits_has(&effective, LIMIT_CPU_QUOTA) ||
+            effective.value[LIMIT_CPU_QUOTA] == LIMIT_INFINITY)
+                return 0;
+        r = collect_leaders(cap->uid, &leaders, &n);
+        if (r < 0)
+                return r;
+        return spare_offenders(c->backend, cap->record, cap->named, cap->n_named, leaders, n, &cap->spared);
+}
+
+/* Jobs that run outside: the named one, or with --capture all of them. */
+static int capture(Context *c, Cap *cap) {
+        _cleanup_free_ pid_t *pids = NULL;
+        Limits scope, effective;
+        size_t n = 0;
+        int r;
+
+        record_effective(cap->record, &effective, NULL);
+        backend_scope_limits(&effective, &scope);
+        if (cap->capture) {
+                r = spare_tree(c->backend, cap->record, cap->named[0], &scope, &cap->captured);
+                if (r < 0)
+                        return r;
+        }
+        if (!c->args.capture)
+                return 0;
+        r = c->backend->ops->escapees(c->backend, cap->record, &pids, &n);
+        if (r < 0 || n == 0)
+                return r;
+        r = c->backend->ops->group(c->backend, cap->record, pids[0], pids, n, &scope);
+        cap->captured.n_moved += r < 0 ? 0 : n;
+        return r;
+}
+
+/* Under the target's lock. */
+static int enforce(Context *c, Cap *cap) {
+        size_t n_scopes;
+        int r;
+
+        r = decide(c, cap);
+        if (r < 0)
+                return r;
+        if (c->args.scope == TARGET_TREE) {
+                r = make_tree(c, cap);
+                if (r < 0)
+                        return r;
+        }
+        n_scopes = cap->record->n_scopes;
+        r = backend_converge(c->backend, c->ledger, cap->record, &cap->enforcement);
+        if (r < 0)
+                return r;
+        if (cap->capture || c->args.capture) {
+                r = capture(c, cap);
+                if (r >= 0) /* a slice that did not exist is born by it */
+                        r = backend_verify(c->backend, cap->record, &cap->enforcement);
+                if (r < 0)
+                        return r;
+        }
+        r = spare(c, cap);
+        if (r < 0 && r != -EOPNOTSUPP)
+                return r;
+        return cap->record->n_scopes == n_scopes ? 0 : ledger_write(c->ledger, cap->record);
+}
+
+static void tell_user(Context *c, const Cap *cap) {
+        const RecordLayer *manual = &cap->record->layers[LAYER_MANUAL];
+        _cleanup_free_ char *reason = NULL, *by = escape_text(c->by, 64);
+        char limits[VIEW_TEXT_MAX], until[OUTPUT_TIME_MAX], text[VIEW_TEXT_MAX + 1024];
+
+        if (c->args.no_notify || !by)
+                return;
+        reason = manual->reason ? escape_text(manual->reason, RECORD_REASON_MAX) : NULL;
+        (void) snprintf(text, sizeof(text),
+                        "\r\n[leash] Your session is limited by %s: %s%s%s.%s%s\r\n"
+                        "[leash] Nothing was stopped. Ask %s if it is in your way.\r\n",
+                        by, view_limits(&manual->limits, limits),
+                        manual->until == USEC_INFINITY ? "" : " until ",
+                        manual->until == USEC_INFINITY ? "" : output_time(manual->until, until),
+                        reason ? " Reason: " : "", reason ?: "", by);
+        (void) notify_terminals(cap->uid, text);
+}
+
+static void print_spared(const char *what, const SpareReport *report) {
+        char names[SPARE_NAMES_MAX * (PROC_COMM_MAX + 2) + 8] = "";
+
+        if (report->n_moved == 0)
+                return;
+        for (size_t i = 0; i < report->n_names; i++) {
+                (void) strcat(names, i ? ", " : "");
+                (void) strcat(names, report->names[i]);
+        }
+        output_line("  %-9s %zu process%s%s%s", what, report->n_moved, report->n_moved == 1 ? "" : "es",
+                    names[0] ? ": " : "", names);
+}
+
+static Exit print_enforcement(const Cap *cap) {
+        const Enforcement *e = &cap->enforcement;
+        char wanted[LIMITS_TEXT_MAX];
+        const LimitInfo *info;
+        Limits effective;
+
+        if (e->absent || e->enforced)
+                return EXIT_DONE;
+        info = &limits_table[e->missing];
+        record_effective(cap->record, &effective, NULL);
+        limits_describe(&effective, e->missing, wanted);
+        if (e->unsupported)
+                output_error("%s: set but not enforced: this host's cgroup version has no %s", cap->user, info->key);
+        else if (e->controller_absent)
+                output_error("%s: set but not enforced: the %s controller is not available to %s (no %s in its "
+                             "cgroup); see 'leash doctor'", cap->user, info->controller ?: "freezer", cap->target, info->file_v2);
+        else
+                output_error("%s: set but not enforced: %s is '%s' in the kernel, not %s; see 'leash doctor'",
+                             cap->user, info->file_v2, e->kernel, wanted);
+        return EXIT_NOT_ENFORCED;
+}
+
+static Exit print_result(Context *c, const Cap *cap) {
+        const RecordLayer *manual = &cap->record->layers[LAYER_MANUAL];
+        char limits[VIEW_TEXT_MAX], until[OUTPUT_TIME_MAX];
+        Limits effective;
+
+        if (c->args.json) {
+                struct json_object *array = json_object_new_array();
+                View view = { .record = cap->record, .enforcement = cap->enforcement, .cpu_percent = -1, .throttled_percent = -1 };
+
+                (void) json_object_array_add(array, view_to_json(&view));
+                (void) view_print_json(array);
+                return print_enforcement(cap);
+        }
+        record_effective(cap->record, &effective, NULL);
+        output_line("%s: %s%s%s%s", cap->user, view_limits(&effective, limits),
+                    manual->until == USEC_INFINITY ? "" : " until ",
+                    manual->until == USEC_INFINITY ? "" : output_time(manual->until, until),
+                    cap->enforcement.absent ? ", from the next login on" : "");
+        if (c->args.verbose)
+                output_line("  target    %s", cap->target);
+        print_spared("captured", &cap->captured);
+        print_spared("offenders", &cap->spared);
+        return print_enforcement(cap);
+}
+
+static Exit print_plan(const Cap *cap) {
+        char limits[VIEW_TEXT_MAX];
+
+        output_line("%s: would limit %s to %s", cap->user, cap->target, view_limits(&cap->limits, limits));
+        return EXIT_DONE;
+}
+
+static Exit cap_target(Context *c, Cap *cap) {
+        _cleanup_(ledger_unlockp) LedgerLock *lock = NULL;
+        Exit e;
+        int r;
+
+        choose_limits(c, &cap->limits);
+        e = check_restricted(c, &cap->limits);
+        if (e != EXIT_DONE)
+                return e;
+        r = user_name(cap->uid, &cap->user);
+        if (r < 0)
+                return EXIT_FAILED;
+        if (c->args.dry_run)
+                return print_plan(cap);
+        r = ledger_lock(c->ledger, cap->target, LOCK_TIMEOUT, &lock);
+        if (r < 0)
+                return failed(cap, "cannot lock the ledger", r);
+        r = enforce(c, cap);
+        if (r < 0) {
+                roll_back(c, cap);
+                return failed(cap, "not limited", r);
+        }
+        journal_send(cap->enforcement.enforced || cap->enforcement.absent ? JOURNAL_CAPPED : JOURNAL_NOT_ENFORCED,
+                     cap->record, c->by);
+        tell_user(c, cap);
+        return print_result(c, cap);
+}
+
+static Exit cap_owner(Context *c) {
+        _cleanup_(cap_done) Cap cap = {};
+        Exit e;
+
+        e = context_named_owner(c, &cap.uid, cap.session);
+        if (e != EXIT_DONE)
+                return e;
+        if (c->args.scope == TARGET_SESSION && cap.session[0] == '\0') {
+                output_error("--scope=session needs a process id or --session");
+                return EXIT_USAGE;
+        }
+        context_target(c->args.scope, cap.uid, cap.session, 0, cap.target);
+        return cap_target(c, &cap);
+}
+
+static void tell_other_user(const Resolved *r, const char *owner) {
+        _cleanup_free_ char *runs_as = NULL;
+
+        if (r->facts.euid != r->plan.owner && user_name(r->facts.euid, &runs_as) >= 0)
+                output_line("%d (%s) runs as %s in a session of %s, which is limited", (int) r->facts.pid,
+                            r->facts.comm, runs_as, owner);
+}
+
+static Exit cap_process(Context *c, const char *operand) {
+        _cleanup_(resolved_done) Resolved found = RESOLVED_NULL;
+        _cleanup_(cap_done) Cap cap = {};
+        Exit e;
+
+        e = context_resolve(c, operand, &found);
+        if (e != EXIT_DONE)
+                return e;
+        if (found.refusal != PLAN_OK)
+                return context_refuse(c, &found);
+        if (c->args.scope == TARGET_SESSION && found.plan.session[0] == '\0') {
+                output_error("%s (%s) belongs to user %u but to no single session; use --scope=user",
+                             operand, found.facts.comm, (unsigned) found.plan.owner);
+                return EXIT_REFUSED;
+        }
+        cap.uid = found.plan.owner;
+        cap.named = &found.facts.pid;
+        cap.n_named = 1;
+        cap.capture = found.plan.capture && c->args.scope == TARGET_USER;
+        context_target(c->args.scope, cap.uid, found.plan.session, found.facts.pid, cap.target);
+        e = cap_target(c, &cap);
+        if (cap.user && e != EXIT_USAGE && !c->args.json && (e == EXIT_DONE || e == EXIT_NOT_ENFORCED))
+                tell_other_user(&found, cap.user);
+        return e;
+}
+
+Exit verb_cap(Context *c) {
+        Exit worst = EXIT_DONE;
+
+        if (!c->args.dry_run) {
+                worst = context_open_ledger(c);
+                if (worst != EXIT_DONE)
+                        return worst;
+        }
+        if (c->args.n_operands == 0)
+                return cap_owner(c);
+        for (size_t i = 0; i < c->args.n_operands; i++)
+                worst = exit_worse(worst, cap_process(c, c->args.operands[i]));
+        return worst;
+}

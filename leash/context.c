@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/* What every verb works with: the arguments, the host, the ledger, the caller. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backend/journal.h"
+#include "backend/login.h"
+#include "context.h"
+#include "core/parse.h"
+#include "os/file.h"
+#include "os/proc.h"
+#include "os/user.h"
+#include "output.h"
+
+/* PID 1 may be in the middle of a reload; what systemctl allows a call, too. */
+#define CALL_TIMEOUT (25 * USEC_PER_SEC)
+
+static uid_t find_invoker(void) {
+        const char *text = getenv("PKEXEC_UID"); /* pkexec(1) clears the rest and sets this */
+        uid_t uid;
+
+        return text && parse_uid(text, &uid) >= 0 && uid != 0 ? uid : (uid_t) -1;
+}
+
+/* The audit login uid outlives sudo and su. */
+static int find_by(const Context *c, char **ret) {
+        uid_t uid = c->invoker != (uid_t) -1 ? c->invoker : proc_read_loginuid(getpid());
+
+        return user_name(uid == (uid_t) -1 ? getuid() : uid, ret);
+}
+
+Exit context_open(Context *c) {
+        int r;
+
+        c->backend_options = (BackendOptions) {
+                .name = secure_getenv("LEASH_BACKEND"),
+                .root = secure_getenv("LEASH_TEST_ROOT") ?: "",
+                .program = LEASH_PROGRAM,
+                .timeout = CALL_TIMEOUT,
+        };
+        c->invoker = find_invoker();
+        r = find_by(c, &c->by);
+        if (r < 0) {
+                output_error("%s", strerror(-r));
+                return EXIT_FAILED;
+        }
+        r = backend_open(&c->backend_options, &c->backend);
+        if (r == -EINVAL) {
+                output_error("LEASH_BACKEND=%s: no such backend; systemd and cgroup there are", c->backend_options.name);
+                return EXIT_USAGE;
+        }
+        if (r == -ENODEV) {
+                output_error("this host offers no way to limit: PID 1 is not systemd, and there is no "
+                             "cpu controller to write to; see 'leash doctor'");
+                return EXIT_NOT_ENFORCED;
+        }
+        if (r < 0) {
+                output_error("cannot look at this host: %s", strerror(-r));
+                return EXIT_FAILED;
+        }
+        c->caller = (CallerFacts) {
+                .owner = login_caller_owner(),
+                .uid_min = user_uid_min(),
+                .placement = c->backend->ops->placement,
+                .force = c->args.force && !context_is_restricted(c),
+        };
+        if (context_is_restricted(c))
+                c->caller.owner = c->invoker;
+        return EXIT_DONE;
+}
+
+void context_done(Context *c) {
+        c->ledger = ledger_free(c->ledger);
+        c->backend = backend_free(c->backend);
+        free(TAKE_PTR(c->by));
+}
+
+static Exit settle(Context *c) {
+        int r = backend_settle(c->backend, c->ledger);
+
+        if (r < 0)
+                output_error("an earlier leash was interrupted, and bringing it to order failed: %s", strerror(-r));
+        else if (r > 0 && c->args.verbose)
+                output_line("brought %d interrupted or expired leash%s to order", r, r == 1 ? "" : "es");
+        return EXIT_DONE; /* what was asked for now may still work */
+}
+
+Exit context_open_ledger(Context *c) {
+        int r = ledger_open(c->backend_options.root, true, &c->ledger);
+
+        if (r < 0) {
+                output_error("cannot open the ledger /run/leash: %s", strerror(-r));
+                return EXIT_FAILED;
+        }
+        return settle(c);
+}
+
+Exit context_look_at_ledger(Context *c) {
+        int r = ledger_open(c->backend_options.root, false, &c->ledger);
+
+        if (r == -ENOENT || r == -EACCES)
+                return EXIT_DONE;
+        if (r < 0) {
+                output_error("cannot read the ledger /run/leash: %s", strerror(-r));
+                return EXIT_FAILED;
+        }
+        return settle(c);
+}
+
+void resolved_done(Resolved *r) {
+        fd_closep(&r->pidfd);
+        r->pidfd = -EBADF;
+}
+
+static Exit no_process(const char *operand) {
+        output_error("%s: no such process", operand);
+        return EXIT_NO_PROCESS;
+}
+
+Exit context_resolve(Context *c, const char *operand, Resolved *ret) {
+        _cleanup_(resolved_done) Resolved found = RESOLVED_NULL;
+        pid_t pid;
+        int r;
+
+        r = parse_pid(operand, &pid);
+        if (r == -ERANGE)
+                return no_process(operand);
+        if (r < 0) {
+                output_error("'%s' is not a process id; see 'leash --help'", operand);
+                return EXIT_USAGE;
+        }
+        found.pidfd = proc_open(pid);
+        if (found.pidfd == -ESRCH || found.pidfd == -EINVAL) /* -EINVAL: a thread's id */
+                return no_process(operand);
+        if (found.pidfd < 0) {
+                output_error("%s: cannot pin the process: %s", operand, strerror(-found.pidfd));
+                return EXIT_FAILED;
+        }
+        r = backend_facts(c->backend, pid, found.pidfd, &found.facts);
+        if (r == -ESRCH)
+                return no_process(operand);
+        if (r < 0) {
+                output_error("%s: cannot read about the process: %s", operand, strerror(-r));
+                return exit_from_errno(r);
+        }
+        found.refusal = plan_process(&found.facts, &c->caller, &found.plan);
+        *ret = found;
+        found.pidfd = -EBADF;
+        return EXIT_DONE;
+}
+
+Exit context_refuse(Context *c _unused_, const Resolved *r) {
+        const char *unit = r->facts.placement.unit;
+        char what[512], remedy[512];
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* from the one table in core/plan.c */
+        (void) snprintf(what, sizeof(what), plan_refusal_what(r->refusal), unit);
+        (void) snprintf(remedy, sizeof(remedy), plan_refusal_remedy(r->refusal), unit);
+#pragma GCC diagnostic pop
+        output_error("%d (%s) %s; %s", (int) r->facts.pid, r->facts.comm, what, remedy);
+        return EXIT_REFUSED;
+}
+
+static Exit refuse_owner(const char *name, PlanRefusal refusal) {
+        output_error("%s: %s; %s", name,
+                     refusal == PLAN_ROOT_SESSION    ? "this is root"
+                     : refusal == PLAN_OWN_SESSION   ? "leash was called from this user's own session"
+                                                     : "this is a system user",
+                     plan_refusal_remedy(refusal));
+        return EXIT_REFUSED;
+}
+
+static Exit find_user(const char *name, uid_t *ret) {
+        int r = user_uid(name, ret);
+
+        if (r == -ESRCH) {
+                output_error("%s: no such user", name);
+                return EXIT_REFUSED;
+        }
+        if (r < 0) {
+                output_error("%s: cannot look up the user: %s", name, strerror(-r));
+                return EXIT_FAILED;
+        }
+        return EXIT_DONE;
+}
+
+static Exit find_session(const char *id, uid_t *ret) {
+        LoginSession session = {};
+        int r = login_session(id, &session);
+
+        if (r < 0) {
+                output_error("%s: no such session; 'loginctl' lists them", id);
+                return EXIT_REFUSED;
+        }
+        *ret = session.uid;
+        login_session_done(&session);
+        return EXIT_DONE;
+}
+
+Exit context_named_owner(Context *c, uid_t *ret_uid, char ret_session[PLACEMENT_NAME_MAX]) {
+        const char *name = c->args.user ?: c->args.session;
+        PlanRefusal refusal;
+        uid_t uid;
+        Exit e;
+
+        e = c->args.user ? find_user(name, &uid) : find_session(name, &uid);
+        if (e != EXIT_DONE)
+                return e;
+        refusal = plan_owner(uid, &c->caller);
+        /* Looking at oneself, and letting go, are nobody's harm. */
+        if (refusal != PLAN_OK && c->args.verb == &verbs[VERB_CAP])
+                return refuse_owner(name, refusal);
+        (void) snprintf(ret_session, PLACEMENT_NAME_MAX, "%s", c->args.session ?: "");
+        *ret_uid = uid;
+        return EXIT_DONE;
+}
+
+void context_target(TargetScope scope, uid_t uid, const char *session, pid_t root,
+                    char ret[PLACEMENT_NAME_MAX]) {
+        switch (scope) {
+        case TARGET_SESSION:
+                (void) snprintf(ret, PLACEMENT_NAME_MAX, "session-%.200s.scope", session);
+                break;
+        case TARGET_TREE:
+                (void) snprintf(ret, PLACEMENT_NAME_MAX, "leash-tree-%u-%d.scope", (unsigned) uid, (int) root);
+                break;
+        default:
+                (void) snprintf(ret, PLACEMENT_NAME_MAX, "user-%u.slice", (unsigned) uid);
+        }
+}

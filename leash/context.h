@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* What every verb works with: the arguments, the host, the ledger, the caller. */
+#pragma once
+
+#include "backend/backend.h"
+#include "backend/ledger.h"
+#include "options.h"
+
+struct Context {
+        Arguments args;
+        BackendOptions backend_options;
+        Backend *backend;
+        Ledger *ledger; /* NULL where there is none, or the caller may not read it */
+        CallerFacts caller;
+        uid_t invoker; /* the user behind pkexec, or (uid_t) -1; see context_is_restricted() */
+        char *by;      /* who is doing this, for the ledger: the login's user */
+};
+
+/* Looks at the host and the caller. Prints what is wrong. */
+Exit context_open(Context *c);
+void context_done(Context *c);
+
+/* Opens the ledger for changing it, and first finishes what an interrupted leash left behind. */
+Exit context_open_ledger(Context *c);
+
+/* Opens the ledger for reading, if there is one and the caller may. As root, also finishes what an
+ * interrupted leash left behind. */
+Exit context_look_at_ledger(Context *c);
+
+/* True for a caller that polkit let in: capping and releasing of ordinary users alone. */
+static inline bool context_is_restricted(const Context *c) {
+        return c->invoker != (uid_t) -1;
+}
+
+/* A process that an operand names, pinned. */
+typedef struct Resolved {
+        int pidfd;
+        ProcessFacts facts;
+        Plan plan;
+        PlanRefusal refusal;
+} Resolved;
+
+#define RESOLVED_NULL ((Resolved) { .pidfd = -EBADF })
+void resolved_done(Resolved *r);
+
+/* Reads an operand and finds out about the process. Prints what is wrong: not a number
+ * (EXIT_USAGE), no such process (EXIT_NO_PROCESS). A refusal is in ret->refusal, not yet told. */
+Exit context_resolve(Context *c, const char *operand, Resolved *ret);
+
+/* Prints why a process is not to be limited. Returns EXIT_REFUSED. */
+Exit context_refuse(Context *c, const Resolved *r);
+
+/* The user of -u or -s, checked by plan_owner(). Prints what is wrong. ret_session is empty for -u.
+ * A user who is not logged in is found, too: a leash may outlast a login. */
+Exit context_named_owner(Context *c, uid_t *ret_uid, char ret_session[PLACEMENT_NAME_MAX]);
+
+/* The name of the record for a target; root is the process for TARGET_TREE. */
+void context_target(TargetScope scope, uid_t uid, const char *session, pid_t root,
+                    char ret[PLACEMENT_NAME_MAX]);

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+/* leash: limit the login session that owns a process. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <locale.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "output.h"
+#include "verbs.h"
+
+#define PKEXEC "/usr/bin/pkexec"
+
+const Verb verbs[_VERB_MAX] = {
+        [VERB_CAP] = { NULL, "PID... | -u USER | -s SESSION", "limit the session that owns each process", true, verb_cap },
+        [VERB_RELEASE] = { "release", "PID... | -u USER | -s SESSION | --all", "give back what was before", true, verb_release },
+        [VERB_LIST] = { "list", "[--json]", "the leashes in force", false, verb_list },
+        [VERB_SHOW] = { "show", "PID... | -u USER [--json]", "all about one user", false, verb_show },
+        [VERB_EXPLAIN] = { "explain", "PID...", "what would be done, and why", false, verb_explain },
+        [VERB_DOCTOR] = { "doctor", "[--json]", "can this host enforce limits?", false, verb_doctor },
+};
+
+/* Changing takes root. polkit may let others in (org.leash.limit); leash then allows them less. */
+static Exit become_root(int argc, char *argv[]) {
+        _cleanup_free_ char **args = calloc((size_t) argc + 3, sizeof(char *));
+
+        if (!args)
+                return EXIT_FAILED;
+        if (access(PKEXEC, X_OK) < 0) {
+                output_error("this needs root; use sudo");
+                return EXIT_REFUSED;
+        }
+        args[0] = (char *) "pkexec";
+        args[1] = (char *) LEASH_PROGRAM;
+        for (int i = 1; i < argc; i++)
+                args[i + 1] = argv[i];
+        (void) execv(PKEXEC, args);
+        output_error("cannot run pkexec: %s; use sudo", strerror(errno));
+        return EXIT_FAILED;
+}
+
+static Exit run(int argc, char *argv[]) {
+        _cleanup_(context_done) Context c = {};
+        _cleanup_free_ char **original = calloc((size_t) argc + 1, sizeof(char *));
+        Exit e;
+
+        if (!original)
+                return EXIT_FAILED;
+        memcpy(original, argv, (size_t) argc * sizeof(char *)); /* parsing reorders argv */
+        e = options_parse(argc, argv, &c.args);
+        if (e != EXIT_DONE)
+                return e;
+        if (c.args.help) {
+                options_help(stdout);
+                return EXIT_DONE;
+        }
+        if (c.args.version) {
+                output_line("leash " LEASH_VERSION);
+                return EXIT_DONE;
+        }
+        if (c.args.completion)
+                return options_completion(c.args.completion, stdout);
+        if (c.args.verb->changes && !c.args.dry_run && geteuid() != 0)
+                return become_root(argc, original);
+        e = context_open(&c);
+        return e != EXIT_DONE ? e : c.args.verb->run(&c);
+}
+
+int main(int argc, char *argv[]) {
+        Exit e;
+
+        (void) setlocale(LC_TIME, ""); /* months in the admin's language; numbers stay plain */
+        e = run(argc, argv);
+        if (fflush(stdout) != 0 && e == EXIT_DONE) {
+                output_error("cannot write the result: %s", strerror(errno));
+                e = EXIT_FAILED;
+        }
+        return e;
+}

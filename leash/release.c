@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+/* leash release: give back exactly what was there before. */
+
+#include <errno.h>
+#include <string.h>
+
+#include "backend/journal.h"
+#include "backend/notify.h"
+#include "core/parse.h"
+#include "os/clock.h"
+#include "os/file.h"
+#include "output.h"
+#include "verbs.h"
+
+#define LOCK_TIMEOUT (30 * USEC_PER_SEC)
+
+static void tell_user(Context *c, const Record *record) {
+        if (c->args.no_notify)
+                return;
+        (void) notify_terminals(record->uid, "\r\n[leash] Your session is no longer limited by an admin.\r\n");
+}
+
+/* Under the record's lock: drops the admin's layer, or whatever has expired. */
+static Exit release_locked(Context *c, Record *record, bool expired) {
+        usec_t now = clock_realtime();
+        Enforcement e;
+        int r;
+
+        if (!expired)
+                record_clear_layer(record, LAYER_MANUAL);
+        else if (record_expire(record, now) == 0)
+                return EXIT_DONE; /* given more time since the timer was set */
+        r = backend_converge(c->backend, c->ledger, record, &e);
+        if (r < 0) {
+                output_error("%s: cannot give back what was before: %s; the next leash tries again", record->user, strerror(-r));
+                return EXIT_FAILED;
+        }
+        journal_send(expired ? JOURNAL_EXPIRED : JOURNAL_RELEASED, record, c->by);
+        tell_user(c, record);
+        output_line("%s: released%s", record->user,
+                    record_top_layer(record) >= 0 ? ", the limits of the policy stay" : "");
+        return EXIT_DONE;
+}
+
+static Exit release_target(Context *c, const char *target, bool expired) {
+        _cleanup_(ledger_unlockp) LedgerLock *lock = NULL;
+        _cleanup_(record_freep) Record *record = NULL;
+        int r;
+
+        r = ledger_lock(c->ledger, target, LOCK_TIMEOUT, &lock);
+        if (r >= 0)
+                r = ledger_read(c->ledger, target, &record);
+        if (r == -ENOENT) /* somebody else was faster */
+                return EXIT_DONE;
+        if (r == -EBADMSG) {
+                output_error("%s: the record was damaged and is kept as /run/leash/%s.damaged; what was before "
+                             "the leash is lost, see 'leash doctor'", target, target);
+                return EXIT_FAILED;
+        }
+        if (r < 0) {
+                output_error("%s: %s", target, r == -EBUSY ? "another leash is still working on it" : strerror(-r));
+                return EXIT_FAILED;
+        }
+        if (context_is_restricted(c) && record->uid < c->caller.uid_min) {
+                output_error("%s: only root may release this; use sudo", target);
+                return EXIT_REFUSED;
+        }
+        if (!expired && limits_is_empty(&record->layers[LAYER_MANUAL].limits) && !record->dirty)
+                return EXIT_DONE; /* the policy's limits are not an admin's to take away here */
+        if (c->args.dry_run) {
+                output_line("%s: would be released", target);
+                return EXIT_DONE;
+        }
+        return release_locked(c, record, expired);
+}
+
+static bool any_user(const Record *record _unused_, const void *userdata _unused_) {
+        return true;
+}
+
+static bool of_user(const Record *record, const void *uid) {
+        return record->uid == *(const uid_t *) uid;
+}
+
+static bool is_expired(const Record *record, const void *now) {
+        return record_next_expiry(record) <= *(const usec_t *) now;
+}
+
+/* Releases every record that matches. *ret_n counts them. */
+static Exit release_matching(Context *c, bool (*match)(const Record *, const void *), const void *userdata,
+                             bool expired, size_t *ret_n) {
+        Record **records;
+        size_t n, damaged;
+        Exit worst = EXIT_DONE;
+        int r;
+
+        *ret_n = 0;
+        r = ledger_read_all(c->ledger, &records, &n, &damaged);
+        if (r < 0) {
+                output_error("cannot read the ledger: %s", strerror(-r));
+                return EXIT_FAILED;
+        }
+        for (size_t i = 0; i < n; i++) {
+                if (!match(records[i], userdata))
+                        continue;
+                (*ret_n)++;
+                worst = exit_worse(worst, release_target(c, records[i]->target, expired));
+        }
+        ledger_free_records(records, n);
+        return worst;
+}
+
+static bool exists(Context *c, const char *target) {
+        Record *record;
+        bool found = ledger_read(c->ledger, target, &record) >= 0;
+
+        if (found)
+                record_free(record);
+        return found;
+}
+
+/* A process may be under several leashes: its tree's, its session's, its user's. All are meant. */
+static Exit release_process(Context *c, const char *operand) {
+        _cleanup_(resolved_done) Resolved found = RESOLVED_NULL;
+        char targets[3][PLACEMENT_NAME_MAX];
+        Exit worst;
+        size_t n = 0;
+
+        worst = context_resolve(c, operand, &found);
+        if (worst != EXIT_DONE)
+                return worst;
+        if (found.plan.owner == (uid_t) -1)
+                return context_refuse(c, &found);
+        context_target(TARGET_USER, found.plan.owner, "", 0, targets[0]);
+        context_target(TARGET_SESSION, found.plan.owner, found.facts.placement.session, 0, targets[1]);
+        (void) strcpy(targets[2], found.facts.placement.unit);
+        for (size_t i = 0; i < ELEMENTSOF(targets); i++) {
+                if (targets[i][0] == '\0' || (i == 2 && strcmp(targets[1], targets[2]) == 0) || !exists(c, targets[i]))
+                        continue;
+                n++;
+                worst = exit_worse(worst, release_target(c, targets[i], false));
+        }
+        if (n == 0)
+                output_line("%s (%s): not leashed", operand, found.facts.comm);
+        return worst;
+}
+
+static Exit release_owner(Context *c) {
+        char session[PLACEMENT_NAME_MAX];
+        uid_t uid;
+        size_t n;
+        Exit e;
+
+        e = context_named_owner(c, &uid, session);
+        if (e != EXIT_DONE)
+                return e;
+        e = release_matching(c, of_user, &uid, false, &n);
+        if (n == 0)
+                output_line("%s: not leashed", c->args.user ?: c->args.session);
+        return e;
+}
+
+Exit verb_release(Context *c) {
+        usec_t now = clock_realtime();
+        Exit worst;
+        size_t n;
+
+        worst = context_open_ledger(c); /* which also ends what has expired */
+        if (worst != EXIT_DONE)
+                return worst;
+        if (c->args.expired)
+                return release_matching(c, is_expired, &now, true, &n);
+        if (c->args.all) {
+                worst = release_matching(c, any_user, NULL, false, &n);
+                if (n == 0)
+                        output_line("nobody is leashed");
+                return worst;
+        }
+        if (c->args.n_operands == 0)
+                return release_owner(c);
+        for (size_t i = 0; i < c->args.n_operands; i++)
+                worst = exit_worse(worst, release_process(c, c->args.operands[i]));
+        return worst;
+}

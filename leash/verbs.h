@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* The verbs, one file each. */
+#pragma once
+
+#include "view.h"
+
+Exit verb_cap(Context *c);
+Exit verb_release(Context *c);
+Exit verb_list(Context *c);
+Exit verb_show(Context *c);
+Exit verb_explain(Context *c);
+Exit verb_doctor(Context *c);

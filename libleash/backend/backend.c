@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: MIT */
+/* Choosing a backend, and what is the same with each: facts, verifying, converging. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/backend.h"
+#include "backend/ledger.h"
+#include "os/clock.h"
+#include "os/file.h"
+#include "os/proc.h"
+
+/* How long the kernel may take to show what PID 1 says it has set. It does so at once, unless
+ * PID 1 has queued the work behind a reload. */
+#define VERIFY_TIMEOUT USEC_PER_SEC
+#define VERIFY_POLL (5 * USEC_PER_MSEC)
+
+#define SCOPE_PERCENT 80
+#define SCOPE_PERIOD (10 * USEC_PER_MSEC)
+
+static const BackendOps *const backends[] = { &backend_systemd, &backend_cgroup };
+
+int backend_open(const BackendOptions *options, Backend **ret) {
+        const BackendOps *ops = NULL;
+        Backend *b;
+        int r;
+
+        for (size_t i = 0; i < ELEMENTSOF(backends) && !ops; i++)
+                if (options->name ? strcmp(options->name, backends[i]->name) == 0
+                                  : backends[i]->probe(options))
+                        ops = backends[i];
+        if (!ops)
+                return options->name ? -EINVAL : -ENODEV;
+        r = ops->open(options, &b);
+        if (r < 0)
+                return r;
+        b->ops = ops;
+        b->options = *options;
+        b->fs = cgroupfs_detect(options->root);
+        *ret = b;
+        return 0;
+}
+
+Backend *backend_free(Backend *b) {
+        return b ? b->ops->free(b) : NULL;
+}
+
+void backend_scope_limits(const Limits *target, Limits *ret) {
+        uint64_t quota = limits_has(target, LIMIT_CPU_QUOTA) ? target->value[LIMIT_CPU_QUOTA] : LIMIT_INFINITY;
+
+        *ret = (Limits) {};
+        if (quota == LIMIT_INFINITY) {
+                limits_set(ret, LIMIT_CPU_QUOTA, LIMIT_INFINITY);
+                limits_set(ret, LIMIT_CPU_PERIOD, LIMIT_INFINITY);
+                return;
+        }
+        limits_set(ret, LIMIT_CPU_QUOTA, quota / 100 * SCOPE_PERCENT);
+        limits_set(ret, LIMIT_CPU_PERIOD, SCOPE_PERIOD);
+}
+
+int backend_facts(Backend *b, pid_t pid, int pidfd, ProcessFacts *ret) {
+        ProcessFacts f = { .pid = pid, .placement = PLACEMENT_NULL };
+        _cleanup_free_ char *cgroup = NULL;
+        ProcStatus status, self;
+        ProcStat stat;
+        int r;
+
+        r = proc_read_stat(pid, &stat);
+        if (r >= 0)
+                r = proc_read_status(pid, &status);
+        if (r >= 0)
+                r = proc_read_cgroup(pid, b->fs.version == CGROUP_V1 ? "name=systemd" : NULL, &cgroup);
+        if (r == -ENODATA) /* not in that hierarchy: no placement */
+                r = 0;
+        else if (r >= 0)
+                r = placement_parse(cgroup, &f.placement);
+        if (r < 0)
+                return r;
+        r = proc_read_status(getpid(), &self);
+        if (r < 0)
+                return r;
+        f.ruid = status.ruid;
+        f.euid = status.euid;
+        f.loginuid = proc_read_loginuid(pid);
+        memcpy(f.comm, stat.comm, sizeof(f.comm));
+        f.kernel_thread = stat.flags & PROC_PF_KTHREAD;
+        f.foreign_pidns = status.pidns_depth > self.pidns_depth;
+        /* All of that was of one process only if it has not ended by now. */
+        if (!proc_is_alive(pidfd))
+                return -ESRCH;
+        *ret = f;
+        return 0;
+}
+
+/* One look. */
+static int verify_once(Backend *b, const char *cgroup, const Limits *wanted, Enforcement *ret) {
+        Enforcement e = { .enforced = true };
+
+        for (Limit i = 0; i < _LIMIT_MAX && e.enforced; i++) {
+                char text[256];
+                int r;
+
+                if (!limits_has(wanted, i) || limits_table[i].kind == LIMIT_KIND_DURATION)
+                        continue;
+                r = cgroupfs_read_limit(&b->fs, cgroup, i, text, sizeof(text));
+                if (r < 0 && r != -ENOENT && r != -EOPNOTSUPP)
+                        return r;
+                if (r >= 0 && cgfile_agrees(wanted, i, text, b->fs.version == CGROUP_V1))
+                        continue;
+                e.enforced = false;
+                e.missing = i;
+                e.unsupported = r == -EOPNOTSUPP;
+                e.controller_absent = r == -ENOENT;
+                if (r >= 0)
+                        (void) snprintf(e.kernel, sizeof(e.kernel), "%.60s", text);
+        }
+        *ret = e;
+        return 0;
+}
+
+int backend_verify(Backend *b, const Record *record, Enforcement *ret) {
+        _cleanup_free_ char *cgroup = NULL;
+        usec_t end = clock_monotonic() + VERIFY_TIMEOUT;
+        Limits wanted;
+        int r;
+
+        r = b->ops->exists(b, record);
+        if (r < 0)
+                return r;
+        if (r == 0) {
+                *ret = (Enforcement) { .absent = true };
+                return 0;
+        }
+        r = b->ops->cgroup(b, record, &cgroup);
+        if (r < 0)
+                return r;
+        record_effective(record, &wanted, NULL);
+        for (;;) {
+                r = verify_once(b, cgroup, &wanted, ret);
+                /* What is not there will not come; what is there may still change. */
+                if (r < 0 || ret->enforced || ret->unsupported || clock_monotonic() >= end)
+                        return r;
+                if (ret->controller_absent && !record->dirty)
+                        return 0;
+                clock_sleep(VERIFY_POLL);
+        }
+}
+
+static int converge_restore(Backend *b, Ledger *ledger, Record *record, Enforcement *ret) {
+        int r;
+
+        r = b->ops->restore(b, record);
+        if (r < 0)
+                return r;
+        r = b->ops->arm(b, record, USEC_INFINITY);
+        if (r < 0)
+                return r;
+        *ret = (Enforcement) { .enforced = true };
+        return ledger_delete(ledger, record);
+}
+
+int backend_converge(Backend *b, Ledger *ledger, Record *record, Enforcement *ret) {
+        bool gone = record_top_layer(record) == _LAYER_INVALID;
+        Enforcement e;
+        int r;
+
+        /* A restore needs to know whether it is the first: the flag goes into the file alone. */
+        if (!record->dirty) {
+                record->serial = clock_realtime();
+                record->dirty = true;
+                r = ledger_write(ledger, record);
+                record->dirty = !gone;
+                if (r < 0)
+                        return r;
+        }
+        if (gone)
+                return converge_restore(b, ledger, record, ret);
+        r = b->ops->apply(b, record);
+        if (r < 0)
+                return r;
+        r = backend_verify(b, record, &e);
+        if (r < 0)
+                return r;
+        r = b->ops->arm(b, record, record_next_expiry(record));
+        if (r < 0)
+                return r;
+        record->dirty = false;
+        r = ledger_write(ledger, record);
+        if (r < 0)
+                return r;
+        *ret = e;
+        return 0;
+}
+
+/* True if there is anything to bring to order. */
+static bool needs_work(Backend *b, const Record *record, usec_t now) {
+        if (record->dirty || record_next_expiry(record) <= now)
+                return true;
+        /* A scope is gone for good, a slice comes back with the next login. */
+        return record->scope != TARGET_USER && b->ops->exists(b, record) == 0;
+}
+
+static int settle_one(Backend *b, Ledger *ledger, const char *target) {
+        _cleanup_(ledger_unlockp) LedgerLock *lock = NULL;
+        _cleanup_(record_freep) Record *record = NULL;
+        usec_t now = clock_realtime();
+        Enforcement e;
+        int r;
+
+        r = ledger_lock(ledger, target, 0, &lock);
+        if (r < 0) /* somebody is working on it right now */
+                return r == -EBUSY ? 0 : r;
+        r = ledger_read(ledger, target, &record);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        if (!needs_work(b, record, now))
+                return 0;
+        (void) record_expire(record, now); /* none is fine: it may be dirty instead */
+        if (record->scope != TARGET_USER && b->ops->exists(b, record) == 0)
+                for (Layer i = 0; i < _LAYER_MAX; i++)
+                        record_clear_layer(record, i);
+        r = backend_converge(b, ledger, record, &e);
+        return r < 0 ? r : 1;
+}
+
+int backend_settle(Backend *b, Ledger *ledger) {
+        usec_t now = clock_realtime();
+        Record **records;
+        size_t n, damaged;
+        int r, first = 0, settled = 0;
+
+        r = ledger_read_all(ledger, &records, &n, &damaged);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n; i++) {
+                if (!needs_work(b, records[i], now))
+                        continue;
+                r = settle_one(b, ledger, records[i]->target);
+                if (r > 0)
+                        settled++;
+                else if (r < 0 && first == 0)
+                        first = r;
+        }
+        ledger_free_records(records, n);
+        return first < 0 ? first : settled;
+}

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/* What a host that can enforce limits offers, whichever way it does it.
+ *
+ * Two kinds: "systemd" where PID 1 is systemd, "cgroup" elsewhere. A backend makes the system match
+ * a Record and nothing else; what a record says is decided before, when it is written to the ledger.
+ * Every operation may be repeated, and each is bounded in time. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "core/plan.h"
+#include "core/record.h"
+#include "os/cgroupfs.h"
+
+typedef struct Backend Backend;
+typedef struct Ledger Ledger;
+
+typedef struct BackendOps BackendOps;
+
+typedef struct BackendOptions {
+        const char *name;    /* "systemd" or "cgroup" forces one; NULL looks at the host */
+        const char *root;    /* stands before /run, /etc, /sys/fs/cgroup: "" but in tests */
+        const char *program; /* full path of leash, for expiry */
+        usec_t timeout;      /* for each call to a service */
+} BackendOptions;
+
+/* The start of every backend's object. */
+struct Backend {
+        const BackendOps *ops;
+        BackendOptions options; /* the strings are borrowed from the program */
+        CgroupFs fs;
+};
+
+struct BackendOps {
+        const char *name;
+
+        /* True if cgroup paths tell whose login a process belongs to. */
+        bool placement;
+
+        /* True if this host is of this kind. */
+        bool (*probe)(const BackendOptions *options);
+
+        /* Connects. Returns 0 and a new object that starts with a Backend, whose members the
+         * caller fills; -errno. */
+        int (*open)(const BackendOptions *options, Backend **ret);
+        Backend *(*free)(Backend *b);
+
+        /* The cgroup that carries the target's limits, as the kernel names it below each
+         * hierarchy's root ("/user.slice/user-1000.slice"); a new string. Pure naming: the group
+         * need not exist. Returns 0 or -errno. */
+        int (*cgroup)(Backend *b, const Record *record, char **ret);
+
+        /* Reads what the target had before leash, for the limits in `which` (bits as in
+         * Limits.set), into record->base, and notes in record->files and ->fingerprint what is
+         * needed to give it back byte for byte. Called once for each limit, before apply().
+         * Returns 0 or -errno. */
+        int (*read_base)(Backend *b, Record *record, uint32_t which);
+
+        /* Makes the target carry the record's effective limits; base values for limits that are
+         * in base but no longer set by a layer. Returns 0 or -errno. */
+        int (*apply)(Backend *b, Record *record);
+
+        /* Gives everything back: base values, files, scopes without limits, groups of our own.
+         * The record has no layers any more. Returns 0 or -errno. */
+        int (*restore)(Backend *b, Record *record);
+
+        /* Puts the processes into a group of their own below the target with `limits` (quota and
+         * period), named after `named`; more processes may be added by a second call. For
+         * TARGET_TREE, and for jobs outside the target, this is also how they get in.
+         * Adds the group to record->scopes. Returns 0; -EOPNOTSUPP if the target's kind cannot
+         * hold such a group; -errno. */
+        int (*group)(Backend *b, Record *record, pid_t named, const pid_t *pids, size_t n,
+                     const Limits *limits);
+
+        /* Has `leash release --expired` run at `until` (realtime) although every leash process
+         * may die. Replaces the timer in record->timer, and names the new one there.
+         * USEC_INFINITY: takes it away. Returns 0 or -errno. */
+        int (*arm)(Backend *b, Record *record, usec_t until);
+
+        /* Returns 1 if the target exists now, 0 if not (its user has logged out, its processes
+         * ended), or -errno. */
+        int (*exists)(Backend *b, const Record *record);
+
+        /* Processes of the owner outside the target, as a new array. Returns 0 or -errno. */
+        int (*escapees)(Backend *b, const Record *record, pid_t **ret, size_t *ret_n);
+};
+
+extern const BackendOps backend_systemd;
+extern const BackendOps backend_cgroup;
+
+/* Picks the backend and connects. Returns 0; -EINVAL for an unknown name; -ENODEV if none can work
+ * on this host; -errno. */
+int backend_open(const BackendOptions *options, Backend **ret);
+Backend *backend_free(Backend *b);
+DEFINE_CLEANUP(Backend *, backend_free);
+
+/* The limits of the offenders' scope under a target with these: 80 % of its quota in a short period,
+ * so that the rest of the session always finds some of the quota unused. */
+void backend_scope_limits(const Limits *target, Limits *ret);
+
+/* Gathers the facts about a process that pidfd pins. Returns 0; -ESRCH if it is gone or ended
+ * meanwhile; -errno. */
+int backend_facts(Backend *b, pid_t pid, int pidfd, ProcessFacts *ret);
+
+/* How far the kernel agrees with a record. */
+typedef struct Enforcement {
+        bool enforced;          /* every effective limit stands in the kernel */
+        bool absent;            /* the target's cgroup does not exist now: nobody is logged in */
+        Limit missing;          /* the first limit that does not stand */
+        char kernel[64];        /* what the kernel says of it, or empty */
+        bool controller_absent; /* because its controller is not available to the target */
+        bool unsupported;       /* because this kernel's cgroup version cannot express it */
+} Enforcement;
+
+/* Compares the record's effective limits with the kernel's files. Returns 0 or -errno. */
+int backend_verify(Backend *b, const Record *record, Enforcement *ret);
+
+/* Writes the record as intent, makes the system match it, verifies, arms the expiry, and writes it
+ * as done; or, if no layer is left, restores and deletes it. The caller holds the record's lock.
+ * Whatever this is killed at, calling it again finishes the work.
+ * Returns 0 (look at ret->enforced), or -errno with the record left dirty. */
+int backend_converge(Backend *b, Ledger *ledger, Record *record, Enforcement *ret);
+
+/* Finishes what an interrupted leash left behind, and ends what has expired, for every record that
+ * nobody is working on. Returns how many records were brought to order, or -errno. */
+int backend_settle(Backend *b, Ledger *ledger);

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* PID 1 over D-Bus: the calls leash makes, each with its own time limit.
+ *
+ * Every function returns 0 or a negative errno; what PID 1 said is mapped by sd-bus, and
+ * "no such unit" comes back as -ENOENT, "unit exists" as -EEXIST. */
+#pragma once
+
+#include <systemd/sd-bus.h>
+
+#include "core/limits.h"
+
+typedef struct Bus {
+        sd_bus *bus;
+        usec_t timeout; /* for each call */
+} Bus;
+
+/* Connects: as root over PID 1's private socket, which saves the broker's hop and works when the
+ * broker does not; else, or where that socket is missing, over the system bus. `root` stands
+ * before the socket's path. */
+int bus_open(const char *root, usec_t timeout, Bus *ret);
+void bus_close(Bus *b);
+
+/* Reads one of the unit's properties of type t. The interface is chosen by the unit's suffix. A
+ * unit that is not loaded is loaded for it, so its files are read. */
+int bus_get_limit(Bus *b, const char *unit, Limit limit, Limits *ret);
+
+/* Reads a property of type s of the unit's common part, such as "ActiveState"; a new string. */
+int bus_get_state(Bus *b, const char *unit, const char *property, char **ret);
+
+/* 1 if the unit is loaded, 0 if not. */
+int bus_unit_is_loaded(Bus *b, const char *unit);
+
+/* SetUnitProperties for the limits of `l` that have a property, at run time. */
+int bus_set_limits(Bus *b, const char *unit, const Limits *l);
+
+/* FreezeUnit or ThawUnit. */
+int bus_freeze(Bus *b, const char *unit, bool freeze);
+
+/* Manager.Reload, which reads all unit files again; its own time limit of a minute. */
+int bus_reload(Bus *b);
+
+int bus_stop_unit(Bus *b, const char *unit);
+
+typedef struct BusScope {
+        const char *name, *slice, *description;
+        const char *part_of; /* or NULL */
+        const pid_t *pids;
+        size_t n_pids;
+        const Limits *limits;
+} BusScope;
+
+/* StartTransientUnit for a scope. Returns as soon as PID 1 has taken the job. */
+int bus_start_scope(Bus *b, const BusScope *scope);
+
+/* AttachProcessesToUnit, which needs a delegated unit; -ESRCH if the process is gone. */
+int bus_attach(Bus *b, const char *unit, pid_t pid);
+
+/* StartTransientUnit for a timer and the service it starts, which runs argv once. */
+int bus_start_timer(Bus *b, const char *timer, const char *service, const char *description,
+                    usec_t realtime, const char *const argv[]);

@@ -1,0 +1,1295 @@
+/* SPDX-License-Identifier: MIT */
+/* Limits through groups of our own, where PID 1 is not systemd.
+ *
+ *     /leash                           while anybody is leashed
+ *     /leash/user-UID                  carries the limits of TARGET_USER
+ *     /leash/user-UID/rest             the user's processes
+ *     /leash/user-UID/leash-*.scope    the offenders among them, on a lower quota
+ *     /leash/user-UID/trees/TARGET     carries the limits of TARGET_TREE, and holds its processes
+ *
+ * Processes are in leaves only, since v2 allows nothing else ("No Internal Process Constraint",
+ * Documentation/admin-guide/cgroup-v2.rst). v1 has such a tree for each controller in use, with the
+ * offenders' groups in the CPU's alone.
+ *
+ * The quota is set before anybody moves. Processes are moved by number, in passes over /proc until
+ * one finds nobody outside: children of the moved are born inside. Each has its origin in the
+ * record first; one without, born inside or moved by a leash that was killed before it wrote the
+ * record, goes back where its nearest recorded ancestor came from. A login after that starts
+ * outside: the next apply(), by pam_leash or leashd, brings it in. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <libcgroup.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "core/parse.h"
+#include "os/clock.h"
+#include "os/file.h"
+#include "os/proc.h"
+#include "os/user.h"
+
+#include "backend/backend.h"
+
+#define TOP "/leash"
+#define REST "rest"
+#define TREES "trees"
+#define GROUP_MAX (PLACEMENT_NAME_MAX * 2)
+
+/* A chain of processes that fork and exit faster than /proc can be read may outrun any number of
+ * passes. It is left outside then, for escapees() to show: the quota on the others stands. */
+#define PASSES_TIME (2 * USEC_PER_SEC)
+/* Nobody alive outside, but somebody who ended this short ago: worth so many looks more. */
+#define YOUNG (100 * USEC_PER_MSEC)
+#define LOOKS_MAX 8
+
+/* Those that outrun the way back are slowed down after so long. */
+#define HOLD_AFTER (200 * USEC_PER_MSEC)
+
+#define CREATE_TRIES 3
+#define REMOVE_TIME USEC_PER_SEC
+#define REMOVE_POLL (5 * USEC_PER_MSEC)
+#define ANCESTORS_MAX 64
+
+/* How long before a call to group() a child may have been born that its caller did not see. */
+#define NEWBORN (200 * USEC_PER_MSEC)
+
+#define PERIOD_DEFAULT (100 * USEC_PER_MSEC)
+#define PERIOD_QUOTA_MIN USEC_PER_MSEC /* Documentation/scheduler/sched-bwc.rst */
+
+#define PROC_PF_EXITING 0x00000004U /* include/linux/sched.h */
+
+#define WAITER_COMM "leash-expire"
+
+/* The CPU's come first. cpuacct and freezer exist in v1 only. */
+static const char *const all_controllers[] = {
+        "cpu", "cpuacct", "memory", "pids", "io", "cpuset", "freezer",
+};
+
+/* Where a record's groups are on this host. */
+typedef struct Site {
+        const CgroupFs *fs;
+        char user[64]; /* "/leash/user-1000" */
+        char target[GROUP_MAX];
+        char home[GROUP_MAX]; /* where the target's processes live */
+        const char *controllers[ELEMENTSOF(all_controllers)];
+        size_t n_controllers;
+        size_t n_trees; /* one for each controller in v1, one for all in v2 */
+        size_t n_cpu;   /* trees that offenders' groups are in, the first ones */
+} Site;
+
+/* Whose processes are sought, and who is spared. */
+typedef struct Crowd {
+        uid_t uid, uid_min;
+        pid_t callers[ANCESTORS_MAX]; /* this process and its ancestors */
+        size_t n_callers;
+} Crowd;
+
+typedef struct PidSet {
+        pid_t *pids;
+        size_t n;
+} PidSet;
+
+static void pid_set_done(PidSet *s) {
+        free(s->pids);
+}
+
+#define _cleanup_pid_set_ _cleanup_(pid_set_done)
+
+static void handle_freep(struct cgroup **g) {
+        if (*g)
+                cgroup_free(g);
+}
+
+#define _cleanup_handle_ _cleanup_(handle_freep)
+
+static int errno_from_ecg(int code) {
+        switch (code) {
+        case 0:
+                return 0;
+        case ECGOTHER:
+                return cgroup_get_last_errno() > 0 ? -cgroup_get_last_errno() : -EIO;
+        case ECGROUPNOTMOUNTED:
+        case ECGROUPSUBSYSNOTMOUNTED:
+                return -ENODEV;
+        case ECGROUPNOTEXIST:
+        case ECGROUPVALUENOTEXIST:
+                return -ENOENT;
+        case ECGROUPNOTOWNER:
+        case ECGROUPNOTALLOWED:
+                return -EACCES;
+        case ECGFAIL: /* what its constructors say when out of memory */
+                return -ENOMEM;
+        default:
+                return -EIO;
+        }
+}
+
+static bool is_v1(const Site *s) {
+        return s->fs->version == CGROUP_V1;
+}
+
+static bool group_exists(const CgroupFs *fs, const char *controller, const char *group) {
+        char path[CGROUPFS_PATH_MAX];
+
+        return cgroupfs_path(fs, controller, group, path) >= 0 && access(path, F_OK) == 0;
+}
+
+/* ---- naming */
+
+static int name_groups(const Record *record, Site *s) {
+        if (record->scope == TARGET_SESSION) /* a session has no mark that its processes keep */
+                return -EOPNOTSUPP;
+        if (strchr(record->target, '/'))
+                return -EINVAL;
+        (void) snprintf(s->user, sizeof(s->user), TOP "/user-%u", (unsigned) record->uid);
+        if (record->scope == TARGET_TREE) {
+                (void) snprintf(s->target, sizeof(s->target), "%s/" TREES "/%s", s->user,
+                                record->target);
+                strcpy(s->home, s->target);
+                return 0;
+        }
+        strcpy(s->target, s->user);
+        (void) snprintf(s->home, sizeof(s->home), "%s/" REST, s->user);
+        return 0;
+}
+
+static int scope_group(const Site *s, const char *scope, char ret[static GROUP_MAX]) {
+        return snprintf(ret, GROUP_MAX, "%s/%s", s->user, scope) < GROUP_MAX ? 0 : -ENAMETOOLONG;
+}
+
+static bool is_needed(const char *controller, uint32_t limits, bool v1) {
+        if (strncmp(controller, "cpu", 3) == 0 && strcmp(controller, "cpuset") != 0)
+                return true; /* cpuacct too: it tells how much was used */
+        if (strcmp(controller, "freezer") == 0)
+                return limits & UINT32_C(1) << LIMIT_FREEZE;
+        for (Limit i = 0; i < _LIMIT_MAX; i++) {
+                const LimitInfo *info = &limits_table[i];
+
+                if (limits & UINT32_C(1) << i && (v1 ? info->file_v1 : info->file_v2) &&
+                    info->controller && strcmp(info->controller, controller) == 0)
+                        return true;
+        }
+        return false;
+}
+
+/* True if another controller of v1 is mounted together with it, as cpu and cpuacct often are. */
+static bool is_shared(const Site *s, const char *controller) {
+        char path[CGROUPFS_PATH_MAX];
+        struct stat st, other;
+
+        if (cgroupfs_path(s->fs, controller, "/", path) < 0 || stat(path, &st) < 0)
+                return false;
+        for (size_t i = 0; i < s->n_controllers; i++)
+                if (cgroupfs_path(s->fs, s->controllers[i], "/", path) >= 0 &&
+                    stat(path, &other) == 0 && st.st_dev == other.st_dev)
+                        return true;
+        return false;
+}
+
+static int site_init(Site *s, const CgroupFs *fs, const Record *record) {
+        Limits effective;
+        int r;
+
+        *s = (Site){ .fs = fs };
+        r = name_groups(record, s);
+        if (r < 0)
+                return r;
+        record_effective(record, &effective, NULL);
+        for (size_t i = 0; i < ELEMENTSOF(all_controllers); i++) {
+                const char *c = all_controllers[i];
+
+                if (!cgroupfs_has_controller(fs, "/", c) || (is_v1(s) && is_shared(s, c)))
+                        continue;
+                /* In v1 also what an earlier leash may have left in place. */
+                if (!is_needed(c, record->base.set | effective.set, is_v1(s)) &&
+                    !(is_v1(s) && group_exists(fs, c, s->user)))
+                        continue;
+                s->controllers[s->n_controllers++] = c;
+                s->n_cpu += is_v1(s) && is_needed(c, 0, true);
+        }
+        s->n_trees = is_v1(s) ? s->n_controllers : 1;
+        s->n_cpu = is_v1(s) ? s->n_cpu : 1;
+        return s->n_controllers > 0 ? 0 : -ENODEV;
+}
+
+/* ---- groups and their values, through libcgroup */
+
+static int handle_new(const Site *s, const char *group, size_t n, struct cgroup **ret) {
+        _cleanup_handle_ struct cgroup *g = cgroup_new_cgroup(group);
+
+        if (!g)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++)
+                if (!cgroup_add_controller(g, s->controllers[i]))
+                        return -ENOMEM;
+        *ret = TAKE_PTR(g);
+        return 0;
+}
+
+/* n_trees: how many of the site's trees get the group. */
+static int create_group(const Site *s, const char *group, size_t n_trees) {
+        int r = -EIO;
+
+        /* A parent that is empty for a moment may be removed by another leash meanwhile. */
+        for (unsigned i = 0; i < CREATE_TRIES && r < 0; i++) {
+                _cleanup_handle_ struct cgroup *g = NULL;
+
+                r = handle_new(s, group, is_v1(s) ? n_trees : s->n_controllers, &g);
+                if (r >= 0)
+                        r = errno_from_ecg(cgroup_create_cgroup(g, 1));
+        }
+        return r;
+}
+
+/* Removes a group that is empty, or becomes so within `wait`. Returns 0; -EBUSY; -errno. */
+static int remove_group(const Site *s, const char *group, usec_t wait) {
+        _cleanup_handle_ struct cgroup *g = NULL;
+        usec_t end = clock_monotonic() + wait;
+        int r;
+
+        r = handle_new(s, group, s->n_controllers, &g);
+        if (r < 0)
+                return r;
+        for (;;) {
+                bool left = false;
+
+                /* It answers success for a group that is not empty (seen with 2.0.2). */
+                r = errno_from_ecg(cgroup_delete_cgroup_ext(g, CGFLAG_DELETE_EMPTY_ONLY));
+                for (size_t i = 0; i < s->n_trees; i++)
+                        left |= group_exists(s->fs, s->controllers[i], group);
+                if (!left)
+                        return 0;
+                if (clock_monotonic() >= end)
+                        return r < 0 ? r : -EBUSY;
+                clock_sleep(REMOVE_POLL);
+        }
+}
+
+static int set_value(const char *group, const char *controller, const char *file,
+                     const char *value) {
+        _cleanup_handle_ struct cgroup *g = cgroup_new_cgroup(group);
+        struct cgroup_controller *c = g ? cgroup_add_controller(g, controller) : NULL;
+        int r;
+
+        if (!c)
+                return -ENOMEM;
+        r = errno_from_ecg(cgroup_add_value_string(c, file, value));
+        return r < 0 ? r : errno_from_ecg(cgroup_modify_cgroup(g));
+}
+
+/* What stands in the file of a limit, CPU time per second for the quota. */
+static uint64_t read_quota(const Site *s, const char *group, usec_t *ret_period) {
+        uint64_t quota;
+        char text[64];
+
+        if (cgroupfs_read_limit(s->fs, group, LIMIT_CPU_QUOTA, text, sizeof(text)) < 0 ||
+            cgfile_parse_cpu_max(text, &quota, ret_period) < 0)
+                return LIMIT_INFINITY;
+        return quota;
+}
+
+/* The least quota of the groups above. */
+static uint64_t read_ceiling(const Site *s, const char *group) {
+        uint64_t least = LIMIT_INFINITY;
+        char up[GROUP_MAX], *slash;
+        usec_t period;
+
+        (void) snprintf(up, sizeof(up), "%s", group);
+        while ((slash = strrchr(up, '/')) && slash > up) {
+                *slash = '\0';
+                least = MIN_OF(least, read_quota(s, up, &period));
+        }
+        return least;
+}
+
+static int set_quota(const Site *s, const char *group, uint64_t quota, usec_t period) {
+        char text[64], number[32];
+        int r;
+
+        if (period == LIMIT_INFINITY)
+                period = PERIOD_DEFAULT;
+        /* A child above its parent is -EINVAL in v1 (kernel/sched/core.c,
+         * tg_cfs_schedulable_down()); in v2 the stricter one counts. */
+        if (is_v1(s) && quota != LIMIT_INFINITY)
+                quota = MIN_OF(quota, read_ceiling(s, group));
+        if (quota != LIMIT_INFINITY && quota * period / USEC_PER_SEC < PERIOD_QUOTA_MIN)
+                period =
+                        MIN_OF((PERIOD_QUOTA_MIN * USEC_PER_SEC + quota - 1) / quota, USEC_PER_SEC);
+        if (quota == LIMIT_INFINITY)
+                (void) snprintf(number, sizeof(number), "%s", is_v1(s) ? "-1" : "max");
+        else
+                (void) snprintf(number, sizeof(number), "%" PRIu64, quota * period / USEC_PER_SEC);
+        if (!is_v1(s)) {
+                (void) snprintf(text, sizeof(text), "%s %" PRIu64, number, period);
+                return set_value(group, "cpu", "cpu.max", text);
+        }
+        /* The two files change one by one, and no ratio in between may break the rule above. */
+        (void) snprintf(text, sizeof(text), "%" PRIu64, period);
+        r = set_value(group, "cpu", "cpu.cfs_quota_us", "-1");
+        if (r >= 0)
+                r = set_value(group, "cpu", "cpu.cfs_period_us", text);
+        return r < 0 ? r : set_value(group, "cpu", "cpu.cfs_quota_us", number);
+}
+
+typedef struct Lower {
+        const Site *site;
+        const char *parent;
+        uint64_t quota;
+} Lower;
+
+static int lower_child(const char *name, void *userdata) {
+        const Lower *l = userdata;
+        char group[GROUP_MAX];
+        uint64_t quota;
+        usec_t period;
+        int r = 0;
+
+        if ((size_t) snprintf(group, sizeof(group), "%s/%s", l->parent, name) >= sizeof(group))
+                return -ENAMETOOLONG;
+        quota = read_quota(l->site, group, &period);
+        if (quota != LIMIT_INFINITY && quota > l->quota)
+                r = set_quota(l->site, group, l->quota, period);
+        if (r < 0)
+                return r;
+        return cgroupfs_each_child(l->site->fs, "cpu", group, lower_child,
+                                   &(Lower){ l->site, group, l->quota });
+}
+
+/* The text of one limit as its file takes it. */
+static int format_limit(const Site *s, const Limits *l, Limit limit, char *buf, size_t size) {
+        bool infinite = l->value[limit] == LIMIT_INFINITY;
+        uint64_t value = l->value[limit];
+
+        switch (limits_table[limit].kind) {
+        case LIMIT_KIND_WEIGHT:
+                value = infinite ? 100 : value;
+                if (limit == LIMIT_IO_WEIGHT)
+                        (void) snprintf(buf, size, "default %" PRIu64, value);
+                else /* cpu.shares: 1024 is usual, and at least 2 */
+                        (void) snprintf(buf, size, "%" PRIu64,
+                                        is_v1(s) ? MAX_OF(value * 1024 / 100, UINT64_C(2)) : value);
+                return 0;
+        case LIMIT_KIND_FLAG:
+                (void) snprintf(buf, size, "%s",
+                                is_v1(s) ? value ? "FROZEN" : "THAWED"
+                                : value  ? "1"
+                                         : "0");
+                return 0;
+        case LIMIT_KIND_CPUSET:
+                limits_format(l, limit, buf);
+                /* libcgroup writes no empty line, which would mean the same as all there are. */
+                return *buf ? 0
+                            : file_read_buffer("/sys/fs/cgroup/cpuset.cpus.effective", buf, size);
+        default:
+                if (infinite)
+                        (void) snprintf(buf, size, "%s",
+                                        is_v1(s) && limit == LIMIT_MEMORY_MAX ? "-1" : "max");
+                else
+                        (void) snprintf(buf, size, "%" PRIu64, value);
+                return 0;
+        }
+}
+
+static int set_limit(const Site *s, const char *group, const Limits *l, Limit limit) {
+        const LimitInfo *info = &limits_table[limit];
+        const char *controller = info->controller, *file = is_v1(s) ? info->file_v1 : info->file_v2;
+        char text[LIMITS_TEXT_MAX];
+        int r;
+
+        if (info->kind == LIMIT_KIND_DURATION)
+                return 0; /* with the quota */
+        if (info->kind == LIMIT_KIND_QUOTA)
+                return set_quota(s, group, l->value[limit],
+                                 limits_has(l, LIMIT_CPU_PERIOD) ? l->value[LIMIT_CPU_PERIOD]
+                                                                 : LIMIT_INFINITY);
+        if (limit == LIMIT_FREEZE) { /* v2: a file of every group, whatever the controllers */
+                controller = is_v1(s) ? "freezer" : "cpu";
+                file = is_v1(s) ? "freezer.state" : info->file_v2;
+        }
+        if (!file)
+                return -EOPNOTSUPP;
+        r = format_limit(s, l, limit, text, sizeof(text));
+        return r < 0 ? r : set_value(group, controller, file, text);
+}
+
+/* What the kernel will not take stays as it is, and backend_verify() says so. */
+static int set_limits(const Site *s, const char *group, const Limits *limits) {
+        int r;
+
+        if (is_v1(s) && limits_has(limits, LIMIT_CPU_QUOTA)) {
+                r = cgroupfs_each_child(s->fs, "cpu", group, lower_child,
+                                        &(Lower){ s, group, limits->value[LIMIT_CPU_QUOTA] });
+                if (r == -ENOMEM)
+                        return r;
+        }
+        for (Limit i = 0; i < _LIMIT_MAX; i++) {
+                r = limits_has(limits, i) ? set_limit(s, group, limits, i) : 0;
+                if (r == -ENOMEM)
+                        return r;
+        }
+        return 0;
+}
+
+typedef struct Share {
+        const Site *site;
+        uint64_t sum;
+} Share;
+
+static int add_share(const char *name, void *userdata) {
+        Share *share = userdata;
+        char group[GROUP_MAX], text[64];
+
+        (void) snprintf(group, sizeof(group), TOP "/%s", name);
+        if (cgroupfs_read_limit(share->site->fs, group, LIMIT_CPU_WEIGHT, text, sizeof(text)) >= 0)
+                share->sum += strtoull(text, NULL, 10);
+        return 0;
+}
+
+/* Among the processes of the host, /leash would count as one, and all leashed users would share
+ * what one busy process gets. With the sum of its children's weights it is as if they were there
+ * themselves. */
+static void set_share(const Site *s) {
+        Share share = { .site = s };
+        char text[32];
+
+        if (cgroupfs_each_child(s->fs, "cpu", TOP, add_share, &share) < 0 || share.sum == 0)
+                return;
+        share.sum = MIN_OF(share.sum, is_v1(s) ? UINT64_C(262144) : UINT64_C(10000));
+        (void) snprintf(text, sizeof(text), "%" PRIu64, share.sum);
+        (void) set_value(TOP, "cpu", is_v1(s) ? "cpu.shares" : "cpu.weight", text);
+}
+
+/* ---- who belongs inside */
+
+static int compare_pids(const void *a, const void *b) {
+        pid_t x = *(const pid_t *) a, y = *(const pid_t *) b;
+
+        return (x > y) - (x < y);
+}
+
+static bool pid_set_has(const PidSet *s, pid_t pid) {
+        return s->n > 0 && bsearch(&pid, s->pids, s->n, sizeof(pid_t), compare_pids);
+}
+
+/* A group that does not exist has no members. */
+static int list_members(const Site *s, size_t tree, const char *group, const char *skip,
+                        PidSet *ret) {
+        int r;
+
+        *ret = (PidSet){};
+        r = cgroupfs_list_procs(s->fs, s->controllers[tree], group, skip, &ret->pids, &ret->n);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        qsort(ret->pids, ret->n, sizeof(pid_t), compare_pids);
+        return 0;
+}
+
+static void crowd_init(Crowd *c, uid_t uid) {
+        pid_t pid = getpid();
+        ProcStat stat;
+
+        *c = (Crowd){ .uid = uid, .uid_min = user_uid_min() };
+        while (pid > 0 && c->n_callers < ANCESTORS_MAX) {
+                c->callers[c->n_callers++] = pid;
+                if (proc_read_stat(pid, &stat) < 0)
+                        break;
+                pid = stat.ppid;
+        }
+}
+
+static bool may_move(const Crowd *c, const ProcStat *stat) {
+        if (stat->pid == 1 || stat->flags & PROC_PF_KTHREAD)
+                return false;
+        for (size_t i = 0; i < c->n_callers; i++)
+                if (c->callers[i] == stat->pid)
+                        return false;
+        return true;
+}
+
+/* Nothing of the process will run again. A leader that has ended may leave threads behind. */
+static bool is_dead(const ProcStat *stat) {
+        char path[64];
+        struct stat st;
+
+        if (!(stat->flags & PROC_PF_EXITING))
+                return false;
+        (void) snprintf(path, sizeof(path), "/proc/%d/task", (int) stat->pid);
+        return lstat(path, &st) < 0 || st.st_nlink <= 3; /* a link for each thread, and two more */
+}
+
+/* Root's processes that a login of the user started, by sudo for one, are the user's while they
+ * hang below it; the services that an admin restarted so are not. */
+static bool is_below(const Crowd *c, const ProcStat *stat) {
+        pid_t up = stat->ppid;
+        ProcStatus status;
+        ProcStat parent;
+
+        for (unsigned i = 0; i < ANCESTORS_MAX && up > 1; i++) {
+                if (proc_read_status(up, &status) < 0 || proc_read_stat(up, &parent) < 0)
+                        return false;
+                if (status.ruid == c->uid)
+                        return true;
+                up = parent.ppid;
+        }
+        return false;
+}
+
+/* As core/plan.c tells the owner without systemd: by the login where there was one, which su does
+ * not change, else by the real uid. Root's own are those of a login alone: the rest is the system.
+ */
+static bool belongs(const Crowd *c, const ProcStat *stat) {
+        ProcStatus status;
+        uid_t login;
+
+        if (proc_read_status(stat->pid, &status) < 0)
+                return false;
+        login = proc_read_loginuid(stat->pid);
+        if (c->uid == 0)
+                return status.ruid == 0 && login == 0;
+        if (status.ruid >= c->uid_min && login != (uid_t) -1 && login >= c->uid_min)
+                return login == c->uid;
+        return status.ruid == c->uid || (login == c->uid && is_below(c, stat));
+}
+
+/* ---- moving in */
+
+static int move_to(const Site *s, size_t tree, const char *group, pid_t pid) {
+        char dir[CGROUPFS_PATH_MAX], path[CGROUPFS_PATH_MAX + 16], text[16];
+        int r;
+
+        r = cgroupfs_path(s->fs, s->controllers[tree], group, dir);
+        if (r < 0)
+                return r;
+        /* cgroup_attach_task_pid() writes into v1's "tasks", which moves one thread. */
+        (void) snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
+        (void) snprintf(text, sizeof(text), "%d", (int) pid);
+        return file_write_existing(path, text);
+}
+
+static int read_group(const CgroupFs *fs, const char *controller, pid_t pid, char **ret) {
+        if (fs->version == CGROUP_V2)
+                controller = NULL;
+        else if (strcmp(controller, "io") == 0)
+                controller = "blkio";
+        return proc_read_cgroup(pid, controller, ret);
+}
+
+static bool is_inside(const char *cgroup, const char *group) {
+        size_t n = strlen(group);
+
+        return strncmp(cgroup, group, n) == 0 && (cgroup[n] == '/' || cgroup[n] == '\0');
+}
+
+/* In a container, and leash is not in it, too. Taken out of its manager's group, it would slip the
+ * manager's own limits; it is left for escapees() to show. */
+static bool is_contained(const Site *s, const char *cgroup) {
+        _cleanup_free_ char *init = NULL;
+        Placement p;
+
+        if (placement_parse(cgroup, &p) < 0 || p.kind != PLACEMENT_MACHINE)
+                return false;
+        return read_group(s->fs, "cpu", 1, &init) < 0 || !is_inside(cgroup, init);
+}
+
+/* A process tree leashed by itself stays in its own group, which lies under the user's. */
+static bool is_in_tree(const Site *s, const Record *record, const char *cgroup) {
+        char trees[GROUP_MAX];
+
+        (void) snprintf(trees, sizeof(trees), "%s/" TREES, s->user);
+        return record->scope == TARGET_USER && is_inside(cgroup, trees);
+}
+
+/* Makes room by forgetting processes that have ended. The first stays: see find_origin(). */
+static void prune_origins(Record *record) {
+        size_t kept = 1;
+        ProcStat stat;
+
+        for (size_t i = 1; i < record->n_origins; i++) {
+                RecordOrigin *o = &record->origins[i];
+
+                if (proc_read_stat(o->pid, &stat) >= 0 && stat.start_ticks == o->start_ticks)
+                        record->origins[kept++] = *o;
+                else
+                        free(o->cgroup);
+        }
+        record->n_origins = MIN_OF(kept, record->n_origins);
+}
+
+/* An origin is the path in the CPU's tree, and on lines of their own "CONTROLLER:PATH" for those of
+ * v1's other trees that differ, in use now or not: a later limit may need them. */
+static int note_origin(const Site *s, Record *record, const ProcStat *stat, const char *cgroup) {
+        _cleanup_free_ char *text = strdup(cgroup);
+        int r;
+
+        if (!text)
+                return -ENOMEM;
+        for (size_t i = 1; is_v1(s) && i < ELEMENTSOF(all_controllers); i++) {
+                _cleanup_free_ char *other = NULL, *before = text;
+
+                if (read_group(s->fs, all_controllers[i], stat->pid, &other) < 0 ||
+                    strcmp(other, cgroup) == 0) {
+                        before = NULL;
+                        continue;
+                }
+                text = file_path("%s\n%s:%s", before, all_controllers[i], other);
+                if (!text)
+                        return -ENOMEM;
+        }
+        r = record_add_origin(record, stat->pid, stat->start_ticks, text);
+        if (r == -ENOBUFS) {
+                prune_origins(record);
+                r = record_add_origin(record, stat->pid, stat->start_ticks, text);
+        }
+        return r == -ENOBUFS ? 0 : r; /* it goes back where the others do */
+}
+
+/* Moves one process to where it belongs in each tree: to `leaf` in the CPU's, and home in others.
+ * Returns 1; 0 if it has to stay where it is; -ESRCH if it has ended; -errno. A process of real
+ * time priority is -EINVAL in v1 with CONFIG_RT_GROUP_SCHED: no quota would bind it anyway. */
+static int move_in(const Site *s, Record *record, const ProcStat *stat, const char *leaf) {
+        const char *top = record->scope == TARGET_TREE ? s->target : s->user;
+        int r, result = 0;
+
+        for (size_t i = 0; i < s->n_trees; i++) {
+                const char *group = i < s->n_cpu ? leaf : s->home;
+                _cleanup_free_ char *cgroup = NULL;
+                bool inside;
+
+                r = read_group(s->fs, s->controllers[i], stat->pid, &cgroup);
+                if (r < 0)
+                        return r;
+                inside = is_inside(cgroup, top);
+                if (i == 0 && (is_contained(s, cgroup) || is_in_tree(s, record, cgroup)))
+                        return 0;
+                if (inside && strcmp(group, s->home) == 0)
+                        continue;
+                r = i > 0 || inside ? 0 : note_origin(s, record, stat, cgroup);
+                if (r >= 0)
+                        r = move_to(s, i, group, stat->pid);
+                if (r < 0)
+                        return r;
+                result = 1;
+        }
+        return result;
+}
+
+typedef struct Members {
+        PidSet trees[ELEMENTSOF(all_controllers)];
+} Members;
+
+static void members_done(Members *m) {
+        for (size_t i = 0; i < ELEMENTSOF(m->trees); i++)
+                pid_set_done(&m->trees[i]);
+}
+
+/* Returns 1 if anybody was moved; 0 if not; sets *ret_traces if somebody ended just before, who
+ * may have left a child outside. */
+static int capture_pass(const Site *s, Record *record, const Crowd *crowd, bool *ret_traces) {
+        _cleanup_(members_done) Members inside = {};
+        _cleanup_pid_set_ PidSet all = {};
+        usec_t now = clock_boottime();
+        int r, result = 0;
+
+        /* In this order: whoever is missing in the second list was not inside. */
+        r = proc_list(&all.pids, &all.n);
+        for (size_t t = 0; t < s->n_trees && r >= 0; t++)
+                r = list_members(s, t, s->user, NULL, &inside.trees[t]);
+        if (r < 0)
+                return r;
+        /* Backwards: the youngest are the ones that get away. */
+        for (size_t i = all.n; i-- > 0;) {
+                bool outside = false;
+                ProcStat stat;
+
+                for (size_t t = 0; t < s->n_trees; t++)
+                        outside |= !pid_set_has(&inside.trees[t], all.pids[i]);
+                if (!outside || proc_read_stat(all.pids[i], &stat) < 0 || !may_move(crowd, &stat) ||
+                    !belongs(crowd, &stat))
+                        continue;
+                if (is_dead(&stat)) {
+                        *ret_traces |= now - proc_ticks(stat.start_ticks) < YOUNG;
+                        continue;
+                }
+                r = move_in(s, record, &stat, s->home);
+                if (r == -ENOMEM)
+                        return r;
+                result |= r > 0 || r == -ESRCH;
+        }
+        return result;
+}
+
+static int capture(const Site *s, Record *record) {
+        usec_t end = clock_monotonic() + PASSES_TIME;
+        unsigned looks = 0;
+        Crowd crowd;
+        int r;
+
+        crowd_init(&crowd, record->uid);
+        do {
+                bool traces = false;
+
+                r = capture_pass(s, record, &crowd, &traces);
+                looks = r != 0 ? 0 : traces ? looks + 1 : LOOKS_MAX;
+        } while (r >= 0 && looks < LOOKS_MAX && clock_monotonic() < end);
+        return r < 0 ? r : 0;
+}
+
+/* Children that members of the group had while they were on their way in. */
+static int adopt(const Site *s, Record *record, const char *leaf, const Crowd *crowd,
+                 usec_t since) {
+        bool is_tree = record->scope == TARGET_TREE;
+        usec_t end = clock_monotonic() + PASSES_TIME;
+        int r, moved = 1;
+
+        while (moved && clock_monotonic() < end) {
+                _cleanup_pid_set_ PidSet members = {}, others = {};
+
+                moved = 0;
+                r = is_tree ? proc_list(&others.pids, &others.n)
+                            : list_members(s, 0, s->home, NULL, &others);
+                if (r >= 0)
+                        r = list_members(s, 0, leaf, NULL, &members);
+                if (r < 0)
+                        return r;
+                for (size_t i = 0; i < others.n; i++) {
+                        ProcStat stat;
+
+                        if (pid_set_has(&members, others.pids[i]) ||
+                            proc_read_stat(others.pids[i], &stat) < 0 ||
+                            !pid_set_has(&members, stat.ppid) || !may_move(crowd, &stat) ||
+                            is_dead(&stat))
+                                continue;
+                        if (!is_tree && (proc_ticks(stat.start_ticks) < since ||
+                                         offenders_is_desktop(stat.comm)))
+                                continue;
+                        moved |= move_in(s, record, &stat, leaf) > 0;
+                }
+        }
+        return 0;
+}
+
+/* ---- moving out */
+
+/* Where a process came from: its own origin, else that of its nearest recorded ancestor, else of
+ * any process of the record. */
+static const char *find_origin(const Record *record, pid_t pid) {
+        ProcStat stat;
+
+        for (unsigned up = 0; up < ANCESTORS_MAX && pid > 1 && proc_read_stat(pid, &stat) >= 0;
+             up++) {
+                for (size_t i = 0; i < record->n_origins; i++) {
+                        const RecordOrigin *o = &record->origins[i];
+
+                        if (o->pid == pid && o->start_ticks == stat.start_ticks)
+                                return o->cgroup;
+                }
+                pid = stat.ppid;
+        }
+        return record->n_origins > 0 ? record->origins[0].cgroup : "/";
+}
+
+/* The part of an origin that speaks of a tree, see note_origin(). */
+static void read_origin(const char *origin, const char *controller,
+                        char ret[static CGROUPFS_PATH_MAX]) {
+        size_t n = strlen(controller);
+        const char *found = origin;
+
+        for (const char *line = strchr(origin, '\n'); line; line = strchr(line + 1, '\n'))
+                if (strncmp(line + 1, controller, n) == 0 && line[1 + n] == ':')
+                        found = line + 1 + n + 1;
+        (void) snprintf(ret, CGROUPFS_PATH_MAX, "%.*s", (int) strcspn(found, "\n"), found);
+}
+
+/* A group that is gone, or holds no processes any more (-EBUSY in v2), leaves its parent. */
+static int put_back(const Site *s, const Record *record, size_t tree, pid_t pid) {
+        char path[CGROUPFS_PATH_MAX], rest[GROUP_MAX];
+        int r;
+
+        (void) snprintf(rest, sizeof(rest), "%s/" REST, s->user);
+        if (record->scope == TARGET_TREE && group_exists(s->fs, s->controllers[tree], rest))
+                strcpy(path, rest); /* the user is leashed as well */
+        else
+                read_origin(find_origin(record, pid), s->controllers[tree], path);
+        for (;;) {
+                char *slash = strrchr(path, '/');
+
+                r = move_to(s, tree, path, pid);
+                if (r >= 0 || r == -ESRCH || !slash || path[1] == '\0')
+                        return r;
+                /* Not into inner groups of ours. */
+                slash[is_inside(path, TOP) ? 0 : slash == path] = '\0';
+                if (path[0] == '\0' || is_inside(path, TOP))
+                        strcpy(path, "/");
+        }
+}
+
+/* Returns 1 if there was anybody to put back. */
+static int release_pass(const Site *s, const Record *record) {
+        const char *skip = record->scope == TARGET_USER ? TREES : NULL;
+        int r, result = 0;
+
+        for (size_t t = 0; t < s->n_trees; t++) {
+                _cleanup_pid_set_ PidSet members = {};
+
+                r = list_members(s, t, s->target, skip, &members);
+                if (r < 0)
+                        return r;
+                for (size_t i = 0; i < members.n; i++) {
+                        r = put_back(s, record, t, members.pids[i]);
+                        if (r < 0 && r != -ESRCH)
+                                return r;
+                        result = 1;
+                }
+        }
+        return result;
+}
+
+/* leash may have been started from inside, by sudo in a leashed shell. */
+static void leave_groups(const CgroupFs *fs) {
+        for (size_t i = 0; i < ELEMENTSOF(all_controllers); i++) {
+                const Site site = { .fs = fs, .controllers = { all_controllers[i] } };
+                _cleanup_free_ char *cgroup = NULL;
+
+                if (read_group(fs, all_controllers[i], getpid(), &cgroup) >= 0 &&
+                    is_inside(cgroup, TOP))
+                        (void) move_to(&site, 0, "/",
+                                       getpid()); /* it has little to do, at worst slowly */
+        }
+}
+
+/* Processes that come and go faster than they are moved keep still on a thousandth of a CPU. */
+static void hold_still(const Site *s, const Record *record) {
+        Limits limits = {};
+
+        limits_set(&limits, LIMIT_CPU_QUOTA, USEC_PER_SEC / 1000);
+        limits_set(&limits, LIMIT_CPU_PERIOD, USEC_PER_SEC);
+        leave_groups(s->fs);                    /* not us */
+        (void) set_limits(s, s->home, &limits); /* then it takes longer */
+        for (size_t i = 0; i < record->n_scopes; i++) {
+                char group[GROUP_MAX];
+
+                if (scope_group(s, record->scopes[i], group) >= 0)
+                        (void) set_limits(s, group, &limits);
+        }
+}
+
+static int release_all(const Site *s, const Record *record) {
+        usec_t start = clock_monotonic(), now = start;
+        bool held = false;
+        int r;
+
+        while ((r = release_pass(s, record)) > 0) {
+                now = clock_monotonic();
+                if (now - start >= PASSES_TIME)
+                        return -EAGAIN;
+                if (now - start < HOLD_AFTER || held)
+                        continue;
+                hold_still(s, record);
+                held = true;
+        }
+        return r;
+}
+
+typedef struct Names {
+        char (*names)[NAME_MAX + 1];
+        size_t n;
+} Names;
+
+static int add_name(const char *name, void *userdata) {
+        Names *names = userdata;
+        void *more;
+
+        if (strcmp(name, TREES) == 0)
+                return 0;
+        more = reallocarray(names->names, names->n + 1, sizeof(*names->names));
+        if (!more)
+                return -ENOMEM;
+        names->names = more;
+        (void) snprintf(names->names[names->n++], sizeof(*names->names), "%s", name);
+        return 0;
+}
+
+/* The leaves of a user's group, whether the record knows of them or not. */
+static int remove_leaves(const Site *s) {
+        Names names = {};
+        int r;
+
+        r = cgroupfs_each_child(s->fs, "cpu", s->user, add_name, &names);
+        for (size_t i = 0; i < names.n && r >= 0; i++) {
+                char group[GROUP_MAX + NAME_MAX];
+
+                (void) snprintf(group, sizeof(group), "%s/%s", s->user, names.names[i]);
+                r = remove_group(s, group, REMOVE_TIME);
+        }
+        free(names.names);
+        return r == -ENOENT ? 0 : r;
+}
+
+/* ---- the end of time */
+
+/* True for the waiter that a record names as "PID:START". */
+static bool is_waiter(const char *timer, pid_t *ret) {
+        uint64_t pid, ticks;
+        const char *rest;
+        ProcStat stat;
+
+        if (parse_decimal(timer, 0, &pid, &rest) < 0 || *rest != ':' || pid == 0 ||
+            pid > INT32_MAX || parse_u64(rest + 1, &ticks) < 0)
+                return false;
+        if (proc_read_stat(pid, &stat) < 0 || stat.start_ticks != ticks)
+                return false;
+        *ret = pid;
+        /* It has another name while it ends the leash. */
+        return strcmp(stat.comm, WAITER_COMM) == 0;
+}
+
+static void stop_waiter(const char *timer) {
+        _cleanup_close_ int pidfd = -EBADF;
+        pid_t pid;
+
+        if (!is_waiter(timer, &pid))
+                return;
+        pidfd = proc_open(pid);
+        if (pidfd >= 0 && is_waiter(timer, &pid))
+                (void) syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL,
+                               0); /* or it ends itself */
+}
+
+/* In a child of a child: keeps nothing of its parents, the record's lock least of all. */
+static _Noreturn void wait_and_release(const Backend *b, usec_t until, int report) {
+        const struct timespec ts = { .tv_sec = until / USEC_PER_SEC,
+                                     .tv_nsec = until % USEC_PER_SEC * NSEC_PER_USEC };
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        pid_t pid = getpid();
+        sigset_t none;
+
+        (void) sigemptyset(&none);
+        (void) sigprocmask(SIG_SETMASK, &none, NULL);
+        if (null < 0 || chdir("/") < 0 || prctl(PR_SET_NAME, WAITER_COMM) < 0)
+                _exit(EXIT_FAILURE);
+        leave_groups(&b->fs);
+        if (write(report, &pid, sizeof(pid)) != sizeof(pid))
+                _exit(EXIT_FAILURE);
+        for (int fd = 0; fd < 3; fd++)
+                (void) dup2(null, fd); /* between two valid numbers it cannot fail */
+        (void) close_range(3, ~0U, 0);
+        /* Absolute, so that it is the wall clock that counts, though it be set meanwhile. */
+        while (clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &ts, NULL) == EINTR)
+                ;
+        (void) execl(b->options.program, b->options.program, "release", "--expired", NULL);
+        _exit(127);
+}
+
+static int start_waiter(const Backend *b, usec_t until, pid_t *ret) {
+        _cleanup_close_ int from = -EBADF, to = -EBADF;
+        int fds[2];
+        pid_t child;
+
+        if (pipe2(fds, O_CLOEXEC) < 0)
+                return -errno;
+        from = fds[0];
+        to = fds[1];
+        child = fork();
+        if (child < 0)
+                return -errno;
+        if (child == 0) {
+                if (setsid() < 0)
+                        _exit(EXIT_FAILURE);
+                if (fork() == 0)
+                        wait_and_release(b, until, to);
+                _exit(EXIT_SUCCESS);
+        }
+        fd_closep(&to);
+        to = -EBADF;
+        while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+                ;
+        return read(from, ret, sizeof(*ret)) == sizeof(*ret) ? 0 : -ECHILD;
+}
+
+/* ---- operations */
+
+static void be_quiet(void *userdata _unused_, int level _unused_, const char *format _unused_,
+                     va_list ap _unused_) {
+}
+
+static bool groups_probe(const BackendOptions *options) {
+        CgroupFs fs = cgroupfs_detect(options->root);
+        char path[CGROUPFS_PATH_MAX];
+        struct statvfs st;
+
+        /* Not access(2): everybody may look. */
+        return cgroupfs_has_controller(&fs, "/", "cpu") &&
+               cgroupfs_path(&fs, "cpu", "/", path) >= 0 && statvfs(path, &st) == 0 &&
+               !(st.f_flag & ST_RDONLY);
+}
+
+static int groups_open(const BackendOptions *options, Backend **ret) {
+        Backend *b;
+        int r;
+
+        if (*options->root != '\0') /* libcgroup finds the mounts by itself */
+                return -EOPNOTSUPP;
+        if (!groups_probe(options))
+                return -ENODEV;
+        cgroup_set_logger(be_quiet, CGROUP_LOG_ERROR, NULL); /* else it writes to stdout */
+        r = errno_from_ecg(cgroup_init());
+        if (r < 0)
+                return r;
+        b = calloc(1, sizeof(Backend));
+        if (!b)
+                return -ENOMEM;
+        *ret = b;
+        return 0;
+}
+
+static Backend *groups_free(Backend *b) {
+        free(b);
+        return NULL;
+}
+
+static int groups_cgroup(Backend *b _unused_, const Record *record, char **ret) {
+        Site s;
+        int r;
+
+        r = name_groups(record, &s);
+        if (r < 0)
+                return r;
+        *ret = strdup(s.target);
+        return *ret ? 0 : -ENOMEM;
+}
+
+/* Groups of our own had no limits before. */
+static int groups_read_base(Backend *b _unused_, Record *record, uint32_t which) {
+        if (record->scope == TARGET_SESSION)
+                return -EOPNOTSUPP;
+        for (Limit i = 0; i < _LIMIT_MAX; i++) {
+                if (!(which & UINT32_C(1) << i))
+                        continue;
+                if (limits_table[i].kind == LIMIT_KIND_CPUSET)
+                        memset(record->base.cpus, 0, sizeof(record->base.cpus));
+                limits_set(&record->base, i,
+                           limits_table[i].kind == LIMIT_KIND_FLAG ? 0 : LIMIT_INFINITY);
+        }
+        return 0;
+}
+
+/* The offenders' groups follow the quota of the target. */
+static int set_scopes(const Site *s, const Record *record, const Limits *wanted) {
+        Limits limits;
+
+        backend_scope_limits(wanted, &limits);
+        for (size_t i = 0; i < record->n_scopes; i++) {
+                char group[GROUP_MAX];
+                int r;
+
+                r = scope_group(s, record->scopes[i], group);
+                if (r >= 0 && group_exists(s->fs, "cpu", group))
+                        r = set_limits(s, group, &limits);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int groups_apply(Backend *b, Record *record) {
+        Limits effective, wanted = record->base;
+        Site s;
+        int r;
+
+        r = site_init(&s, &b->fs, record);
+        if (r >= 0)
+                r = create_group(&s, s.home, s.n_trees);
+        if (r < 0)
+                return r;
+        record_effective(record, &effective, NULL);
+        for (Limit i = 0; i < _LIMIT_MAX; i++)
+                if (limits_has(&effective, i))
+                        limits_copy_one(&wanted, &effective, i);
+        r = set_limits(&s, s.target, &wanted);
+        if (r < 0)
+                return r;
+        set_share(&s);
+        if (record->scope == TARGET_TREE) /* group() knows who is in it */
+                return 0;
+        r = set_scopes(&s, record, &wanted);
+        return r < 0 ? r : capture(&s, record);
+}
+
+static int groups_restore(Backend *b, Record *record) {
+        Site s;
+        int r;
+
+        r = site_init(&s, &b->fs, record);
+        if (r < 0)
+                return r;
+        /* First, so that whatever is still inside neither sleeps nor slows us. What is gone has no
+         * limits either. A user's group stays while a process tree of theirs is leashed. */
+        r = group_exists(s.fs, "cpu", s.target) ? set_limits(&s, s.target, &record->base) : 0;
+        if (r < 0)
+                return r;
+        r = release_all(&s, record);
+        if (r >= 0)
+                r = record->scope == TARGET_TREE ? remove_group(&s, s.target, REMOVE_TIME)
+                                                 : remove_leaves(&s);
+        if (r < 0)
+                return r;
+        if (record->scope == TARGET_TREE) {
+                char trees[GROUP_MAX];
+
+                (void) snprintf(trees, sizeof(trees), "%s/" TREES, s.user);
+                (void) remove_group(&s, trees, 0); /* as the next two: others may be in it */
+        }
+        (void) remove_group(&s, s.user, 0);
+        (void) remove_group(&s, TOP, 0);
+        set_share(&s);
+        return 0;
+}
+
+/* One for each record: two of 80 % would together overrun the quota, and the rest with them. */
+static int find_scope(const Site *s, Record *record, pid_t named, char ret[static GROUP_MAX]) {
+        char name[PLACEMENT_NAME_MAX];
+        int r;
+
+        for (size_t i = 0; i < record->n_scopes; i++)
+                if (scope_group(s, record->scopes[i], ret) >= 0 && group_exists(s->fs, "cpu", ret))
+                        return 0;
+        (void) snprintf(name, sizeof(name), "leash-%u-%d.scope", (unsigned) record->uid,
+                        (int) named);
+        r = record_add_scope(record, name);
+        if (r < 0)
+                return r;
+        r = scope_group(s, name, ret);
+        return r < 0 ? r : create_group(s, ret, s->n_cpu);
+}
+
+static int groups_group(Backend *b, Record *record, pid_t named, const pid_t *pids, size_t n,
+                        const Limits *limits) {
+        usec_t since = clock_boottime() - NEWBORN;
+        char leaf[GROUP_MAX];
+        Crowd crowd;
+        Site s;
+        int r;
+
+        r = site_init(&s, &b->fs, record);
+        if (r < 0)
+                return r;
+        if (record->scope == TARGET_TREE) { /* it is its own scope */
+                strcpy(leaf, s.target);
+                r = record_add_scope(record, record->target);
+                if (r >= 0)
+                        r = create_group(&s, leaf, s.n_trees);
+        } else {
+                r = find_scope(&s, record, named, leaf);
+                if (r >= 0)
+                        r = create_group(&s, s.home, s.n_trees);
+        }
+        if (r >= 0)
+                r = set_limits(&s, leaf, limits);
+        if (r < 0)
+                return r;
+        crowd_init(&crowd, record->uid);
+        for (size_t i = 0; i < n; i++) {
+                ProcStat stat;
+
+                if (proc_read_stat(pids[i], &stat) < 0 || !may_move(&crowd, &stat))
+                        continue;
+                r = move_in(&s, record, &stat, leaf);
+                if (r == -ENOMEM)
+                        return r;
+        }
+        return adopt(&s, record, leaf, &crowd, since);
+}
+
+static int groups_arm(Backend *b, Record *record, usec_t until) {
+        char *timer;
+        ProcStat stat;
+        pid_t pid;
+        int r;
+
+        if (record->timer) {
+                stop_waiter(record->timer);
+                free(TAKE_PTR(record->timer));
+        }
+        if (until == USEC_INFINITY)
+                return 0;
+        r = start_waiter(b, until, &pid);
+        if (r >= 0)
+                r = proc_read_stat(pid, &stat);
+        if (r < 0)
+                return r == -ESRCH ? 0 : r; /* the time was up already */
+        timer = file_path("%d:%" PRIu64, (int) pid, stat.start_ticks);
+        if (!timer)
+                return -ENOMEM;
+        record->timer = timer;
+        return 0;
+}
+
+static int groups_exists(Backend *b, const Record *record) {
+        _cleanup_free_ pid_t *pids = NULL;
+        Site s;
+        size_t n;
+        int r;
+
+        r = name_groups(record, &s);
+        if (r < 0)
+                return r;
+        if (record->scope == TARGET_USER)
+                return group_exists(&b->fs, "cpu", s.target);
+        /* A tree ends with its processes; removing the group is left to restore(). */
+        r = cgroupfs_list_procs(&b->fs, "cpu", s.target, NULL, &pids, &n);
+        return r == -ENOENT ? 0 : r < 0 ? r : n > 0;
+}
+
+static int groups_escapees(Backend *b, const Record *record, pid_t **ret, size_t *ret_n) {
+        _cleanup_pid_set_ PidSet all = {}, inside = {};
+        size_t kept = 0;
+        Crowd crowd;
+        Site s;
+        int r;
+
+        r = site_init(&s, &b->fs, record);
+        if (r >= 0)
+                r = proc_list(&all.pids, &all.n);
+        if (r >= 0)
+                r = list_members(&s, 0, s.user, NULL, &inside);
+        if (r < 0)
+                return r;
+        crowd_init(&crowd, record->uid);
+        for (size_t i = 0; i < all.n && record->scope == TARGET_USER; i++) {
+                ProcStat stat;
+
+                if (!pid_set_has(&inside, all.pids[i]) && proc_read_stat(all.pids[i], &stat) >= 0 &&
+                    !is_dead(&stat) && belongs(&crowd, &stat))
+                        all.pids[kept++] = all.pids[i];
+        }
+        *ret = TAKE_PTR(all.pids);
+        *ret_n = kept;
+        return 0;
+}
+
+const BackendOps backend_cgroup = {
+        .name = "cgroup",
+        .placement = false,
+        .probe = groups_probe,
+        .open = groups_open,
+        .free = groups_free,
+        .cgroup = groups_cgroup,
+        .read_base = groups_read_base,
+        .apply = groups_apply,
+        .restore = groups_restore,
+        .group = groups_group,
+        .arm = groups_arm,
+        .exists = groups_exists,
+        .escapees = groups_escapees,
+};

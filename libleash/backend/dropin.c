@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: MIT */
+/* Drop-in files of a slice: our own, systemd's run-time ones that we disturb, and the admin's. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "backend/dropin.h"
+#include "core/parse.h"
+#include "os/file.h"
+
+#define RUN_DIR "/run/systemd/system"
+#define ETC_DIR "/etc/systemd/system"
+#define CONTROL_DIR "/run/systemd/system.control"
+#define CONTENT_MAX (64 * 1024)
+
+static char *dropin_dir(const char *root, const char *base, const char *unit) {
+        return file_path("%s%s/%s.d", root, base, unit);
+}
+
+static int open_dir(const char *path) {
+        int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        return fd < 0 ? -errno : fd;
+}
+
+int dropin_save(const char *root, Record *record, Limit limit) {
+        _cleanup_free_ char *path = NULL, *content = NULL;
+        char name[64];
+        int r;
+
+        (void) snprintf(name, sizeof(name), "50-%s.conf", limits_table[limit].directive);
+        path = file_path("%s" CONTROL_DIR "/%s.d/%s", root, record->target, name);
+        if (!path)
+                return -ENOMEM;
+        r = file_read(AT_FDCWD, path, CONTENT_MAX, &content, NULL);
+        if (r < 0 && r != -ENOENT && r != -ENOTDIR)
+                return r;
+        return record_add_file(record, name, content);
+}
+
+/* The folders above are systemd's own; only the one of the unit may have come with our change. */
+static void remove_empty(const char *path) {
+        (void) rmdir(path); /* not empty is the usual case where others have files there */
+}
+
+int dropin_restore_saved(const char *root, const Record *record) {
+        _cleanup_free_ char *path = dropin_dir(root, CONTROL_DIR, record->target);
+        _cleanup_close_ int fd = -EBADF;
+
+        if (!path)
+                return -ENOMEM;
+        fd = open_dir(path);
+        if (fd == -ENOENT)
+                return 0;
+        if (fd < 0)
+                return fd;
+        for (size_t i = 0; i < record->n_files; i++) {
+                const RecordFile *f = &record->files[i];
+                int r = f->content ? file_write_atomic(fd, f->name, f->content, strlen(f->content), 0644)
+                                   : file_unlink(fd, f->name);
+
+                if (r < 0)
+                        return r;
+        }
+        remove_empty(path);
+        return 0;
+}
+
+bool dropin_saved_differ(const char *root, const Record *record) {
+        for (size_t i = 0; i < record->n_files; i++) {
+                const RecordFile *f = &record->files[i];
+                _cleanup_free_ char *path = NULL, *now = NULL;
+
+                path = file_path("%s" CONTROL_DIR "/%s.d/%s", root, record->target, f->name);
+                if (!path || file_read(AT_FDCWD, path, CONTENT_MAX, &now, NULL) < 0)
+                        now = NULL;
+                if (!now != !f->content || (now && strcmp(now, f->content) != 0))
+                        return true;
+        }
+        return false;
+}
+
+static int remove_from(const char *root, const char *base, const char *unit) {
+        _cleanup_free_ char *path = dropin_dir(root, base, unit);
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        if (!path)
+                return -ENOMEM;
+        fd = open_dir(path);
+        if (fd == -ENOENT)
+                return 0;
+        if (fd < 0)
+                return fd;
+        r = file_unlink(fd, DROPIN_NAME);
+        if (r >= 0)
+                remove_empty(path);
+        return r;
+}
+
+int dropin_remove(const char *root, const Record *record) {
+        int r, k;
+
+        r = remove_from(root, RUN_DIR, record->target);
+        k = remove_from(root, ETC_DIR, record->target);
+        return r < 0 ? r : k;
+}
+
+static int format_dropin(const Record *record, const Limits *limits, char **ret, size_t *ret_size) {
+        char value[LIMITS_TEXT_MAX], since[TIMESTAMP_MAX], until[TIMESTAMP_MAX];
+        usec_t expiry = record_next_expiry(record);
+        Layer top = record_top_layer(record);
+        FILE *f = open_memstream(ret, ret_size);
+
+        if (!f)
+                return -ENOMEM;
+        /* [X-...] sections are for others than systemd (systemd.unit(5)). Who may not read the
+         * ledger still sees here what is in force; why, and by whom, is not everybody's business. */
+        (void) fprintf(f,
+                       "# Written by leash(1), which takes it away again: leash release -u %u\n"
+                       "[X-Leash]\nSince=%s\nUntil=%s\nLayer=%s\n\n[Slice]\n",
+                       (unsigned) record->uid,
+                       top >= 0 ? format_timestamp(record->layers[top].since, since) : "",
+                       expiry == USEC_INFINITY ? "" : format_timestamp(expiry, until),
+                       layer_to_string(top));
+        for (Limit i = 0; i < _LIMIT_MAX; i++)
+                if (limits_has(limits, i) && limits_table[i].directive)
+                        (void) fprintf(f, "%s=%s\n", limits_table[i].directive,
+                                       limits_format(limits, i, value));
+        if (ferror(f)) {
+                (void) fclose(f);
+                return -ENOMEM;
+        }
+        return fclose(f) == 0 ? 0 : -ENOMEM;
+}
+
+int dropin_write(const char *root, const Record *record, const Limits *limits) {
+        _cleanup_free_ char *path = NULL, *text = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        size_t size;
+        int r;
+
+        r = format_dropin(record, limits, &text, &size);
+        if (r < 0)
+                return r;
+        path = dropin_dir(root, record->persist ? ETC_DIR : RUN_DIR, record->target);
+        if (!path)
+                return -ENOMEM;
+        fd = open_dir(path);
+        if (fd == -ENOENT) {
+                r = file_mkdir_parents(path, 0755);
+                if (r < 0)
+                        return r;
+                fd = open_dir(path);
+        }
+        if (fd < 0)
+                return fd;
+        r = file_write_atomic(fd, DROPIN_NAME, text, size, 0644);
+        if (r < 0)
+                return r;
+        return remove_from(root, record->persist ? RUN_DIR : ETC_DIR, record->target);
+}
+
+static uint64_t digest(uint64_t h, const void *data, size_t size) {
+        const unsigned char *p = data;
+
+        /* FNV-1a: a change has to be noticed, not withstood. */
+        for (size_t i = 0; i < size; i++)
+                h = (h ^ p[i]) * UINT64_C(0x100000001b3);
+        return h;
+}
+
+static uint64_t digest_dir(uint64_t h, const char *path) {
+        _cleanup_closedir_ DIR *d = opendir(path);
+        struct dirent *de;
+        uint64_t sum = 0;
+
+        if (!d)
+                return h;
+        /* Summed up, since the order of a folder's entries means nothing. */
+        while ((de = readdir(d))) {
+                uint64_t one = digest(UINT64_C(0xcbf29ce484222325), path, strlen(path));
+                size_t n = strlen(de->d_name);
+                struct stat st;
+
+                if (n < 6 || strcmp(de->d_name + n - 5, ".conf") != 0 || de->d_name[0] == '.' ||
+                    strcmp(de->d_name, DROPIN_NAME) == 0)
+                        continue;
+                if (fstatat(dirfd(d), de->d_name, &st, 0) < 0)
+                        continue;
+                one = digest(one, de->d_name, n);
+                one = digest(one, &st.st_size, sizeof(st.st_size));
+                one = digest(one, &st.st_mtim, sizeof(st.st_mtim));
+                one = digest(one, &st.st_ino, sizeof(st.st_ino));
+                sum += one;
+        }
+        /* A folder that holds our file alone counts as none. */
+        return sum == 0 ? h : digest(h, &sum, sizeof(sum));
+}
+
+/* "user-1000.slice" is also configured by "user-.slice.d" and "slice.d" (systemd.unit(5)). */
+static const char *const unit_prefixes[] = { NULL, "user-.slice", "slice" };
+
+int dropin_fingerprint(const char *root, const char *unit, char **ret) {
+        /* The run-time control folder is left out: there only our own traces change. */
+        static const char *const dirs[] = {
+                "/etc/systemd/system.control",
+                "/run/systemd/transient",
+                "/run/systemd/generator.early",
+                ETC_DIR,
+                "/etc/systemd/system.attached",
+                RUN_DIR,
+                "/run/systemd/system.attached",
+                "/run/systemd/generator",
+                "/usr/local/lib/systemd/system",
+                "/usr/lib/systemd/system",
+                "/lib/systemd/system",
+                "/run/systemd/generator.late",
+        };
+        uint64_t h = UINT64_C(0xcbf29ce484222325);
+        char *text;
+
+        for (size_t i = 0; i < ELEMENTSOF(dirs); i++)
+                for (size_t j = 0; j < ELEMENTSOF(unit_prefixes); j++) {
+                        _cleanup_free_ char *path =
+                                dropin_dir(root, dirs[i], unit_prefixes[j] ?: unit);
+
+                        if (!path)
+                                return -ENOMEM;
+                        h = digest_dir(h, path);
+                }
+        text = file_path("%016" PRIx64, h);
+        if (!text)
+                return -ENOMEM;
+        *ret = text;
+        return 0;
+}
+
+static void read_public_line(char *line, Layer *layer, Limits *limits, usec_t *since,
+                             usec_t *until) {
+        const LimitsHost host = { .n_cpus = 1 };
+        char *value = strchr(line, '=');
+
+        if (!value)
+                return;
+        *value++ = '\0';
+        if (strcmp(line, "Since") == 0)
+                (void) parse_rfc3339(value, since); /* unknown is shown as such */
+        else if (strcmp(line, "Until") == 0)
+                (void) parse_rfc3339(value, until); /* empty: until released */
+        else if (strcmp(line, "Layer") == 0)
+                *layer = layer_from_string(value);
+        else
+                for (Limit i = 0; i < _LIMIT_MAX; i++)
+                        if (limits_table[i].directive && strcmp(limits_table[i].directive, line) == 0)
+                                (void) limits_parse(limits, i, value, &host); /* as above */
+}
+
+static int read_public(const char *path, const char *unit, Record **ret) {
+        _cleanup_(record_freep) Record *record = NULL;
+        _cleanup_free_ char *file = file_path("%s/%s.d/" DROPIN_NAME, path, unit), *text = NULL;
+        usec_t since = 0, until = USEC_INFINITY;
+        Layer layer = LAYER_MANUAL;
+        Limits limits = {};
+        uid_t uid;
+        int r;
+
+        if (!file)
+                return -ENOMEM;
+        r = placement_uid_from_slice(unit, &uid);
+        if (r >= 0)
+                r = file_read(AT_FDCWD, file, CONTENT_MAX, &text, NULL);
+        if (r < 0)
+                return r;
+        record = record_new(unit, TARGET_USER, uid, "");
+        if (!record)
+                return -ENOMEM;
+        for (char *save = NULL, *line = strtok_r(text, "\n", &save); line;
+             line = strtok_r(NULL, "\n", &save))
+                read_public_line(line, &layer, &limits, &since, &until);
+        if (layer < 0)
+                return -EBADMSG;
+        r = record_set_layer(record, layer, &limits, "", NULL, since, until);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(record);
+        return 0;
+}
+
+int dropin_read_public(const char *root, Record ***ret, size_t *ret_n) {
+        static const char *const dirs[] = { RUN_DIR, ETC_DIR };
+        Record **records = NULL;
+        size_t n = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(dirs); i++) {
+                _cleanup_free_ char *path = file_path("%s%s", root, dirs[i]);
+                _cleanup_closedir_ DIR *d = path ? opendir(path) : NULL;
+                struct dirent *de;
+
+                while (d && (de = readdir(d))) {
+                        size_t length = strlen(de->d_name);
+                        Record **more, *record;
+
+                        if (length < 3 || strcmp(de->d_name + length - 2, ".d") != 0)
+                                continue;
+                        de->d_name[length - 2] = '\0';
+                        if (read_public(path, de->d_name, &record) < 0)
+                                continue;
+                        more = reallocarray(records, n + 1, sizeof(Record *));
+                        if (!more) {
+                                record_free(record);
+                                continue;
+                        }
+                        records = more;
+                        records[n++] = record;
+                }
+        }
+        *ret = records;
+        *ret_n = n;
+        return 0;
+}

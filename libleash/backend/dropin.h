@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* Drop-in files of a slice: our own, systemd's run-time ones that we disturb, and the admin's,
+ * which we only look at.
+ *
+ * SetUnitProperties writes /run/systemd/system.control/UNIT.d/50-DIRECTIVE.conf. That file would
+ * beat an admin's 10-*.conf and lose to a 99-*.conf after the next daemon-reload, and would stay
+ * after logout, so it is put back to what it was as soon as the live property is set. What holds
+ * the limit through a daemon-reload and a new login is our own file, whose name sorts last. */
+#pragma once
+
+#include "core/record.h"
+
+#define DROPIN_NAME "zz-leash.conf"
+
+/* Notes in record->files what stands in the file that SetUnitProperties will write for `limit`. */
+int dropin_save(const char *root, Record *record, Limit limit);
+
+/* Puts the files in record->files back as they were. */
+int dropin_restore_saved(const char *root, const Record *record);
+
+/* True if one of them is not now what was saved: somebody set the property after us. */
+bool dropin_saved_differ(const char *root, const Record *record);
+
+/* Writes our own file with `limits`, in /run or, for a leash that persists, in /etc; removes it
+ * from the other place. */
+int dropin_write(const char *root, const Record *record, const Limits *limits);
+
+/* Reads back what everybody may see of the leashes in force, from our own files: target, limits,
+ * since, until, layer. For callers that may not read the ledger. A new array of new records.
+ * Returns 0 or -errno. */
+int dropin_read_public(const char *root, Record ***ret, size_t *ret_n);
+
+/* Removes our own file from both places. */
+int dropin_remove(const char *root, const Record *record);
+
+/* Digest of names, sizes and times of every other drop-in that concerns the target, as a new
+ * string: equal while the admin's configuration has not changed. */
+int dropin_fingerprint(const char *root, const char *unit, char **ret);

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/* The ledger: one file for each target, replaced whole, changed under a lock of its own.
+ *
+ * A lock file is removed when nobody needs it, by its holder. So whoever gets the lock looks
+ * whether the file it locked is still the one of that name, and starts again if not. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "backend/ledger.h"
+#include "os/clock.h"
+#include "os/file.h"
+
+#define LOCK_POLL (2 * USEC_PER_MSEC)
+
+typedef enum Place {
+        PLACE_RUN,
+        PLACE_LIB,
+        _PLACE_MAX,
+} Place;
+
+static const char *const place_paths[_PLACE_MAX] = {
+        [PLACE_RUN] = "/run/leash",
+        [PLACE_LIB] = "/var/lib/leash",
+};
+
+struct Ledger {
+        int fds[_PLACE_MAX]; /* -EBADF where the folder does not exist */
+        char *paths[_PLACE_MAX];
+};
+
+struct LedgerLock {
+        int dir_fd; /* borrowed from the ledger, which outlives its locks */
+        int fd;
+        char *name;
+};
+
+static int open_place(const char *path, bool create, int *ret) {
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+
+        if (create && mkdir(path, 0700) < 0 && errno != EEXIST) {
+                int r = errno == ENOENT ? file_mkdir_parents(path, 0700) : -errno;
+
+                if (r < 0)
+                        return r;
+        }
+        fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        /* Base values and file contents are put back from here with root's rights. */
+        if (st.st_uid != geteuid() || st.st_mode & 0022)
+                return geteuid() == 0 ? -EPERM : -EACCES;
+        *ret = TAKE_FD(fd);
+        return 0;
+}
+
+int ledger_open(const char *root, bool create, Ledger **ret) {
+        _cleanup_(ledger_freep) Ledger *l = calloc(1, sizeof(Ledger));
+        int r;
+
+        if (!l)
+                return -ENOMEM;
+        for (Place i = 0; i < _PLACE_MAX; i++)
+                l->fds[i] = -EBADF;
+        for (Place i = 0; i < _PLACE_MAX; i++) {
+                l->paths[i] = file_path("%s%s", root, place_paths[i]);
+                if (!l->paths[i])
+                        return -ENOMEM;
+                r = open_place(l->paths[i], create && i == PLACE_RUN, &l->fds[i]);
+                if (r < 0 && r != -ENOENT)
+                        return r;
+        }
+        if (l->fds[PLACE_RUN] < 0 && l->fds[PLACE_LIB] < 0)
+                return -ENOENT;
+        *ret = TAKE_PTR(l);
+        return 0;
+}
+
+Ledger *ledger_free(Ledger *l) {
+        if (!l)
+                return NULL;
+        for (Place i = 0; i < _PLACE_MAX; i++) {
+                fd_closep(&l->fds[i]);
+                free(l->paths[i]);
+        }
+        free(l);
+        return NULL;
+}
+
+LedgerLock *ledger_unlock(LedgerLock *lock) {
+        if (!lock)
+                return NULL;
+        if (lock->fd >= 0) {
+                /* Removed while held: the next waiter sees that its file has no name any more. */
+                (void) unlinkat(lock->dir_fd, lock->name, 0);
+                (void) close(lock->fd);
+        }
+        free(lock->name);
+        free(lock);
+        return NULL;
+}
+
+static bool is_current(const LedgerLock *lock) {
+        struct stat ours, named;
+
+        return fstat(lock->fd, &ours) == 0 &&
+               fstatat(lock->dir_fd, lock->name, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+               ours.st_ino == named.st_ino && ours.st_dev == named.st_dev;
+}
+
+/* One try. Returns 1 with the lock held, 0 if somebody else has it. */
+static int try_lock(LedgerLock *lock) {
+        _cleanup_close_ int fd = -EBADF;
+
+        fd = openat(lock->dir_fd, lock->name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (fd < 0)
+                return -errno;
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+                return errno == EWOULDBLOCK ? 0 : -errno;
+        lock->fd = fd;
+        if (!is_current(lock)) {
+                lock->fd = -EBADF;
+                return 0;
+        }
+        fd = -EBADF;
+        return 1;
+}
+
+int ledger_lock(Ledger *l, const char *target, usec_t timeout, LedgerLock **ret) {
+        _cleanup_(ledger_unlockp) LedgerLock *lock = calloc(1, sizeof(LedgerLock));
+        usec_t end = clock_monotonic() + timeout;
+        int r;
+
+        if (!lock)
+                return -ENOMEM;
+        lock->fd = -EBADF;
+        lock->dir_fd = l->fds[PLACE_RUN] >= 0 ? l->fds[PLACE_RUN] : l->fds[PLACE_LIB];
+        lock->name = file_path("%s.lock", target);
+        if (!lock->name)
+                return -ENOMEM;
+        /* Polled and not waited for in flock(): that has no time limit, and a signal to get one
+         * is not ours to take inside another program's login. */
+        while ((r = try_lock(lock)) == 0) {
+                if (clock_monotonic() >= end)
+                        return -EBUSY;
+                clock_sleep(LOCK_POLL);
+        }
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(lock);
+        return 0;
+}
+
+/* Keeps what could not be read under another name, for a person to look at. */
+static void set_aside(int dir_fd, const char *target) {
+        _cleanup_free_ char *name = file_path("%s.damaged", target);
+
+        if (name)
+                (void) renameat(dir_fd, target, dir_fd, name); /* if that fails it is met again */
+}
+
+static int read_from(int dir_fd, const char *target, Record **ret) {
+        _cleanup_(record_freep) Record *record = NULL;
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        int r;
+
+        r = file_read(dir_fd, target, RECORD_TEXT_MAX, &text, &size);
+        if (r == -ENOENT || r == -ENOMEM || r == -EMFILE || r == -EINTR)
+                return r;
+        if (r >= 0)
+                r = record_from_text(text, size, &record);
+        if (r == -ENOMEM)
+                return r;
+        if (r < 0 || strcmp(record->target, target) != 0) {
+                set_aside(dir_fd, target);
+                return -EBADMSG;
+        }
+        *ret = TAKE_PTR(record);
+        return 0;
+}
+
+int ledger_read(Ledger *l, const char *target, Record **ret) {
+        for (Place i = 0; i < _PLACE_MAX; i++) {
+                int r;
+
+                if (l->fds[i] < 0)
+                        continue;
+                r = read_from(l->fds[i], target, ret);
+                if (r != -ENOENT)
+                        return r;
+        }
+        return -ENOENT;
+}
+
+int ledger_write(Ledger *l, const Record *record) {
+        Place place = record->persist ? PLACE_LIB : PLACE_RUN;
+        _cleanup_free_ char *text = NULL;
+        size_t size;
+        int r;
+
+        if (l->fds[place] < 0) {
+                r = open_place(l->paths[place], true, &l->fds[place]);
+                if (r < 0)
+                        return r;
+        }
+        r = record_to_text(record, &text, &size);
+        if (r < 0)
+                return r;
+        r = file_write_atomic(l->fds[place], record->target, text, size, 0600);
+        if (r < 0)
+                return r;
+        if (place == PLACE_LIB && fsync(l->fds[place]) < 0)
+                return -errno;
+        /* Whether a leash persists may change; the older place must not answer for it. */
+        place = record->persist ? PLACE_RUN : PLACE_LIB;
+        return l->fds[place] < 0 ? 0 : file_unlink(l->fds[place], record->target);
+}
+
+int ledger_delete(Ledger *l, const Record *record) {
+        for (Place i = 0; i < _PLACE_MAX; i++) {
+                int r = l->fds[i] < 0 ? 0 : file_unlink(l->fds[i], record->target);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static int compare_records(const void *a, const void *b) {
+        const Record *x = *(Record *const *) a, *y = *(Record *const *) b;
+
+        if (x->uid != y->uid)
+                return x->uid > y->uid ? 1 : -1;
+        return strcmp(x->target, y->target);
+}
+
+static bool is_record_name(const char *name) {
+        size_t n = strlen(name);
+
+        return name[0] != '.' && n > 6 &&
+               (strcmp(name + n - 6, ".slice") == 0 || strcmp(name + n - 6, ".scope") == 0);
+}
+
+typedef struct RecordList {
+        Record **records;
+        size_t n, room, damaged;
+} RecordList;
+
+static int read_place(int dir_fd, RecordList *list) {
+        _cleanup_closedir_ DIR *d = NULL;
+        struct dirent *de;
+        int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        d = fd < 0 ? NULL : fdopendir(fd);
+        if (!d)
+                return -errno;
+        while ((de = readdir(d))) {
+                int r;
+
+                if (!is_record_name(de->d_name))
+                        continue;
+                if (list->n == list->room) {
+                        Record **more =
+                                reallocarray(list->records, list->room * 2 + 16, sizeof(Record *));
+
+                        if (!more)
+                                return -ENOMEM;
+                        list->records = more;
+                        list->room = list->room * 2 + 16;
+                }
+                r = read_from(dir_fd, de->d_name, &list->records[list->n]);
+                if (r == -ENOMEM)
+                        return r;
+                if (r >= 0)
+                        list->n++;
+                else if (r == -EBADMSG)
+                        list->damaged++;
+        }
+        return 0;
+}
+
+int ledger_read_all(Ledger *l, Record ***ret, size_t *ret_n, size_t *ret_damaged) {
+        RecordList list = {};
+        int r = 0;
+
+        for (Place i = 0; i < _PLACE_MAX && r >= 0; i++)
+                r = l->fds[i] < 0 ? 0 : read_place(l->fds[i], &list);
+        if (r < 0) {
+                ledger_free_records(list.records, list.n);
+                return r;
+        }
+        if (list.n > 0)
+                qsort(list.records, list.n, sizeof(Record *), compare_records);
+        *ret = list.records;
+        *ret_n = list.n;
+        *ret_damaged = list.damaged;
+        return 0;
+}
+
+void ledger_free_records(Record **records, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                record_free(records[i]);
+        free(records);
+}

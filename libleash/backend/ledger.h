@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* The ledger: one file for each target in /run/leash, or in /var/lib/leash where the leash is to
+ * survive a reboot. root:root 0700.
+ *
+ * A record is read, changed and written only under its lock, an flock on TARGET.lock, so that two
+ * leashes at once follow each other. Reading alone needs no lock: records are replaced whole. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "core/record.h"
+
+typedef struct Ledger Ledger;
+
+/* Opens the ledger below `root` ("" but in tests); makes its folders if `create`. Returns 0; -ENOENT if there is none and create
+ * is false; -EACCES for others than root; -EPERM if a folder belongs to somebody else or others
+ * may write to it; -errno. */
+int ledger_open(const char *root, bool create, Ledger **ret);
+Ledger *ledger_free(Ledger *l);
+DEFINE_CLEANUP(Ledger *, ledger_free);
+
+typedef struct LedgerLock LedgerLock;
+
+/* Waits for the target's lock, at most `timeout` (0: do not wait). Returns 0; -EBUSY; -errno. The
+ * lock ends with ledger_unlock(), or with the process. */
+int ledger_lock(Ledger *l, const char *target, usec_t timeout, LedgerLock **ret);
+LedgerLock *ledger_unlock(LedgerLock *lock);
+DEFINE_CLEANUP(LedgerLock *, ledger_unlock);
+
+/* Reads a target's record. Returns 0; -ENOENT if there is none; -EBADMSG if it was damaged: it has
+ * been set aside as TARGET.damaged and the caller says so; -errno. */
+int ledger_read(Ledger *l, const char *target, Record **ret);
+
+/* Writes it, durable against a crash of the process, and of the machine where it persists. */
+int ledger_write(Ledger *l, const Record *record);
+
+/* Deletes it. */
+int ledger_delete(Ledger *l, const Record *record);
+
+/* Reads all records, sorted by uid, then target. *ret_damaged counts those that were set aside.
+ * The array and its records belong to the caller: ledger_free_records(). */
+int ledger_read_all(Ledger *l, Record ***ret, size_t *ret_n, size_t *ret_damaged);
+void ledger_free_records(Record **records, size_t n);

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/* Login sessions, as logind keeps them. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <systemd/sd-login.h>
+
+#include "backend/login.h"
+#include "core/parse.h"
+#include "os/file.h"
+
+void login_session_done(LoginSession *s) {
+        free(s->id);
+        free(s->class);
+        free(s->type);
+        free(s->service);
+        free(s->state);
+        free(s->tty);
+        free(s->display);
+        free(s->remote_host);
+        *s = (LoginSession) {};
+}
+
+/* sd_session_get_leader() came with systemd 254; the file it reads is older. */
+static pid_t read_leader(const char *id) {
+        _cleanup_free_ char *path = NULL, *text = NULL;
+        char *line;
+        pid_t pid;
+
+        if (strchr(id, '/'))
+                return 0;
+        path = file_path("/run/systemd/sessions/%s", id);
+        if (!path || file_read(AT_FDCWD, path, 64 * 1024, &text, NULL) < 0)
+                return 0;
+        line = strstr(text, "\nLEADER=");
+        if (!line)
+                return 0;
+        line += strlen("\nLEADER=");
+        line[strcspn(line, "\n")] = '\0';
+        return parse_pid(line, &pid) < 0 ? 0 : pid;
+}
+
+int login_session(const char *id, LoginSession *ret) {
+        LoginSession s = {};
+        int r;
+
+        r = sd_session_get_uid(id, &s.uid);
+        if (r < 0)
+                return r;
+        s.id = strdup(id);
+        if (!s.id)
+                return -ENOMEM;
+        s.leader = read_leader(id);
+        /* Each of these may be unknown, which is what NULL says. */
+        (void) sd_session_get_class(id, &s.class);
+        (void) sd_session_get_type(id, &s.type);
+        (void) sd_session_get_service(id, &s.service);
+        (void) sd_session_get_state(id, &s.state);
+        (void) sd_session_get_tty(id, &s.tty);
+        (void) sd_session_get_display(id, &s.display);
+        (void) sd_session_get_remote_host(id, &s.remote_host);
+        *ret = s;
+        return 0;
+}
+
+static void strv_freep(char ***l) {
+        STRV_FOREACH(s, *l)
+                free(*s);
+        free(*l);
+}
+
+int login_sessions(uid_t uid, LoginSession **ret, size_t *ret_n) {
+        _cleanup_(strv_freep) char **ids = NULL;
+        LoginSession *sessions;
+        size_t n = 0;
+        int r;
+
+        r = sd_uid_get_sessions(uid, false, &ids);
+        if (r < 0) /* -ENODATA and the like: the user is not logged in, or logind does not run */
+                r = 0;
+        sessions = calloc(r + 1, sizeof(LoginSession));
+        if (!sessions)
+                return -ENOMEM;
+        STRV_FOREACH(id, ids) {
+                LoginSession *s = &sessions[n];
+
+                r = login_session(*id, s);
+                if (r == -ENOMEM) {
+                        login_sessions_free(sessions, n);
+                        return r;
+                }
+                if (r < 0) /* ended meanwhile */
+                        continue;
+                if (s->class && strncmp(s->class, "manager", 7) == 0)
+                        login_session_done(s);
+                else
+                        n++;
+        }
+        *ret = sessions;
+        *ret_n = n;
+        return 0;
+}
+
+LoginSession *login_sessions_free(LoginSession *sessions, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                login_session_done(&sessions[i]);
+        free(sessions);
+        return NULL;
+}
+
+int login_display_session(uid_t uid, char **ret) {
+        return sd_uid_get_display(uid, ret);
+}
+
+uid_t login_caller_owner(void) {
+        uid_t uid;
+
+        return sd_pid_get_owner_uid(0, &uid) < 0 ? (uid_t) -1 : uid;
+}

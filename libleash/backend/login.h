@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* Login sessions, as logind keeps them; none where logind does not run. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "core/macro.h"
+
+typedef struct LoginSession {
+        char *id;
+        uid_t uid;
+        pid_t leader; /* 0 if unknown */
+        /* NULL where logind has none: */
+        char *class, *type, *service, *state, *tty, *display, *remote_host;
+} LoginSession;
+
+void login_session_done(LoginSession *s);
+
+/* All sessions of a user, without the user manager's own (class "manager", since systemd 256).
+ * A new array for login_sessions_free(). Returns 0, also for none; -ENOMEM. */
+int login_sessions(uid_t uid, LoginSession **ret, size_t *ret_n);
+LoginSession *login_sessions_free(LoginSession *sessions, size_t n);
+
+/* One session. Returns 0; -ENXIO if there is none of that id; -errno. */
+int login_session(const char *id, LoginSession *ret);
+
+/* The session that a person would name for a user whose process belongs to none: the graphical
+ * one if there is one. A new string; -ENODATA if there is none. */
+int login_display_session(uid_t uid, char **ret);
+
+/* Whose login the calling process belongs to; (uid_t) -1 if it belongs to none. */
+uid_t login_caller_owner(void);

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* From the facts about a process to what is to be limited, or why not. */
+
+#include <string.h>
+
+#include "core/plan.h"
+
+typedef struct RefusalInfo {
+        const char *what;
+        const char *remedy;
+        bool can_force;
+} RefusalInfo;
+
+static const RefusalInfo refusals[_PLAN_REFUSAL_MAX] = {
+        [PLAN_OK] = { "may be limited", "" },
+        [PLAN_INIT] = { "is the init process, which runs the whole system", "name a process of the user instead" },
+        [PLAN_KERNEL_THREAD] = { "is a kernel thread and belongs to no session",
+                                 "find the process that causes its work, e.g. with 'perf top'" },
+        [PLAN_SERVICE] = { "belongs to the system service %s, not to a login session",
+                           "limit the service: systemctl set-property --runtime %s CPUQuota=50%%" },
+        [PLAN_MACHINE] = { "runs in the container %s, not in a login session",
+                           "limit the container through its manager" },
+        [PLAN_NO_SESSION] = { "belongs to no login session", "see 'leash explain' for where it runs" },
+        [PLAN_ROOT_SESSION] = { "belongs to a session of root",
+                                "use --force if you mean it: root's own tools will be slow, leash among them",
+                                .can_force = true },
+        [PLAN_SYSTEM_USER] = { "belongs to a session of a system user",
+                               "use --force if you mean it: a greeter or a service may hang", .can_force = true },
+        [PLAN_OWN_SESSION] = { "belongs to the session that leash was called from",
+                               "use --force if you mean it: this shell will be limited, too", .can_force = true },
+};
+
+const char *plan_refusal_what(PlanRefusal refusal) {
+        return refusals[refusal].what;
+}
+
+const char *plan_refusal_remedy(PlanRefusal refusal) {
+        return refusals[refusal].remedy;
+}
+
+bool plan_refusal_can_force(PlanRefusal refusal) {
+        return refusals[refusal].can_force;
+}
+
+bool plan_is_job_service(const char *unit) {
+        /* Debian and Fedora names; anacron starts what cron missed. */
+        static const char *const units[] = { "cron.service",    "crond.service", "atd.service",
+                                             "anacron.service", "cronie.service", "fcron.service" };
+
+        for (size_t i = 0; i < ELEMENTSOF(units); i++)
+                if (strcmp(units[i], unit) == 0)
+                        return true;
+        return false;
+}
+
+PlanRefusal plan_owner(uid_t owner, const CallerFacts *caller) {
+        PlanRefusal refusal = PLAN_OK;
+
+        if (owner == 0)
+                refusal = PLAN_ROOT_SESSION;
+        else if (owner < caller->uid_min)
+                refusal = PLAN_SYSTEM_USER;
+        else if (owner == caller->owner)
+                refusal = PLAN_OWN_SESSION;
+        return refusal != PLAN_OK && caller->force && plan_refusal_can_force(refusal) ? PLAN_OK : refusal;
+}
+
+/* A user's process outside every user slice. The audit login uid is set once at login and kept
+ * through su, cron and at (pam_loginuid(8)); a service with User= has none. */
+static PlanRefusal plan_outside(const ProcessFacts *f, const CallerFacts *caller, Plan *plan) {
+        if (f->ruid < caller->uid_min)
+                return PLAN_SERVICE;
+        if (!plan_is_job_service(f->placement.unit) && f->loginuid != f->ruid)
+                return PLAN_SERVICE;
+        plan->owner = f->ruid;
+        plan->capture = true;
+        return plan_owner(plan->owner, caller);
+}
+
+/* Without systemd's cgroups, the login uid tells the owner, or else the real uid. */
+static PlanRefusal plan_without_placement(const ProcessFacts *f, const CallerFacts *caller, Plan *plan) {
+        plan->owner = f->loginuid != (uid_t) -1 && f->loginuid >= caller->uid_min ? f->loginuid : f->ruid;
+        return plan_owner(plan->owner, caller);
+}
+
+PlanRefusal plan_process(const ProcessFacts *f, const CallerFacts *caller, Plan *ret) {
+        *ret = (Plan) { .owner = f->placement.owner };
+
+        if (f->kernel_thread)
+                return PLAN_KERNEL_THREAD;
+        if (f->pid == 1 || f->placement.kind == PLACEMENT_INIT)
+                return PLAN_INIT;
+        if (!caller->placement)
+                return plan_without_placement(f, caller, ret);
+
+        switch (f->placement.kind) {
+        case PLACEMENT_SESSION:
+        case PLACEMENT_MANAGER:
+        case PLACEMENT_LEASHED:
+        case PLACEMENT_SLICE:
+                strcpy(ret->session, f->placement.session);
+                return plan_owner(ret->owner, caller);
+        case PLACEMENT_MACHINE:
+                return PLAN_MACHINE;
+        case PLACEMENT_SERVICE:
+                return plan_outside(f, caller, ret);
+        default:
+                return PLAN_NO_SESSION;
+        }
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/* The kernel's cgroup files: where they are mounted, what they say. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/parse.h"
+#include "os/cgroupfs.h"
+#include "os/file.h"
+
+#define DEPTH_MAX 16
+
+CgroupFs cgroupfs_detect(const char *root) {
+        CgroupFs fs = { .root = root };
+        char path[CGROUPFS_PATH_MAX];
+
+        /* The root of a v2 tree has this file, a tmpfs with v1 hierarchies in it has not. */
+        (void) snprintf(path, sizeof(path), "%s/sys/fs/cgroup/cgroup.controllers", root);
+        if (access(path, F_OK) == 0) {
+                fs.version = CGROUP_V2;
+                return fs;
+        }
+        (void) snprintf(path, sizeof(path), "%s/sys/fs/cgroup/cpu/cgroup.procs", root);
+        if (access(path, F_OK) == 0)
+                fs.version = CGROUP_V1;
+        return fs;
+}
+
+int cgroupfs_path(const CgroupFs *fs, const char *controller, const char *cgroup,
+                  char ret[static CGROUPFS_PATH_MAX]) {
+        int n;
+
+        if (fs->version == CGROUP_NONE)
+                return -ENODEV;
+        if (fs->version == CGROUP_V1 && strcmp(controller, "io") == 0)
+                controller = "blkio";
+        n = fs->version == CGROUP_V2
+                    ? snprintf(ret, CGROUPFS_PATH_MAX, "%s/sys/fs/cgroup%s", fs->root, cgroup)
+                    : snprintf(ret, CGROUPFS_PATH_MAX, "%s/sys/fs/cgroup/%s%s", fs->root, controller,
+                               cgroup);
+        return n >= CGROUPFS_PATH_MAX ? -ENAMETOOLONG : 0;
+}
+
+static ssize_t read_file(const CgroupFs *fs, const char *controller, const char *cgroup, const char *file, char *buf,
+                         size_t size) {
+        char dir[CGROUPFS_PATH_MAX], path[CGROUPFS_PATH_MAX + 64];
+        int r;
+
+        r = cgroupfs_path(fs, controller, cgroup, dir);
+        if (r < 0)
+                return r;
+        (void) snprintf(path, sizeof(path), "%s/%s", dir, file);
+        return file_read_buffer(path, buf, size);
+}
+
+int cgroupfs_read_limit(const CgroupFs *fs, const char *cgroup, Limit limit, char *buf, size_t size) {
+        const LimitInfo *info = &limits_table[limit];
+        bool v1 = fs->version == CGROUP_V1;
+        const char *file = v1 ? info->file_v1 : info->file_v2;
+        ssize_t n;
+
+        if (!file)
+                return -EOPNOTSUPP;
+        n = read_file(fs, info->controller ?: "", cgroup, file, buf, size);
+        if (n < 0)
+                return n;
+        if (v1 && info->kind == LIMIT_KIND_QUOTA) {
+                size_t at = strcspn(buf, "\n");
+
+                if (at + 2 >= size)
+                        return -ENOBUFS;
+                buf[at++] = ' ';
+                n = read_file(fs, "cpu", cgroup, "cpu.cfs_period_us", buf + at, size - at);
+                if (n < 0)
+                        return n;
+        }
+        buf[strcspn(buf, "\n")] = '\0';
+        return 0;
+}
+
+int cgroupfs_read_cpu(const CgroupFs *fs, const char *cgroup, CpuStat *ret) {
+        CpuStat stat = {};
+        char buf[1024];
+        ssize_t n;
+
+        n = read_file(fs, "cpu", cgroup, "cpu.stat", buf, sizeof(buf));
+        if (n < 0)
+                return n;
+        cgfile_parse_cpu_stat(buf, &stat);
+        if (fs->version == CGROUP_V1) {
+                n = read_file(fs, "cpuacct", cgroup, "cpuacct.usage", buf, sizeof(buf));
+                if (n < 0)
+                        return n;
+                stat.usage = strtoull(buf, NULL, 10) / NSEC_PER_USEC;
+        }
+        *ret = stat;
+        return 0;
+}
+
+typedef struct PidList {
+        pid_t *pids;
+        size_t n, room;
+        const char *skip;
+} PidList;
+
+static int add_pids(PidList *l, char *text) {
+        for (char *save = NULL, *line = strtok_r(text, "\n", &save); line;
+             line = strtok_r(NULL, "\n", &save)) {
+                pid_t pid;
+
+                if (parse_pid(line, &pid) < 0)
+                        continue;
+                if (l->n == l->room) {
+                        pid_t *more = reallocarray(l->pids, l->room * 2 + 64, sizeof(pid_t));
+
+                        if (!more)
+                                return -ENOMEM;
+                        l->pids = more;
+                        l->room = l->room * 2 + 64;
+                }
+                l->pids[l->n++] = pid;
+        }
+        return 0;
+}
+
+/* dir_fd is consumed. */
+static int walk(int dir_fd, unsigned depth, PidList *l) {
+        _cleanup_free_ char *text = NULL;
+        _cleanup_closedir_ DIR *d = fdopendir(dir_fd);
+        struct dirent *de;
+        int r;
+
+        if (!d) {
+                (void) close(dir_fd);
+                return -ENOMEM;
+        }
+        r = file_read(dir_fd, "cgroup.procs", 16 * 1024 * 1024, &text, NULL);
+        if (r >= 0)
+                r = add_pids(l, text);
+        else if (r == -EOPNOTSUPP || r == -ENOENT || r == -ENODEV)
+                r = 0; /* a threaded group, or one that has just gone */
+        if (r < 0 || depth == 0)
+                return r;
+        while ((de = readdir(d))) {
+                int fd;
+
+                if (de->d_type != DT_DIR || de->d_name[0] == '.')
+                        continue;
+                if (l->skip && strcmp(de->d_name, l->skip) == 0)
+                        continue;
+                fd = openat(dir_fd, de->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                if (fd < 0)
+                        continue;
+                r = walk(fd, depth - 1, l);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int cgroupfs_list_procs(const CgroupFs *fs, const char *controller, const char *cgroup,
+                        const char *skip, pid_t **ret, size_t *ret_n) {
+        _cleanup_free_ pid_t *pids = NULL;
+        char path[CGROUPFS_PATH_MAX];
+        PidList l = { .skip = skip };
+        int fd, r;
+
+        r = cgroupfs_path(fs, controller, cgroup, path);
+        if (r < 0)
+                return r;
+        fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        r = walk(fd, DEPTH_MAX, &l);
+        pids = l.pids;
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(pids);
+        *ret_n = l.n;
+        return 0;
+}
+
+int cgroupfs_each_child(const CgroupFs *fs, const char *controller, const char *cgroup,
+                        int (*found)(const char *name, void *userdata), void *userdata) {
+        _cleanup_closedir_ DIR *d = NULL;
+        char path[CGROUPFS_PATH_MAX];
+        struct dirent *de;
+        int r;
+
+        r = cgroupfs_path(fs, controller, cgroup, path);
+        if (r < 0)
+                return r;
+        d = opendir(path);
+        if (!d)
+                return -errno;
+        while ((de = readdir(d))) {
+                if (de->d_type != DT_DIR || de->d_name[0] == '.')
+                        continue;
+                r = found(de->d_name, userdata);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+bool cgroupfs_has_controller(const CgroupFs *fs, const char *cgroup, const char *controller) {
+        char buf[1024], path[CGROUPFS_PATH_MAX];
+        size_t n = strlen(controller);
+
+        if (fs->version == CGROUP_V1)
+                return cgroupfs_path(fs, controller, cgroup, path) >= 0 && access(path, F_OK) == 0;
+        if (read_file(fs, "", cgroup, "cgroup.controllers", buf, sizeof(buf)) < 0)
+                return false;
+        for (const char *p = buf; *p; p += strspn(p, " \n")) {
+                size_t m = strcspn(p, " \n");
+
+                if (m == n && strncmp(p, controller, n) == 0)
+                        return true;
+                p += m;
+        }
+        return false;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/* The kernel's cgroup files: where they are mounted, what they say. Read only: writing belongs to
+ * whoever manages the tree, systemd or backend/cgroup. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "core/cgfile.h"
+
+typedef enum CgroupVersion {
+        CGROUP_NONE,
+        CGROUP_V1, /* controllers in hierarchies of their own, also "hybrid" */
+        CGROUP_V2,
+} CgroupVersion;
+
+#define CGROUPFS_PATH_MAX 4096
+
+typedef struct CgroupFs {
+        const char *root; /* what stands before "/sys/fs/cgroup": "" but in tests. Borrowed */
+        CgroupVersion version;
+} CgroupFs;
+
+/* Looks at what is mounted. */
+CgroupFs cgroupfs_detect(const char *root);
+
+/* The folder of a group. In v1 `controller` picks the hierarchy, "systemd" being systemd's own.
+ * Returns 0; -ENAMETOOLONG; -ENODEV if nothing is mounted. */
+int cgroupfs_path(const CgroupFs *fs, const char *controller, const char *cgroup, char ret[static CGROUPFS_PATH_MAX]);
+
+/* Reads the file that carries a limit, in the form that cgfile_agrees() takes.
+ * Returns 0; -ENOENT if the group or the controller is not there; -EOPNOTSUPP if this kernel's
+ * cgroup version cannot express the limit. */
+int cgroupfs_read_limit(const CgroupFs *fs, const char *cgroup, Limit limit, char *buf, size_t size);
+
+/* CPU time and throttling of a group and all below it. Returns 0 or -errno. */
+int cgroupfs_read_cpu(const CgroupFs *fs, const char *cgroup, CpuStat *ret);
+
+/* The processes of a group and all groups below it, at most 16 deep, as a new array. Groups named
+ * `skip` (may be NULL) are left out. Returns 0 or -errno. */
+int cgroupfs_list_procs(const CgroupFs *fs, const char *controller, const char *cgroup,
+                        const char *skip, pid_t **ret, size_t *ret_n);
+
+/* Calls found() for each child group's name. Returns 0, the first negative answer, or -errno. */
+int cgroupfs_each_child(const CgroupFs *fs, const char *controller, const char *cgroup,
+                        int (*found)(const char *name, void *userdata), void *userdata);
+
+/* True if the controller is offered to the group ("cgroup.controllers"), or mounted in v1. */
+bool cgroupfs_has_controller(const CgroupFs *fs, const char *cgroup, const char *controller);

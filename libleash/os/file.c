@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/* Files, with the cases that bite in root's programs decided once: size, links, half-written. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "os/file.h"
+
+static ssize_t read_full(int fd, char *buf, size_t size) {
+        size_t at = 0;
+
+        while (at < size) {
+                ssize_t n = read(fd, buf + at, size - at);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                if (n == 0)
+                        break;
+                at += n;
+        }
+        return at;
+}
+
+int file_read(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_size) {
+        _cleanup_close_ int fd = -EBADF;
+        _cleanup_free_ char *buf = NULL;
+        size_t size = 4096, at = 0;
+
+        fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+        if (fd < 0)
+                return -errno;
+        /* st_size is 0 for the kernel's files, so the buffer grows until the end is read. */
+        for (;;) {
+                char *more = realloc(buf, size + 1);
+                ssize_t n;
+
+                if (!more)
+                        return -ENOMEM;
+                buf = more;
+                n = read_full(fd, buf + at, size - at);
+                if (n < 0)
+                        return n;
+                at += n;
+                if (at < size)
+                        break;
+                if (at > max)
+                        return -EFBIG;
+                size *= 2;
+        }
+        if (at > max)
+                return -EFBIG;
+        buf[at] = '\0';
+        if (ret_size)
+                *ret_size = at;
+        *ret = TAKE_PTR(buf);
+        return 0;
+}
+
+ssize_t file_read_buffer(const char *path, char *buf, size_t size) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        ssize_t n;
+
+        if (fd < 0)
+                return -errno;
+        n = read_full(fd, buf, size - 1);
+        if (n >= 0)
+                buf[n] = '\0';
+        return n;
+}
+
+static int write_full(int fd, const char *data, size_t size) {
+        while (size > 0) {
+                ssize_t n = write(fd, data, size);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                data += n;
+                size -= n;
+        }
+        return 0;
+}
+
+int file_write_atomic(int dir_fd, const char *name, const char *data, size_t size, mode_t mode) {
+        _cleanup_free_ char *temporary = file_path(".%s.tmp", name);
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        if (!temporary)
+                return -ENOMEM;
+        fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
+        if (fd < 0)
+                return -errno;
+        r = write_full(fd, data, size);
+        if (r >= 0 && fchmod(fd, mode) < 0) /* whatever the umask */
+                r = -errno;
+        if (r >= 0 && renameat(dir_fd, temporary, dir_fd, name) < 0)
+                r = -errno;
+        if (r < 0)
+                (void) unlinkat(dir_fd, temporary, 0); /* the first error is the one to tell */
+        return r;
+}
+
+int file_write_existing(const char *path, const char *data) {
+        _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+
+        if (fd < 0)
+                return -errno;
+        return write_full(fd, data, strlen(data));
+}
+
+int file_mkdir_parents(const char *path, mode_t mode) {
+        _cleanup_free_ char *copy = strdup(path);
+
+        if (!copy)
+                return -ENOMEM;
+        for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+                *slash = '\0';
+                if (mkdir(copy, mode) < 0 && errno != EEXIST)
+                        return -errno;
+                *slash = '/';
+        }
+        if (mkdir(copy, mode) < 0 && errno != EEXIST)
+                return -errno;
+        return 0;
+}
+
+int file_unlink(int dir_fd, const char *name) {
+        _cleanup_free_ char *temporary = file_path(".%s.tmp", name);
+
+        if (!temporary)
+                return -ENOMEM;
+        (void) unlinkat(dir_fd, temporary, 0); /* usually there is none */
+        if (unlinkat(dir_fd, name, 0) < 0 && errno != ENOENT && errno != ENOTDIR)
+                return -errno;
+        return 0;
+}
+
+char *file_path(const char *format, ...) {
+        char *path = NULL;
+        va_list ap;
+        int n;
+
+        va_start(ap, format);
+        n = vasprintf(&path, format, ap);
+        va_end(ap);
+        return n < 0 ? NULL : path;
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* Files, with the cases that bite in root's programs decided once: size, links, half-written. */
+#pragma once
+
+#include <dirent.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "core/macro.h"
+
+static inline _unused_ void fd_closep(int *fd) {
+        if (*fd >= 0)
+                (void) close(*fd); /* nothing was written through it that a failure could lose */
+}
+
+static inline _unused_ void dir_closep(DIR **d) {
+        if (*d)
+                (void) closedir(*d);
+}
+
+static inline _unused_ void file_fclosep(FILE **f) {
+        if (*f)
+                (void) fclose(*f);
+}
+
+#define _cleanup_close_ _cleanup_(fd_closep)
+#define _cleanup_closedir_ _cleanup_(dir_closep)
+#define _cleanup_fclose_ _cleanup_(file_fclosep)
+
+/* Reads a whole file into a new string, which is terminated by a zero byte not counted in
+ * *ret_size (may be NULL). The last path component must not be a symbolic link.
+ * Returns 0; -EFBIG for more than `max` bytes; -errno. */
+int file_read(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_size);
+
+/* The same into a caller's buffer: for files of the kernel. A longer content is cut.
+ * Returns the number of bytes, or -errno. */
+ssize_t file_read_buffer(const char *path, char *buf, size_t size);
+
+/* Replaces a file at once: written beside it as ".NAME.tmp", then renamed, so that no reader and no
+ * crash sees a half. The caller sees to it that nobody else writes the same file. Returns 0 or
+ * -errno; only a kill leaves the temporary file, for the next write or file_unlink(). */
+int file_write_atomic(int dir_fd, const char *name, const char *data, size_t size, mode_t mode);
+
+/* Writes in one go into a file that exists, as the kernel's own files want it. */
+int file_write_existing(const char *path, const char *data);
+
+/* Makes a folder with its parents, all of `mode`. What exists is left as it is. */
+int file_mkdir_parents(const char *path, mode_t mode);
+
+/* Removes a file, and what a killed file_write_atomic() left; one that is gone already counts as
+ * success. */
+int file_unlink(int dir_fd, const char *name);
+
+/* printf into a new string; NULL when out of memory. */
+char *file_path(const char *format, ...) _printf_(1, 2);

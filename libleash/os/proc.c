@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+/* What /proc tells of a process. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "core/parse.h"
+#include "os/file.h"
+#include "os/proc.h"
+
+/* More threads than this are not looked at: the sum is far over every threshold by then. */
+#define THREADS_MAX 256
+
+int proc_open(pid_t pid) {
+        int fd = syscall(SYS_pidfd_open, pid, 0);
+
+        return fd < 0 ? -errno : fd;
+}
+
+bool proc_is_alive(int pidfd) {
+        struct pollfd p = { .fd = pidfd, .events = POLLIN };
+
+        return poll(&p, 1, 0) == 0;
+}
+
+static ssize_t read_pid_file(pid_t pid, const char *name, char *buf, size_t size) {
+        char path[64];
+        ssize_t n;
+
+        (void) snprintf(path, sizeof(path), "/proc/%d/%s", (int) pid, name);
+        n = file_read_buffer(path, buf, size);
+        return n == -ENOENT ? -ESRCH : n;
+}
+
+int proc_read_stat(pid_t pid, ProcStat *ret) {
+        char buf[1024], *open_paren, *close_paren;
+        uint64_t utime, stime;
+        int64_t cutime, cstime;
+        ProcStat s = { .pid = pid };
+        ssize_t n;
+
+        n = read_pid_file(pid, "stat", buf, sizeof(buf));
+        if (n < 0)
+                return n;
+        /* The name is the user's own and may hold blanks and parentheses: the last one ends it. */
+        open_paren = strchr(buf, '(');
+        close_paren = strrchr(buf, ')');
+        if (!open_paren || !close_paren || close_paren < open_paren)
+                return -EBADMSG;
+        (void) snprintf(s.comm, sizeof(s.comm), "%.*s", (int) (close_paren - open_paren - 1),
+                        open_paren + 1);
+        if (sscanf(close_paren + 1,
+                   " %*c %d %d %d %*d %*d %u %*u %*u %*u %*u %" SCNu64 " %" SCNu64 " %" SCNd64
+                   " %" SCNd64 " %*d %*d %*d %*d %" SCNu64,
+                   &s.ppid, &s.pgid, &s.sid, &s.flags, &utime, &stime, &cutime, &cstime,
+                   &s.start_ticks) != 9)
+                return -EBADMSG;
+        s.cpu_ticks = utime + stime;
+        s.children_ticks = cutime + cstime;
+        *ret = s;
+        return 0;
+}
+
+int proc_read_status(pid_t pid, ProcStatus *ret) {
+        char buf[4096], *line;
+        unsigned ruid, euid;
+        ProcStatus s = {};
+        ssize_t n;
+
+        n = read_pid_file(pid, "status", buf, sizeof(buf));
+        if (n < 0)
+                return n;
+        line = strstr(buf, "\nUid:");
+        if (!line || sscanf(line, "\nUid: %u %u", &ruid, &euid) != 2)
+                return -EBADMSG;
+        s.ruid = ruid;
+        s.euid = euid;
+        line = strstr(buf, "\nNSpid:");
+        if (line)
+                for (char *p = line + strlen("\nNSpid:"); *p && *p != '\n'; p++)
+                        s.pidns_depth += *p == '\t';
+        *ret = s;
+        return 0;
+}
+
+uid_t proc_read_loginuid(pid_t pid) {
+        char buf[32];
+        uid_t uid;
+
+        if (read_pid_file(pid, "loginuid", buf, sizeof(buf)) < 0)
+                return (uid_t) -1;
+        buf[strcspn(buf, "\n")] = '\0';
+        return parse_uid(buf, &uid) < 0 ? (uid_t) -1 : uid;
+}
+
+/* True if a line's comma-separated list of controllers holds the one. */
+static bool list_has(const char *list, size_t n, const char *controller) {
+        size_t m = strlen(controller);
+
+        while (n >= m) {
+                size_t item = strcspn(list, ",:");
+
+                if (item == m && strncmp(list, controller, m) == 0)
+                        return true;
+                if (item >= n)
+                        return false;
+                list += item + 1;
+                n -= item + 1;
+        }
+        return false;
+}
+
+int proc_read_cgroup(pid_t pid, const char *controller, char **ret) {
+        /* One line for each hierarchy; a path is at most PATH_MAX, and there are 14 controllers. */
+        _cleanup_free_ char *buf = NULL;
+        char path[64], *found;
+        int r;
+
+        (void) snprintf(path, sizeof(path), "/proc/%d/cgroup", (int) pid);
+        r = file_read(AT_FDCWD, path, 64 * 1024, &buf, NULL);
+        if (r < 0)
+                return r == -ENOENT ? -ESRCH : r;
+        for (char *save = NULL, *line = strtok_r(buf, "\n", &save); line;
+             line = strtok_r(NULL, "\n", &save)) {
+                char *list = strchr(line, ':'), *at = list ? strchr(list + 1, ':') : NULL;
+
+                if (!at)
+                        continue;
+                list++;
+                if (controller ? !list_has(list, at - list, controller) : at != list)
+                        continue;
+                found = strdup(at + 1);
+                if (!found)
+                        return -ENOMEM;
+                *ret = found;
+                return 0;
+        }
+        return -ENODATA;
+}
+
+static unsigned scan_average(const char *text, const char *name) {
+        const char *at = strstr(text, name);
+        unsigned value;
+
+        at = at ? strchr(at, ':') : NULL;
+        return at && sscanf(at + 1, " %u", &value) == 1 ? value : 0;
+}
+
+int proc_read_runnable(pid_t pid, unsigned *ret) {
+        unsigned sum = 0, n_threads = 0, n_read = 0;
+        char path[64];
+        _cleanup_closedir_ DIR *d = NULL;
+        struct dirent *de;
+
+        (void) snprintf(path, sizeof(path), "/proc/%d/task", (int) pid);
+        d = opendir(path);
+        if (!d)
+                return errno == ENOENT ? -ESRCH : -errno;
+        while ((de = readdir(d)) && n_threads < THREADS_MAX) {
+                char name[400], buf[8192];
+
+                if (de->d_name[0] == '.')
+                        continue;
+                n_threads++;
+                (void) snprintf(name, sizeof(name), "%s/%s/sched", path, de->d_name);
+                if (file_read_buffer(name, buf, sizeof(buf)) <= 0)
+                        continue;
+                n_read++;
+                sum += MAX_OF(scan_average(buf, "se.avg.runnable_avg"),
+                              scan_average(buf, "se.avg.util_avg"));
+        }
+        if (n_threads > 0 && n_read == 0)
+                return access(path, F_OK) < 0 ? -ESRCH : -ENODATA;
+        *ret = sum;
+        return 0;
+}
+
+usec_t proc_ticks(uint64_t ticks) {
+        return ticks * (USEC_PER_SEC / (unsigned long) sysconf(_SC_CLK_TCK));
+}
+
+int proc_sample(pid_t pid, usec_t boottime, ProcSample *ret) {
+        ProcSample s = { .pid = pid };
+        ProcStat st;
+        usec_t start;
+        int r;
+
+        r = proc_read_stat(pid, &st);
+        if (r < 0)
+                return r;
+        start = proc_ticks(st.start_ticks);
+        s.ppid = st.ppid;
+        s.sid = st.sid;
+        memcpy(s.comm, st.comm, sizeof(s.comm));
+        s.age = boottime > start ? boottime - start : 0;
+        s.children_cpu = proc_ticks(st.children_ticks);
+        *ret = s;
+        return 0;
+}
+
+int proc_list(pid_t **ret, size_t *ret_n) {
+        _cleanup_closedir_ DIR *d = opendir("/proc");
+        _cleanup_free_ pid_t *pids = NULL;
+        size_t n = 0, room = 0;
+        struct dirent *de;
+
+        if (!d)
+                return -errno;
+        while ((de = readdir(d))) {
+                pid_t pid;
+
+                if (parse_pid(de->d_name, &pid) < 0)
+                        continue;
+                if (n == room) {
+                        pid_t *more = reallocarray(pids, room * 2 + 256, sizeof(pid_t));
+
+                        if (!more)
+                                return -ENOMEM;
+                        pids = more;
+                        room = room * 2 + 256;
+                }
+                pids[n++] = pid;
+        }
+        *ret = TAKE_PTR(pids);
+        *ret_n = n;
+        return 0;
+}

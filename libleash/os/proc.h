@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* What /proc tells of a process. A pid may be reused at any time: pin it with a pidfd first and
+ * ask proc_is_alive() after reading. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "core/macro.h"
+#include "core/offenders.h"
+
+typedef struct ProcStat {
+        pid_t pid, ppid, pgid, sid;
+        char comm[PROC_COMM_MAX]; /* as the process named itself: escape before printing */
+        unsigned flags;           /* PF_* */
+        uint64_t cpu_ticks;       /* user + system */
+        uint64_t children_ticks;  /* of children that ended and were waited for */
+        uint64_t start_ticks;     /* after boot */
+} ProcStat;
+
+#define PROC_PF_KTHREAD 0x00200000U /* include/linux/sched.h */
+
+typedef struct ProcStatus {
+        uid_t ruid, euid;
+        unsigned pidns_depth; /* 1 in our own pid namespace */
+} ProcStatus;
+
+/* Returns a pidfd; -ESRCH if there is no such process; -ENOSYS before Linux 5.3. */
+int proc_open(pid_t pid);
+
+/* True while the process that the pidfd pins has not ended. */
+bool proc_is_alive(int pidfd);
+
+/* These return 0, -ESRCH if the process is gone, or -errno. */
+int proc_read_stat(pid_t pid, ProcStat *ret);
+int proc_read_status(pid_t pid, ProcStatus *ret);
+
+/* (uid_t) -1 where there was no login, or the kernel keeps no audit state. */
+uid_t proc_read_loginuid(pid_t pid);
+
+/* The process's cgroup as a new string: in the unified hierarchy, or in the named one
+ * ("name=systemd", "cpu") of v1 where controller is not NULL. -ENODATA if it is in none. */
+int proc_read_cgroup(pid_t pid, const char *controller, char **ret);
+
+/* How much of the last tenth of a second the threads of a process (at most 256 of them) were
+ * running or waiting for a CPU: the sum of se.avg.runnable_avg in /proc/PID/task/TID/sched, or
+ * of util_avg before Linux 5.7, out of UTIL_FULL each.
+ * Returns 0; -ENODATA where the kernel does not show it (it needs CONFIG_SCHED_DEBUG before
+ * Linux 6.15); -ESRCH. */
+int proc_read_runnable(pid_t pid, unsigned *ret);
+
+/* Ticks of ProcStat in microseconds. */
+usec_t proc_ticks(uint64_t ticks);
+
+/* Fills all of a sample but `runnable` and the flags. */
+int proc_sample(pid_t pid, usec_t boottime, ProcSample *ret);
+
+/* All processes, as a new array. Returns 0 or -errno. */
+int proc_list(pid_t **ret, size_t *ret_n);
