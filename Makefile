@@ -55,14 +55,13 @@ LIB_SOURCES = \
 LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c main.c options.c output.c \
     release.c show.c view.c
 
-UNIT_TESTS = cgfile layers ledger limits offenders parse placement plan record
+UNIT_TESTS = cgfile dropin layers ledger limits offenders parse placement plan record
 
 # ---- rules ------------------------------------------------------------------------------------------
 
 SAN_FLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 ALL_CFLAGS = -std=gnu17 $(WARNINGS) $(if $(WERROR),-Werror) $(HARDENING) $(SAN_FLAGS) \
-    -iquote libleash -iquote . $(JSON_CFLAGS) -DLEASH_VERSION='"$(VERSION)"' \
-    -DLEASH_PROGRAM='"$(BINDIR)/leash"' $(CPPFLAGS) $(CFLAGS)
+    -iquote libleash -iquote . $(JSON_CFLAGS) -DLEASH_VERSION='"$(VERSION)"' $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(LDFLAGS_HARDENING) $(SAN_FLAGS) $(LDFLAGS)
 
 OBJ = $(BUILD)/obj
@@ -71,6 +70,8 @@ LEASH_OBJECTS = $(LEASH_SOURCES:%.c=$(OBJ)/leash/%.o)
 LIBLEASH = $(BUILD)/libleash.a
 MAN_PAGES = $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
 COMPLETIONS = $(BUILD)/completions/leash.bash $(BUILD)/completions/_leash
+
+.DEFAULT_GOAL = all
 
 .PHONY: all
 all: $(BUILD)/leash $(COMPLETIONS) man
@@ -111,6 +112,67 @@ $(BUILD)/man/%: docs/man/%.scd
 
 -include $(LIB_OBJECTS:.o=.d) $(LEASH_OBJECTS:.o=.d)
 
+# ---- tests ------------------------------------------------------------------------------------------
+
+TEST_PROGRAMS = $(UNIT_TESTS:%=$(BUILD)/tests/test-%)
+TOOLS = $(BUILD)/tools/burn $(BUILD)/tools/forker $(BUILD)/tools/probe
+FUZZERS = record limits
+
+.PHONY: tests
+tests: $(if $(CMOCKA_LIBS),$(TEST_PROGRAMS)) $(TOOLS) $(FUZZERS:%=$(BUILD)/tests/replay-%)
+
+$(BUILD)/tests/test-%: $(OBJ)/tests/unit/test-%.o $(LIBLEASH)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(SYSTEMD_LIBS) $(CGROUP_LIBS)
+
+$(BUILD)/tests/replay-%: $(OBJ)/tests/fuzz/fuzz-%.o $(OBJ)/tests/fuzz/replay.o $(LIBLEASH)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+$(BUILD)/tools/%: tests/guest/tools/%.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -O2 -D_GNU_SOURCE -o $@ $<
+
+# The part that needs no root and takes seconds.
+.PHONY: check-fast
+check-fast:
+	@tests/check fast
+
+# Everything: unit, bus, sanitizers, this host, booted guests. Installs what it needs.
+.PHONY: check
+check: deps-test
+	@tests/check all
+
+.PHONY: deps deps-test
+deps:
+	@packaging/install-deps build
+deps-test:
+	@packaging/install-deps test
+
+# The main job, shown on this machine; where that cannot be, in a guest.
+.PHONY: demo
+demo: deps
+	@$(MAKE) --no-print-directory all tools
+	@if [ -d /run/systemd/system ] || $(BUILD)/leash doctor >/dev/null 2>&1; then \
+	    tests/demo/demo $(BUILD)/leash $(BUILD)/tools; \
+	else echo "this machine can limit nothing ('leash doctor' says why), so the demo runs in a guest"; \
+	    $(MAKE) --no-print-directory demo-guest; fi
+
+.PHONY: demo-guest
+demo-guest: deps-test
+	@tests/guest/run -r bookworm -f tests/demo tests/guest/demo.sh
+
+.PHONY: tools
+tools: $(TOOLS)
+
+.PHONY: bench
+bench: deps-test
+	@tests/bench/run $(BUILD)
+
+.PHONY: format
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
 # ---- installing -------------------------------------------------------------------------------------
 
 .PHONY: install
@@ -118,8 +180,25 @@ install: all
 	install -Dm755 $(BUILD)/leash $(DESTDIR)$(BINDIR)/leash
 	install -Dm644 $(BUILD)/completions/leash.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/leash
 	install -Dm644 $(BUILD)/completions/_leash $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_leash
+	$(Q)mkdir -p $(DESTDIR)$(POLKITDIR)/actions $(DESTDIR)$(UNITDIR)
+	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/polkit/org.leash.policy >$(DESTDIR)$(POLKITDIR)/actions/org.leash.policy
+	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/systemd/leash-restore.service >$(DESTDIR)$(UNITDIR)/leash-restore.service
+	install -Dm644 -t $(DESTDIR)$(DOCDIR) README.md NEWS.md SECURITY.md LICENSE docs/ADMIN.md docs/ARCHITECTURE.md
 	$(Q)for page in $(MAN_PAGES); do \
 	    [ ! -f $$page ] || install -Dm644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
+
+.PHONY: uninstall
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/leash $(DESTDIR)$(POLKITDIR)/actions/org.leash.policy \
+	    $(DESTDIR)$(UNITDIR)/leash-restore.service $(DESTDIR)$(MANDIR)/man1/leash.1 \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/leash \
+	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_leash
+	rm -rf $(DESTDIR)$(DOCDIR)
+
+.PHONY: help
+help:
+	@echo "all demo demo-guest check check-fast bench format install uninstall clean deps"
+	@echo "settings: PREFIX BINDIR DESTDIR BUILD CC CFLAGS SAN WERROR, or config.mk"
 
 .PHONY: clean
 clean:

@@ -2,6 +2,7 @@
 /* leash PID: limit the login session that owns a process. */
 
 #include <errno.h>
+#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -11,6 +12,7 @@
 #include "backend/spare.h"
 #include "core/parse.h"
 #include "os/clock.h"
+#include "os/file.h"
 #include "os/proc.h"
 #include "os/user.h"
 #include "output.h"
@@ -21,8 +23,8 @@
 
 #define DEFAULT_QUOTA (USEC_PER_SEC / 2)
 
-/* Where nobody is spared, everything in the slice sleeps for the rest of the period together; a short
- * one keeps these stalls short (docs/ARCHITECTURE.md has the figures). */
+/* Where nobody is spared, everything in the slice sleeps for the rest of the period together; a
+ * short one keeps these stalls short (docs/ARCHITECTURE.md has the figures). */
 #define UNSPARED_PERIOD (10 * USEC_PER_MSEC)
 
 /* The least that somebody let in by polkit may leave to a user. */
@@ -58,17 +60,24 @@ static void choose_limits(const Context *c, Limits *ret) {
         if (limits_is_empty(ret))
                 limits_set(ret, LIMIT_CPU_QUOTA, DEFAULT_QUOTA);
         if (limits_has(ret, LIMIT_CPU_QUOTA) && !limits_has(ret, LIMIT_CPU_PERIOD))
-                limits_set(ret, LIMIT_CPU_PERIOD, wants_spare(c) ? LIMIT_INFINITY : UNSPARED_PERIOD);
+                limits_set(ret, LIMIT_CPU_PERIOD,
+                           wants_spare(c) ? LIMIT_INFINITY : UNSPARED_PERIOD);
 }
 
 static Exit check_restricted(const Context *c, const Limits *limits) {
+        /* What slows down and kills nothing. */
+        const uint32_t harmless = UINT32_C(1) << LIMIT_CPU_QUOTA | UINT32_C(1) << LIMIT_CPU_PERIOD |
+                                  UINT32_C(1) << LIMIT_CPU_WEIGHT | UINT32_C(1) << LIMIT_IO_WEIGHT;
+
         if (!context_is_restricted(c))
                 return EXIT_DONE;
-        if (c->args.force || c->args.persist || limits_has(limits, LIMIT_FREEZE)) {
-                output_error("--force, --persist and --freeze are for root; use sudo");
+        if (c->args.force || c->args.persist || limits->set & ~harmless) {
+                output_error(
+                        "--force, --persist and all limits but CPU quota and weights are for root; use sudo");
                 return EXIT_REFUSED;
         }
-        if (limits_has(limits, LIMIT_CPU_QUOTA) && limits->value[LIMIT_CPU_QUOTA] < RESTRICTED_QUOTA_MIN) {
+        if (limits_has(limits, LIMIT_CPU_QUOTA) &&
+            limits->value[LIMIT_CPU_QUOTA] < RESTRICTED_QUOTA_MIN) {
                 output_error("less than 10%% of one CPU may be set by root alone; use sudo");
                 return EXIT_REFUSED;
         }
@@ -93,9 +102,10 @@ static int load_record(Context *c, Cap *cap) {
 
         r = ledger_read(c->ledger, cap->target, &cap->record);
         if (r == -EBADMSG) {
-                output_error("%s: the record of an earlier leash was damaged; it is kept as "
-                             "/run/leash/%s.damaged, and what was before it is taken from the system as it is now",
-                             cap->user, cap->target);
+                output_error(
+                        "%s: the record of an earlier leash was damaged; it is kept as "
+                        "/run/leash/%s.damaged, and what was before it is taken from the system as it is now",
+                        cap->user, cap->target);
                 r = -ENOENT;
         }
         if (r != -ENOENT)
@@ -118,7 +128,8 @@ static int decide(Context *c, Cap *cap) {
                 r = read_base(c, cap);
         if (r < 0)
                 return r;
-        cap->record->spare = wants_spare(c);
+        if (!wants_spare(c))
+                cap->record->share = 0;
         cap->record->persist = c->args.persist;
         return record_set_layer(cap->record, LAYER_MANUAL, &cap->limits, c->by, c->args.reason, now,
                                 choose_until(c, now));
@@ -144,7 +155,8 @@ static void roll_back(Context *c, Cap *cap) {
                 return;
         record_clear_layer(cap->record, LAYER_MANUAL);
         cap->record->dirty = true;
-        (void) backend_converge(c->backend, c->ledger, cap->record, &e); /* else the next leash settles it */
+        (void) backend_converge(c->backend, c->ledger, cap->record,
+                                &e); /* else the next leash settles it */
 }
 
 static int collect_leaders(uid_t uid, pid_t **ret, size_t *ret_n) {
@@ -174,13 +186,33 @@ static int spare(Context *c, Cap *cap) {
         int r;
 
         record_effective(cap->record, &effective, NULL);
-        if (!cap->record->spare || cap->enforcement.absent || !limits_has(&effective, LIMIT_CPU_QUOTA) ||
+        if (!wants_spare(c) || cap->enforcement.absent ||
+            !limits_has(&effective, LIMIT_CPU_QUOTA) ||
             effective.value[LIMIT_CPU_QUOTA] == LIMIT_INFINITY)
                 return 0;
         r = collect_leaders(cap->uid, &leaders, &n);
         if (r < 0)
                 return r;
-        return spare_offenders(c->backend, cap->record, cap->named, cap->n_named, leaders, n, &cap->spared);
+        return spare_offenders(c->backend, cap->record, cap->named, cap->n_named, leaders, n,
+                               &cap->spared);
+}
+
+/* Of the user's processes elsewhere only jobs are brought in: a service that runs under the user's
+ * name, or a container, is not part of a login. Without systemd everything else is. */
+static size_t keep_jobs(Context *c, const Cap *cap, pid_t *pids, size_t n) {
+        size_t kept = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                _cleanup_close_ int pidfd = proc_open(pids[i]);
+                ProcessFacts facts;
+                Plan plan;
+
+                if (pidfd < 0 || backend_facts(c->backend, pids[i], pidfd, &facts) < 0)
+                        continue;
+                if (plan_process(&facts, &c->caller, &plan) == PLAN_OK && plan.owner == cap->uid)
+                        pids[kept++] = pids[i];
+        }
+        return kept;
 }
 
 /* Jobs that run outside: the named one, or with --capture all of them. */
@@ -191,7 +223,7 @@ static int capture(Context *c, Cap *cap) {
         int r;
 
         record_effective(cap->record, &effective, NULL);
-        backend_scope_limits(&effective, &scope);
+        backend_scope_limits(&effective, cap->record->share, &scope);
         if (cap->capture) {
                 r = spare_tree(c->backend, cap->record, cap->named[0], &scope, &cap->captured);
                 if (r < 0)
@@ -200,8 +232,11 @@ static int capture(Context *c, Cap *cap) {
         if (!c->args.capture)
                 return 0;
         r = c->backend->ops->escapees(c->backend, cap->record, &pids, &n);
-        if (r < 0 || n == 0)
+        if (r < 0)
                 return r;
+        n = keep_jobs(c, cap, pids, n);
+        if (n == 0)
+                return 0;
         r = c->backend->ops->group(c->backend, cap->record, pids[0], pids, n, &scope);
         cap->captured.n_moved += r < 0 ? 0 : n;
         return r;
@@ -209,7 +244,6 @@ static int capture(Context *c, Cap *cap) {
 
 /* Under the target's lock. */
 static int enforce(Context *c, Cap *cap) {
-        size_t n_scopes;
         int r;
 
         r = decide(c, cap);
@@ -220,7 +254,6 @@ static int enforce(Context *c, Cap *cap) {
                 if (r < 0)
                         return r;
         }
-        n_scopes = cap->record->n_scopes;
         r = backend_converge(c->backend, c->ledger, cap->record, &cap->enforcement);
         if (r < 0)
                 return r;
@@ -234,7 +267,9 @@ static int enforce(Context *c, Cap *cap) {
         r = spare(c, cap);
         if (r < 0 && r != -EOPNOTSUPP)
                 return r;
-        return cap->record->n_scopes == n_scopes ? 0 : ledger_write(c->ledger, cap->record);
+        return cap->spared.n_moved + cap->captured.n_moved == 0
+                       ? 0
+                       : ledger_write(c->ledger, cap->record);
 }
 
 static void tell_user(Context *c, const Cap *cap) {
@@ -264,8 +299,8 @@ static void print_spared(const char *what, const SpareReport *report) {
                 (void) strcat(names, i ? ", " : "");
                 (void) strcat(names, report->names[i]);
         }
-        output_line("  %-9s %zu process%s%s%s", what, report->n_moved, report->n_moved == 1 ? "" : "es",
-                    names[0] ? ": " : "", names);
+        output_line("  %-9s %zu process%s%s%s", what, report->n_moved,
+                    report->n_moved == 1 ? "" : "es", names[0] ? ": " : "", names);
 }
 
 static Exit print_enforcement(const Cap *cap) {
@@ -280,13 +315,17 @@ static Exit print_enforcement(const Cap *cap) {
         record_effective(cap->record, &effective, NULL);
         limits_describe(&effective, e->missing, wanted);
         if (e->unsupported)
-                output_error("%s: set but not enforced: this host's cgroup version has no %s", cap->user, info->key);
+                output_error("%s: set but not enforced: this host's cgroup version has no %s",
+                             cap->user, info->key);
         else if (e->controller_absent)
-                output_error("%s: set but not enforced: the %s controller is not available to %s (no %s in its "
-                             "cgroup); see 'leash doctor'", cap->user, info->controller ?: "freezer", cap->target, info->file_v2);
+                output_error(
+                        "%s: set but not enforced: the %s controller is not available to %s (no %s in its "
+                        "cgroup); see 'leash doctor'",
+                        cap->user, info->controller ?: "freezer", cap->target, info->file_v2);
         else
-                output_error("%s: set but not enforced: %s is '%s' in the kernel, not %s; see 'leash doctor'",
-                             cap->user, info->file_v2, e->kernel, wanted);
+                output_error(
+                        "%s: set but not enforced: %s is '%s' in the kernel, not %s; see 'leash doctor'",
+                        cap->user, info->file_v2, e->kernel, wanted);
         return EXIT_NOT_ENFORCED;
 }
 
@@ -296,11 +335,12 @@ static Exit print_result(Context *c, const Cap *cap) {
         Limits effective;
 
         if (c->args.json) {
-                struct json_object *array = json_object_new_array();
-                View view = { .record = cap->record, .enforcement = cap->enforcement, .cpu_percent = -1, .throttled_percent = -1 };
+                View view = { .record = cap->record,
+                              .enforcement = cap->enforcement,
+                              .cpu_percent = -1,
+                              .throttled_percent = -1 };
 
-                (void) json_object_array_add(array, view_to_json(&view));
-                (void) view_print_json(array);
+                (void) json_object_array_add(c->json, view_to_json(&view));
                 return print_enforcement(cap);
         }
         record_effective(cap->record, &effective, NULL);
@@ -318,7 +358,8 @@ static Exit print_result(Context *c, const Cap *cap) {
 static Exit print_plan(const Cap *cap) {
         char limits[VIEW_TEXT_MAX];
 
-        output_line("%s: would limit %s to %s", cap->user, cap->target, view_limits(&cap->limits, limits));
+        output_line("%s: would limit %s to %s", cap->user, cap->target,
+                    view_limits(&cap->limits, limits));
         return EXIT_DONE;
 }
 
@@ -344,7 +385,8 @@ static Exit cap_target(Context *c, Cap *cap) {
                 roll_back(c, cap);
                 return failed(cap, "not limited", r);
         }
-        journal_send(cap->enforcement.enforced || cap->enforcement.absent ? JOURNAL_CAPPED : JOURNAL_NOT_ENFORCED,
+        journal_send(cap->enforcement.enforced || cap->enforcement.absent ? JOURNAL_CAPPED
+                                                                          : JOURNAL_NOT_ENFORCED,
                      cap->record, c->by);
         tell_user(c, cap);
         return print_result(c, cap);
@@ -369,8 +411,8 @@ static void tell_other_user(const Resolved *r, const char *owner) {
         _cleanup_free_ char *runs_as = NULL;
 
         if (r->facts.euid != r->plan.owner && user_name(r->facts.euid, &runs_as) >= 0)
-                output_line("%d (%s) runs as %s in a session of %s, which is limited", (int) r->facts.pid,
-                            r->facts.comm, runs_as, owner);
+                output_line("%d (%s) runs as %s in a session of %s, which is limited",
+                            (int) r->facts.pid, r->facts.comm, runs_as, owner);
 }
 
 static Exit cap_process(Context *c, const char *operand) {
@@ -384,8 +426,9 @@ static Exit cap_process(Context *c, const char *operand) {
         if (found.refusal != PLAN_OK)
                 return context_refuse(c, &found);
         if (c->args.scope == TARGET_SESSION && found.plan.session[0] == '\0') {
-                output_error("%s (%s) belongs to user %u but to no single session; use --scope=user",
-                             operand, found.facts.comm, (unsigned) found.plan.owner);
+                output_error(
+                        "%s (%s) belongs to user %u but to no single session; use --scope=user",
+                        operand, found.facts.comm, (unsigned) found.plan.owner);
                 return EXIT_REFUSED;
         }
         cap.uid = found.plan.owner;
@@ -394,7 +437,8 @@ static Exit cap_process(Context *c, const char *operand) {
         cap.capture = found.plan.capture && c->args.scope == TARGET_USER;
         context_target(c->args.scope, cap.uid, found.plan.session, found.facts.pid, cap.target);
         e = cap_target(c, &cap);
-        if (cap.user && e != EXIT_USAGE && !c->args.json && (e == EXIT_DONE || e == EXIT_NOT_ENFORCED))
+        if (cap.user && e != EXIT_USAGE && !c->args.json &&
+            (e == EXIT_DONE || e == EXIT_NOT_ENFORCED))
                 tell_other_user(&found, cap.user);
         return e;
 }
@@ -407,9 +451,12 @@ Exit verb_cap(Context *c) {
                 if (worst != EXIT_DONE)
                         return worst;
         }
+        c->json = c->args.json ? json_object_new_array() : NULL;
         if (c->args.n_operands == 0)
-                return cap_owner(c);
+                worst = cap_owner(c);
         for (size_t i = 0; i < c->args.n_operands; i++)
                 worst = exit_worse(worst, cap_process(c, c->args.operands[i]));
+        if (c->json)
+                worst = exit_worse(worst, view_print_json(TAKE_PTR(c->json)));
         return worst;
 }

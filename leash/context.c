@@ -3,12 +3,15 @@
 
 #define _GNU_SOURCE
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/dropin.h"
 #include "backend/journal.h"
 #include "backend/login.h"
+#include "backend/notify.h"
 #include "context.h"
 #include "core/parse.h"
 #include "os/file.h"
@@ -18,6 +21,16 @@
 
 /* PID 1 may be in the middle of a reload; what systemctl allows a call, too. */
 #define CALL_TIMEOUT (25 * USEC_PER_SEC)
+
+char *context_own_path(void) {
+        char path[PATH_MAX];
+        ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+        if (n < 0)
+                return NULL;
+        path[n] = '\0';
+        return strdup(path);
+}
 
 static uid_t find_invoker(void) {
         const char *text = getenv("PKEXEC_UID"); /* pkexec(1) clears the rest and sets this */
@@ -36,10 +49,15 @@ static int find_by(const Context *c, char **ret) {
 Exit context_open(Context *c) {
         int r;
 
-        c->backend_options = (BackendOptions) {
+        c->program = context_own_path();
+        if (!c->program) {
+                output_error("cannot find out where this program is: is /proc mounted?");
+                return EXIT_FAILED;
+        }
+        c->backend_options = (BackendOptions){
                 .name = secure_getenv("LEASH_BACKEND"),
                 .root = secure_getenv("LEASH_TEST_ROOT") ?: "",
-                .program = LEASH_PROGRAM,
+                .program = c->program,
                 .timeout = CALL_TIMEOUT,
         };
         c->invoker = find_invoker();
@@ -50,19 +68,21 @@ Exit context_open(Context *c) {
         }
         r = backend_open(&c->backend_options, &c->backend);
         if (r == -EINVAL) {
-                output_error("LEASH_BACKEND=%s: no such backend; systemd and cgroup there are", c->backend_options.name);
+                output_error("LEASH_BACKEND=%s: no such backend; systemd and cgroup there are",
+                             c->backend_options.name);
                 return EXIT_USAGE;
         }
         if (r == -ENODEV) {
-                output_error("this host offers no way to limit: PID 1 is not systemd, and there is no "
-                             "cpu controller to write to; see 'leash doctor'");
+                output_error(
+                        "this host offers no way to limit: PID 1 is not systemd, and there is no "
+                        "cpu controller to write to; see 'leash doctor'");
                 return EXIT_NOT_ENFORCED;
         }
         if (r < 0) {
                 output_error("cannot look at this host: %s", strerror(-r));
                 return EXIT_FAILED;
         }
-        c->caller = (CallerFacts) {
+        c->caller = (CallerFacts){
                 .owner = login_caller_owner(),
                 .uid_min = user_uid_min(),
                 .placement = c->backend->ops->placement,
@@ -77,15 +97,36 @@ void context_done(Context *c) {
         c->ledger = ledger_free(c->ledger);
         c->backend = backend_free(c->backend);
         free(TAKE_PTR(c->by));
+        free(TAKE_PTR(c->program));
+}
+
+static void tell_settled(const Record *record, Settled what, void *userdata) {
+        static const char *const texts[] = {
+                [SETTLED_FINISHED] = "an interrupted leash was brought to order",
+                [SETTLED_EXPIRED] = "released, its time was up",
+                [SETTLED_GONE] = "forgotten, what it was for has ended",
+                [SETTLED_ARMED] = "the timer was set again",
+        };
+        Context *c = userdata;
+
+        journal_send(what == SETTLED_EXPIRED ? JOURNAL_EXPIRED : JOURNAL_SETTLED, record, c->by);
+        if (what == SETTLED_EXPIRED)
+                (void) notify_terminals(record->uid,
+                                        "\r\n[leash] Your session is no longer limited.\r\n");
+        if (c->args.verbose || c->args.expired)
+                output_line("%s: %s", record->user, texts[what]);
 }
 
 static Exit settle(Context *c) {
-        int r = backend_settle(c->backend, c->ledger);
+        int r;
 
+        if (geteuid() != 0)
+                return EXIT_DONE;
+        r = backend_settle(c->backend, c->ledger, tell_settled, c);
         if (r < 0)
-                output_error("an earlier leash was interrupted, and bringing it to order failed: %s", strerror(-r));
-        else if (r > 0 && c->args.verbose)
-                output_line("brought %d interrupted or expired leash%s to order", r, r == 1 ? "" : "es");
+                output_error(
+                        "an earlier leash was interrupted, and bringing it to order failed: %s",
+                        strerror(-r));
         return EXIT_DONE; /* what was asked for now may still work */
 }
 
@@ -109,6 +150,34 @@ Exit context_look_at_ledger(Context *c) {
                 return EXIT_FAILED;
         }
         return settle(c);
+}
+
+/* What others than root may see; the names have to be looked up. */
+static int read_public(Context *c, Record ***ret, size_t *ret_n) {
+        Record **records;
+        size_t n;
+        int r;
+
+        r = dropin_read_public(c->backend_options.root, &records, &n);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n; i++) {
+                char *name;
+
+                if (user_name(records[i]->uid, &name) < 0)
+                        continue;
+                free(records[i]->user);
+                records[i]->user = name;
+        }
+        *ret = records;
+        *ret_n = n;
+        return 0;
+}
+
+int context_read_records(Context *c, Record ***ret, size_t *ret_n, size_t *ret_damaged) {
+        *ret_damaged = 0;
+        return c->ledger ? ledger_read_all(c->ledger, ret, ret_n, ret_damaged)
+                         : read_public(c, ret, ret_n);
 }
 
 void resolved_done(Resolved *r) {
@@ -168,9 +237,9 @@ Exit context_refuse(Context *c _unused_, const Resolved *r) {
 
 static Exit refuse_owner(const char *name, PlanRefusal refusal) {
         output_error("%s: %s; %s", name,
-                     refusal == PLAN_ROOT_SESSION    ? "this is root"
-                     : refusal == PLAN_OWN_SESSION   ? "leash was called from this user's own session"
-                                                     : "this is a system user",
+                     refusal == PLAN_ROOT_SESSION  ? "this is root"
+                     : refusal == PLAN_OWN_SESSION ? "leash was called from this user's own session"
+                                                   : "this is a system user",
                      plan_refusal_remedy(refusal));
         return EXIT_REFUSED;
 }
@@ -227,7 +296,8 @@ void context_target(TargetScope scope, uid_t uid, const char *session, pid_t roo
                 (void) snprintf(ret, PLACEMENT_NAME_MAX, "session-%.200s.scope", session);
                 break;
         case TARGET_TREE:
-                (void) snprintf(ret, PLACEMENT_NAME_MAX, "leash-tree-%u-%d.scope", (unsigned) uid, (int) root);
+                (void) snprintf(ret, PLACEMENT_NAME_MAX, "leash-tree-%u-%d.scope", (unsigned) uid,
+                                (int) root);
                 break;
         default:
                 (void) snprintf(ret, PLACEMENT_NAME_MAX, "user-%u.slice", (unsigned) uid);

@@ -9,12 +9,17 @@
 struct Context {
         Arguments args;
         BackendOptions backend_options;
+        char *program; /* full path of this program */
         Backend *backend;
         Ledger *ledger; /* NULL where there is none, or the caller may not read it */
         CallerFacts caller;
         uid_t invoker; /* the user behind pkexec, or (uid_t) -1; see context_is_restricted() */
-        char *by;      /* who is doing this, for the ledger: the login's user */
+        struct json_object *json; /* what --json has gathered so far, or NULL */
+        char *by;                 /* who is doing this, for the ledger: the login's user */
 };
+
+/* Where this program is, as a new string; NULL if /proc does not tell. */
+char *context_own_path(void);
 
 /* Looks at the host and the caller. Prints what is wrong. */
 Exit context_open(Context *c);
@@ -26,6 +31,10 @@ Exit context_open_ledger(Context *c);
 /* Opens the ledger for reading, if there is one and the caller may. As root, also finishes what an
  * interrupted leash left behind. */
 Exit context_look_at_ledger(Context *c);
+
+/* Reads the leashes in force: from the ledger, or for others than root what our drop-ins tell. The
+ * caller frees with ledger_free_records(). Returns 0 or -errno. */
+int context_read_records(Context *c, Record ***ret, size_t *ret_n, size_t *ret_damaged);
 
 /* True for a caller that polkit let in: capping and releasing of ordinary users alone. */
 static inline bool context_is_restricted(const Context *c) {
@@ -40,7 +49,7 @@ typedef struct Resolved {
         PlanRefusal refusal;
 } Resolved;
 
-#define RESOLVED_NULL ((Resolved) { .pidfd = -EBADF })
+#define RESOLVED_NULL ((Resolved){ .pidfd = -EBADF })
 void resolved_done(Resolved *r);
 
 /* Reads an operand and finds out about the process. Prints what is wrong: not a number

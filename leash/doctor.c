@@ -40,9 +40,9 @@ static Health check_cgroup(Context *c, char detail[static DETAIL_MAX]) {
         static const char *const names[] = { "none mounted", "v1", "v2" };
 
         (void) snprintf(detail, DETAIL_MAX, "%s", names[c->backend->fs.version]);
-        return c->backend->fs.version == CGROUP_NONE ? HEALTH_FAILED
-               : c->backend->fs.version == CGROUP_V1 ? HEALTH_WARNING
-                                                     : HEALTH_OK;
+        return c->backend->fs.version == CGROUPFS_NONE ? HEALTH_FAILED
+               : c->backend->fs.version == CGROUPFS_V1 ? HEALTH_WARNING
+                                                       : HEALTH_OK;
 }
 
 /* A controller that the root of the tree lacks can be had by nobody below; one that user.slice
@@ -57,10 +57,12 @@ static Health check_controllers(Context *c, char detail[static DETAIL_MAX]) {
         for (size_t i = 0; i < ELEMENTSOF(names); i++) {
                 bool there = cgroupfs_has_controller(fs, "/", names[i]);
 
-                if (there && i == 0 && c->backend->ops->placement && fs->version == CGROUP_V2 &&
+                if (there && i == 0 && c->backend->ops->placement && fs->version == CGROUPFS_V2 &&
                     !cgroupfs_has_controller(fs, "/user.slice", names[i]))
-                        there = access("/sys/fs/cgroup/user.slice", F_OK) < 0; /* nobody logged in yet */
-                at += snprintf(detail + at, DETAIL_MAX - at, "%s%s%s", i ? ", " : "", there ? "" : "no ", names[i]);
+                        there = access("/sys/fs/cgroup/user.slice", F_OK) <
+                                0; /* nobody logged in yet */
+                at += snprintf(detail + at, DETAIL_MAX - at, "%s%s%s", i ? ", " : "",
+                               there ? "" : "no ", names[i]);
                 if (!there)
                         health = i == 0 ? HEALTH_FAILED : MAX_OF(health, HEALTH_WARNING);
         }
@@ -74,15 +76,18 @@ static bool kernel_config_has(const char *line) {
         if (uname(&name) < 0)
                 return false;
         path = file_path("/boot/config-%s", name.release);
-        return path && file_read(AT_FDCWD, path, 4 * 1024 * 1024, &text, NULL) >= 0 && strstr(text, line);
+        return path && file_read(AT_FDCWD, path, 4 * 1024 * 1024, &text, NULL) >= 0 &&
+               strstr(text, line);
 }
 
 /* With it, the cpu controller cannot be switched on below the root of v2 while a real-time task
  * sits anywhere but there (Documentation/admin-guide/cgroup-v2.rst, "CPU"). */
 static Health check_rt(Context *c, char detail[static DETAIL_MAX]) {
-        bool on = c->backend->fs.version == CGROUP_V2 && kernel_config_has("\nCONFIG_RT_GROUP_SCHED=y\n");
+        bool on = c->backend->fs.version == CGROUPFS_V2 &&
+                  kernel_config_has("\nCONFIG_RT_GROUP_SCHED=y\n");
 
-        (void) snprintf(detail, DETAIL_MAX, "%s", on ? "CONFIG_RT_GROUP_SCHED is set" : "not in the way");
+        (void) snprintf(detail, DETAIL_MAX, "%s",
+                        on ? "CONFIG_RT_GROUP_SCHED is set" : "not in the way");
         return on ? HEALTH_WARNING : HEALTH_OK;
 }
 
@@ -97,7 +102,8 @@ static Health check_averages(Context *c _unused_, char detail[static DETAIL_MAX]
         unsigned runnable;
         int r = proc_read_runnable(getpid(), &runnable);
 
-        (void) snprintf(detail, DETAIL_MAX, "%s", r < 0 ? "hidden; offenders are found by a look of 0.1 s" : "shown");
+        (void) snprintf(detail, DETAIL_MAX, "%s",
+                        r < 0 ? "hidden; offenders are found by a look of 0.1 s" : "shown");
         return r < 0 ? HEALTH_WARNING : HEALTH_OK;
 }
 
@@ -112,7 +118,8 @@ static Health check_logind(Context *c, char detail[static DETAIL_MAX]) {
         bool on = !c->backend->ops->placement || access("/run/systemd/sessions", F_OK) == 0;
 
         (void) snprintf(detail, DETAIL_MAX, "%s",
-                        on ? c->backend->ops->placement ? "sessions are known" : "not used" : "no sessions are kept");
+                        on ? c->backend->ops->placement ? "sessions are known" : "not used"
+                           : "no sessions are kept");
         return on ? HEALTH_OK : HEALTH_FAILED;
 }
 
@@ -122,7 +129,8 @@ static Health check_ledger(Context *c, char detail[static DETAIL_MAX]) {
         int r;
 
         if (!c->ledger) {
-                (void) snprintf(detail, DETAIL_MAX, "%s", geteuid() == 0 ? "none yet" : "root alone may read it");
+                (void) snprintf(detail, DETAIL_MAX, "%s",
+                                geteuid() == 0 ? "none yet" : "root alone may read it");
                 return HEALTH_OK;
         }
         r = ledger_read_all(c->ledger, &records, &n, &damaged);
@@ -133,7 +141,8 @@ static Health check_ledger(Context *c, char detail[static DETAIL_MAX]) {
         for (size_t i = 0; i < n; i++)
                 dirty += records[i]->dirty;
         ledger_free_records(records, n);
-        (void) snprintf(detail, DETAIL_MAX, "%zu leash%s, %zu unfinished, %zu damaged", n, n == 1 ? "" : "es", dirty, damaged);
+        (void) snprintf(detail, DETAIL_MAX, "%zu leash%s, %zu unfinished, %zu damaged", n,
+                        n == 1 ? "" : "es", dirty, damaged);
         return damaged > 0 || dirty > 0 ? HEALTH_FAILED : HEALTH_OK;
 }
 
@@ -162,8 +171,9 @@ static Health check_enforced(Context *c, char detail[static DETAIL_MAX]) {
                 if (backend_verify(c->backend, records[i], &e) < 0 || e.enforced || e.absent)
                         continue;
                 if (bad++ == 0)
-                        (void) snprintf(detail, DETAIL_MAX, "%.200s: %s is '%s'", records[i]->target,
-                                        limits_table[e.missing].file_v2, e.kernel);
+                        (void) snprintf(detail, DETAIL_MAX, "%.200s: %s is '%s'",
+                                        records[i]->target, limits_table[e.missing].file_v2,
+                                        e.kernel);
         }
         ledger_free_records(records, n);
         return bad > 0 ? HEALTH_FAILED : HEALTH_OK;
@@ -183,7 +193,8 @@ static Health check_orphans(Context *c, char detail[static DETAIL_MAX]) {
                 if (c->ledger && ledger_read(c->ledger, records[i]->target, &known) >= 0)
                         continue;
                 if (bad++ == 0)
-                        (void) snprintf(detail, DETAIL_MAX, "%.200s.d/" DROPIN_NAME, records[i]->target);
+                        (void) snprintf(detail, DETAIL_MAX, "%.200s.d/" DROPIN_NAME,
+                                        records[i]->target);
         }
         ledger_free_records(records, n);
         return bad > 0 ? HEALTH_FAILED : HEALTH_OK;
@@ -198,10 +209,13 @@ static const Check checks[] = {
         { "real-time groups", check_rt,
           "a kernel without CONFIG_RT_GROUP_SCHED, or no real-time processes outside the root cgroup (rtkit)" },
         { "pidfds", check_pidfd, "Linux 5.3 or newer" },
-        { "load averages", check_averages, "a kernel with CONFIG_SCHED_DEBUG finds offenders at once" },
+        { "load averages", check_averages,
+          "a kernel with CONFIG_SCHED_DEBUG finds offenders at once" },
         { "pressure", check_psi, "boot with psi=1; leashd needs it, leash does not" },
-        { "logind", check_logind, "systemctl start systemd-logind, and pam_systemd in the PAM stack" },
-        { "ledger", check_ledger, "run any changing leash command as root: it finishes the work, or says why not" },
+        { "logind", check_logind,
+          "systemctl start systemd-logind, and pam_systemd in the PAM stack" },
+        { "ledger", check_ledger,
+          "run any changing leash command as root: it finishes the work, or says why not" },
         { "damaged records", check_set_aside,
           "look at /run/leash/*.damaged, compare with 'systemctl show', then delete the file" },
         { "enforced", check_enforced,
@@ -227,7 +241,8 @@ static struct json_object *check_to_json(const Check *check, Health health, cons
         (void) json_object_object_add(o, "check", json_object_new_string(check->name));
         (void) json_object_object_add(o, "health", json_object_new_string(words[health]));
         (void) json_object_object_add(o, "detail", json_object_new_string(detail));
-        (void) json_object_object_add(o, "remedy", health == HEALTH_OK ? NULL : json_object_new_string(check->remedy));
+        (void) json_object_object_add(
+                o, "remedy", health == HEALTH_OK ? NULL : json_object_new_string(check->remedy));
         return o;
 }
 
@@ -243,7 +258,8 @@ Exit verb_doctor(Context *c) {
 
                 worst = MAX_OF(worst, health);
                 if (array)
-                        (void) json_object_array_add(array, check_to_json(&checks[i], health, detail));
+                        (void) json_object_array_add(array,
+                                                     check_to_json(&checks[i], health, detail));
                 else
                         print_check(&checks[i], health, detail);
         }

@@ -8,7 +8,7 @@
 
 Exit exit_worse(Exit a, Exit b) {
         /* From the least to the most that needs looking after. */
-        static const Exit order[] = { EXIT_DONE,    EXIT_NO_PROCESS,   EXIT_REFUSED,
+        static const Exit order[] = { EXIT_DONE,  EXIT_NO_PROCESS,   EXIT_REFUSED,
                                       EXIT_USAGE, EXIT_NOT_ENFORCED, EXIT_FAILED };
         size_t x = 0, y = 0;
 

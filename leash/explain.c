@@ -33,8 +33,9 @@ static void explain_users(const Resolved *found) {
         if (found->plan.owner == (uid_t) -1 || user_name(found->plan.owner, &owner) < 0)
                 return;
         output_line("  owner     %s (uid %u)%s", owner, (unsigned) found->plan.owner,
-                    found->plan.owner != found->facts.euid ? ": the login it was started from, through sudo or su"
-                                                           : "");
+                    found->plan.owner != found->facts.euid
+                            ? ": the login it was started from, through sudo or su"
+                            : "");
 }
 
 static void explain_session(const Resolved *found) {
@@ -70,7 +71,8 @@ static Exit explain(Context *c, const char *operand) {
                 output_error("%s belongs to no single session; use --scope=user", operand);
                 return EXIT_REFUSED;
         }
-        context_target(c->args.scope, found.plan.owner, found.plan.session, found.facts.pid, target);
+        context_target(c->args.scope, found.plan.owner, found.plan.session, found.facts.pid,
+                       target);
         output_line("  would     limit %s to %s%s", target, view_limits(&wanted, limits),
                     found.plan.capture ? ", and move the job into it" : "");
         return EXIT_DONE;

@@ -6,16 +6,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "backend/dropin.h"
-#include "os/user.h"
 #include "output.h"
 #include "verbs.h"
 
-static const char *const headers[] = { "USER",  "TARGET", "LIMITS", "LAYER", "CPU", "THROTTLED",
-                                       "SINCE", "UNTIL",  "BY",     "REASON" };
+static const char *const headers[] = { "USER",      "TARGET", "LIMITS", "LAYER", "CPU",
+                                       "THROTTLED", "SINCE",  "UNTIL",  "BY",    "REASON" };
 
 static const char *enforced_text(const View *v) {
-        return v->enforcement.absent ? " (not logged in)" : v->enforcement.enforced ? "" : " (NOT ENFORCED)";
+        return v->enforcement.absent     ? " (not logged in)"
+               : v->enforcement.enforced ? ""
+                                         : " (NOT ENFORCED)";
 }
 
 static int add_percent(Table *t, double percent) {
@@ -77,28 +77,6 @@ static Exit print_json(const View *views, size_t n) {
         return view_print_json(array);
 }
 
-/* What others than root may see; the names have to be looked up. */
-static int read_public(Context *c, Record ***ret, size_t *ret_n) {
-        Record **records;
-        size_t n;
-        int r;
-
-        r = dropin_read_public(c->backend_options.root, &records, &n);
-        if (r < 0)
-                return r;
-        for (size_t i = 0; i < n; i++) {
-                char *name;
-
-                if (user_name(records[i]->uid, &name) < 0)
-                        continue;
-                free(records[i]->user);
-                records[i]->user = name;
-        }
-        *ret = records;
-        *ret_n = n;
-        return 0;
-}
-
 Exit verb_list(Context *c) {
         _cleanup_free_ View *views = NULL;
         Record **records = NULL;
@@ -109,7 +87,7 @@ Exit verb_list(Context *c) {
         e = context_look_at_ledger(c);
         if (e != EXIT_DONE)
                 return e;
-        r = c->ledger ? ledger_read_all(c->ledger, &records, &n, &damaged) : read_public(c, &records, &n);
+        r = context_read_records(c, &records, &n, &damaged);
         if (r >= 0) {
                 views = calloc(n + 1, sizeof(View));
                 r = views ? view_measure(c, records, n, views) : -ENOMEM;
@@ -121,8 +99,8 @@ Exit verb_list(Context *c) {
                 e = c->args.json ? print_json(views, n) : print_table(views, n);
         }
         if (damaged > 0)
-                output_error("%zu damaged record%s set aside in /run/leash; see 'leash doctor'", damaged,
-                             damaged == 1 ? " was" : "s were");
+                output_error("%zu damaged record%s set aside in /run/leash; see 'leash doctor'",
+                             damaged, damaged == 1 ? " was" : "s were");
         ledger_free_records(records, n);
         return e;
 }

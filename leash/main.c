@@ -13,26 +13,32 @@
 #define PKEXEC "/usr/bin/pkexec"
 
 const Verb verbs[_VERB_MAX] = {
-        [VERB_CAP] = { NULL, "PID... | -u USER | -s SESSION", "limit the session that owns each process", true, verb_cap },
-        [VERB_RELEASE] = { "release", "PID... | -u USER | -s SESSION | --all", "give back what was before", true, verb_release },
+        [VERB_CAP] = { NULL, "PID... | -u USER | -s SESSION",
+                       "limit the session that owns each process", true, verb_cap },
+        [VERB_RELEASE] = { "release", "PID... | -u USER | -s SESSION | --all",
+                           "give back what was before", true, verb_release },
         [VERB_LIST] = { "list", "[--json]", "the leashes in force", false, verb_list },
-        [VERB_SHOW] = { "show", "PID... | -u USER [--json]", "all about one user", false, verb_show },
-        [VERB_EXPLAIN] = { "explain", "PID...", "what would be done, and why", false, verb_explain },
-        [VERB_DOCTOR] = { "doctor", "[--json]", "can this host enforce limits?", false, verb_doctor },
+        [VERB_SHOW] = { "show", "PID... | -u USER [--json]", "all about one user", false,
+                        verb_show },
+        [VERB_EXPLAIN] = { "explain", "PID...", "what would be done, and why", false,
+                           verb_explain },
+        [VERB_DOCTOR] = { "doctor", "[--json]", "can this host enforce limits?", false,
+                          verb_doctor },
 };
 
 /* Changing takes root. polkit may let others in (org.leash.limit); leash then allows them less. */
 static Exit become_root(int argc, char *argv[]) {
         _cleanup_free_ char **args = calloc((size_t) argc + 3, sizeof(char *));
+        _cleanup_free_ char *program = context_own_path();
 
-        if (!args)
+        if (!args || !program)
                 return EXIT_FAILED;
         if (access(PKEXEC, X_OK) < 0) {
                 output_error("this needs root; use sudo");
                 return EXIT_REFUSED;
         }
         args[0] = (char *) "pkexec";
-        args[1] = (char *) LEASH_PROGRAM;
+        args[1] = program;
         for (int i = 1; i < argc; i++)
                 args[i + 1] = argv[i];
         (void) execv(PKEXEC, args);

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "core/parse.h"
-#include "os/clock.h"
 #include "options.h"
+#include "os/clock.h"
 #include "output.h"
 
 typedef struct Option Option;
@@ -21,6 +21,7 @@ struct Option {
         char short_name;
         const char *metavar; /* NULL if it takes no argument */
         const char *help;    /* NULL for one that only leash itself uses */
+        const char *example; /* what it takes, for the error message */
         /* Returns 0 or -errno; a flag has none. */
         int (*parse)(const char *text, void *dst);
         size_t offset; /* in Arguments */
@@ -78,31 +79,43 @@ static int parse_until(const char *text, void *dst) {
 #define AT(member) offsetof(Arguments, member)
 
 static const Option options[] = {
-        { "user", 'u', "USER", "a user's sessions, by name or number", parse_text, AT(user) },
-        { "session", 's', "SESSION", "the session of that id, see 'loginctl'", parse_text, AT(session) },
-        { "all", 0, NULL, "release: every leash on this host", NULL, AT(all) },
-        { "scope", 0, "user|session|tree", "limit all of the user's sessions (default), one, or one process tree", parse_scope, AT(scope) },
-        { "no-spare", 0, NULL, "leave the offenders where they are; the desktop will stutter", NULL, AT(no_spare) },
-        { "capture", 0, NULL, "bring in the user's processes that run elsewhere", NULL, AT(capture) },
-        { "for", 0, "TIME", "release after 20min, 2h, ...", parse_for, AT(duration) },
-        { "until", 0, "TIME", "release at 18:30, or \"2026-01-31 08:00\"", parse_until, AT(until) },
-        { "persist", 0, NULL, "keep the leash through a reboot", NULL, AT(persist) },
-        { "reason", 0, "TEXT", "told to the user and to the log", parse_reason, AT(reason) },
-        { "no-notify", 0, NULL, "do not tell the user", NULL, AT(no_notify) },
-        { "dry-run", 'n', NULL, "say what would be done, and do nothing", NULL, AT(dry_run) },
-        { "force", 'f', NULL, "limit root, system users or your own session, too", NULL, AT(force) },
-        { "json", 0, NULL, "machine-readable output", NULL, AT(json) },
-        { "verbose", 'v', NULL, "say more", NULL, AT(verbose) },
-        { "help", 'h', NULL, "this text", NULL, AT(help) },
-        { "version", 0, NULL, "the version", NULL, AT(version) },
-        { "expired", 0, NULL, NULL, NULL, AT(expired) },
-        { "completion", 0, "SHELL", NULL, parse_text, AT(completion) },
+        { "user", 'u', "USER", "a user's sessions, by name or number", "a user's name or number",
+          parse_text, AT(user) },
+        { "session", 's', "SESSION", "the session of that id, see 'loginctl'",
+          "a session's id, see 'loginctl'", parse_text, AT(session) },
+        { "all", 0, NULL, "release: every leash on this host", NULL, NULL, AT(all) },
+        { "scope", 0, "user|session|tree",
+          "limit all of the user's sessions (default), one, or one process tree",
+          "user, session or tree", parse_scope, AT(scope) },
+        { "no-spare", 0, NULL, "leave the offenders where they are; the desktop will stutter", NULL,
+          NULL, AT(no_spare) },
+        { "capture", 0, NULL, "bring in the user's processes that run elsewhere", NULL, NULL,
+          AT(capture) },
+        { "for", 0, "TIME", "release after 20min, 2h, ...",
+          "a time such as 20min, 2h or 1d, up to ten years", parse_for, AT(duration) },
+        { "until", 0, "TIME", "release at 18:30, or \"2026-01-31 08:00\"",
+          "a time to come such as 18:30 or \"2026-01-31 08:00\"", parse_until, AT(until) },
+        { "persist", 0, NULL, "keep the leash through a reboot", NULL, NULL, AT(persist) },
+        { "reason", 0, "TEXT", "told to the user and to the log", "a text of at most 256 bytes",
+          parse_reason, AT(reason) },
+        { "no-notify", 0, NULL, "do not tell the user", NULL, NULL, AT(no_notify) },
+        { "dry-run", 'n', NULL, "say what would be done, and do nothing", NULL, NULL, AT(dry_run) },
+        { "force", 'f', NULL, "limit root, system users or your own session, too", NULL, NULL,
+          AT(force) },
+        { "json", 0, NULL, "machine-readable output", NULL, NULL, AT(json) },
+        { "verbose", 'v', NULL, "say more", NULL, NULL, AT(verbose) },
+        { "help", 'h', NULL, "this text", NULL, NULL, AT(help) },
+        { "version", 0, NULL, "the version", NULL, NULL, AT(version) },
+        { "expired", 0, NULL, NULL, NULL, NULL, AT(expired) },
+        { "completion", 0, "SHELL", NULL, "bash or zsh", parse_text, AT(completion) },
 };
 
 #define N_OPTIONS (ELEMENTSOF(options) + _LIMIT_MAX)
 
-/* The options of this file, then one for each limit: what getopt_long() returns is the index + 256. */
-static void build_getopt(struct option longs[static N_OPTIONS + 1], char shorts[static 2 * N_OPTIONS + 3]) {
+/* The options of this file, then one for each limit: what getopt_long() returns is the index + 256.
+ */
+static void build_getopt(struct option longs[static N_OPTIONS + 1],
+                         char shorts[static 2 * N_OPTIONS + 3]) {
         size_t at = 0;
 
         shorts[at++] = '+' /* verbs' operands may start with anything; see the loop */;
@@ -113,7 +126,7 @@ static void build_getopt(struct option longs[static N_OPTIONS + 1], char shorts[
                 const char *metavar = own ? options[i].metavar : info->metavar;
                 char c = own ? options[i].short_name : info->short_option;
 
-                longs[i] = (struct option) {
+                longs[i] = (struct option){
                         .name = own ? options[i].name : info->option,
                         .has_arg = metavar ? required_argument : no_argument,
                         .val = 256 + (int) i,
@@ -124,7 +137,7 @@ static void build_getopt(struct option longs[static N_OPTIONS + 1], char shorts[
                 if (metavar)
                         shorts[at++] = ':';
         }
-        longs[N_OPTIONS] = (struct option) {};
+        longs[N_OPTIONS] = (struct option){};
         shorts[at] = '\0';
 }
 
@@ -148,11 +161,12 @@ static int parse_limit(Arguments *a, Limit limit, const char *text) {
 }
 
 static Exit take_option(Arguments *a, size_t i, const char *text) {
-        const char *name;
+        const char *name, *example;
         int r;
 
         if (i < ELEMENTSOF(options)) {
                 name = options[i].name;
+                example = options[i].example;
                 if (!options[i].parse) {
                         *(bool *) ((char *) a + options[i].offset) = true;
                         return EXIT_DONE;
@@ -160,12 +174,13 @@ static Exit take_option(Arguments *a, size_t i, const char *text) {
                 r = options[i].parse(text, (char *) a + options[i].offset);
         } else {
                 name = limits_table[i - ELEMENTSOF(options)].option;
+                example = limits_example(i - ELEMENTSOF(options));
                 r = parse_limit(a, i - ELEMENTSOF(options), text);
         }
         if (r >= 0)
                 return EXIT_DONE;
-        output_error("--%s=%s: %s; see 'leash --help'", name, text,
-                     r == -ERANGE ? "out of range" : "not understood");
+        output_error("--%s=%s: %s; it takes %s", name, text,
+                     r == -ERANGE ? "out of range" : "not understood", example);
         return EXIT_USAGE;
 }
 
@@ -192,7 +207,12 @@ static Exit check(const Arguments *a) {
         if (a->duration && a->until != USEC_INFINITY)
                 return usage("--for and --until exclude each other");
         if (a->persist && a->scope != TARGET_USER)
-                return usage("--persist goes with --scope=user alone: sessions and processes end at a reboot");
+                return usage(
+                        "--persist goes with --scope=user alone: sessions and processes end at a reboot");
+        if (a->capture && a->scope != TARGET_USER)
+                return usage("--capture goes with --scope=user alone");
+        if (a->json && (a->verb == &verbs[VERB_RELEASE] || a->verb == &verbs[VERB_EXPLAIN]))
+                return usage("--json goes with list, show, doctor and with limiting");
         if (a->scope == TARGET_TREE && by_option)
                 return usage("--scope=tree needs a process id");
         if (a->verb == &verbs[VERB_EXPLAIN] && !names)
@@ -224,7 +244,8 @@ Exit options_parse(int argc, char *argv[], Arguments *ret) {
                         bool rest = optind > 0 && strcmp(argv[optind - 1], "--") == 0;
 
                         for (; optind < argc; optind++) {
-                                if (kept == 0 && a.verb == &verbs[VERB_CAP] && find_verb(argv[optind]))
+                                if (kept == 0 && a.verb == &verbs[VERB_CAP] &&
+                                    find_verb(argv[optind]))
                                         a.verb = find_verb(argv[optind]);
                                 else
                                         argv[1 + kept++] = argv[optind];
@@ -251,12 +272,14 @@ Exit options_parse(int argc, char *argv[], Arguments *ret) {
         return a.help || a.version || a.completion ? EXIT_DONE : check(&a);
 }
 
-static void help_option(FILE *f, char short_name, const char *name, const char *metavar, const char *help) {
+static void help_option(FILE *f, char short_name, const char *name, const char *metavar,
+                        const char *help) {
         char left[64];
         int n;
 
         n = snprintf(left, sizeof(left), "%s%c%s --%s%s%s", short_name ? "-" : " ",
-                     short_name ?: ' ', short_name ? "," : " ", name, metavar ? "=" : "", metavar ?: "");
+                     short_name ?: ' ', short_name ? "," : " ", name, metavar ? "=" : "",
+                     metavar ?: "");
         (void) fprintf(f, n > 27 ? "  %s\n%30s %s\n" : "  %-28s%s%s\n", left, "", help);
 }
 
@@ -269,9 +292,11 @@ void options_help(FILE *f) {
                                 verbs[i].operands[0] ? " " : "", verbs[i].operands);
                 (void) fprintf(f, "  %-42s %s\n", left, verbs[i].help);
         }
-        (void) fputs("\nThe login session that owns a process, all of it, gets at most 50% of one CPU. Nothing\n"
-                     "is killed, the user's desktop stays smooth, and release puts everything back.\n"
-                     "\nLimits:\n", f);
+        (void) fputs(
+                "\nThe login session that owns a process, all of it, gets at most 50% of one CPU. Nothing\n"
+                "is killed, the user's desktop stays smooth, and release puts everything back.\n"
+                "\nLimits:\n",
+                f);
         for (Limit i = 0; i < _LIMIT_MAX; i++)
                 help_option(f, limits_table[i].short_option, limits_table[i].option,
                             limits_table[i].metavar, limits_table[i].help);
@@ -280,8 +305,10 @@ void options_help(FILE *f) {
                 if (options[i].help)
                         help_option(f, options[i].short_name, options[i].name, options[i].metavar,
                                     options[i].help);
-        (void) fputs("\nExit status: 0 done and verified, 1 failed, 2 usage, 3 refused or no login session,\n"
-                     "4 set but not enforced, 5 no such process. See leash(1).\n", f);
+        (void) fputs(
+                "\nExit status: 0 done and verified, 1 failed, 2 usage, 3 refused or no login session,\n"
+                "4 set but not enforced, 5 no such process. See leash(1).\n",
+                f);
 }
 
 static const char *option_name(size_t i, const char **ret_metavar, const char **ret_help) {
@@ -296,13 +323,15 @@ static const char *option_name(size_t i, const char **ret_metavar, const char **
 static void completion_bash(FILE *f) {
         const char *metavar, *help;
 
-        (void) fputs("# bash completion for leash(1), made from its option table\n_leash() {\n"
-                     "    local cur=$2 prev=$3\n    COMPREPLY=()\n    case $prev in\n"
-                     "    -u | --user) COMPREPLY=($(compgen -u -- \"$cur\")); return ;;\n"
-                     "    -s | --session) COMPREPLY=($(compgen -W \"$(loginctl list-sessions "
-                     "--no-legend 2>/dev/null | awk '{ print $1 }')\" -- \"$cur\")); return ;;\n"
-                     "    --scope) COMPREPLY=($(compgen -W 'user session tree' -- \"$cur\")); return ;;\n"
-                     "    esac\n    if [[ $cur == -* ]]; then\n        COMPREPLY=($(compgen -W '", f);
+        (void) fputs(
+                "# bash completion for leash(1), made from its option table\n_leash() {\n"
+                "    local cur=$2 prev=$3\n    COMPREPLY=()\n    case $prev in\n"
+                "    -u | --user) COMPREPLY=($(compgen -u -- \"$cur\")); return ;;\n"
+                "    -s | --session) COMPREPLY=($(compgen -W \"$(loginctl list-sessions "
+                "--no-legend 2>/dev/null | awk '{ print $1 }')\" -- \"$cur\")); return ;;\n"
+                "    --scope) COMPREPLY=($(compgen -W 'user session tree' -- \"$cur\")); return ;;\n"
+                "    esac\n    if [[ $cur == -* ]]; then\n        COMPREPLY=($(compgen -W '",
+                f);
         for (size_t i = 0; i < N_OPTIONS; i++) {
                 const char *name = option_name(i, &metavar, &help);
 
@@ -313,15 +342,19 @@ static void completion_bash(FILE *f) {
         for (VerbId i = 0; i < _VERB_MAX; i++)
                 if (verbs[i].name)
                         (void) fprintf(f, "%s ", verbs[i].name);
-        (void) fputs("' -- \"$cur\") $(compgen -W \"$(ps -e -o pid= 2>/dev/null)\" -- \"$cur\"))\n"
-                     "    fi\n}\ncomplete -F _leash leash\n", f);
+        (void) fputs(
+                "' -- \"$cur\") $(compgen -W \"$(ps -e -o pid= 2>/dev/null)\" -- \"$cur\"))\n"
+                "    fi\n}\ncomplete -F _leash leash\n",
+                f);
 }
 
 static void completion_zsh(FILE *f) {
         const char *metavar, *help;
 
-        (void) fputs("#compdef leash\n# zsh completion for leash(1), made from its option table\n"
-                     "_arguments -s \\\n", f);
+        (void) fputs(
+                "#compdef leash\n# zsh completion for leash(1), made from its option table\n"
+                "_arguments -s \\\n",
+                f);
         for (size_t i = 0; i < N_OPTIONS; i++) {
                 const char *name = option_name(i, &metavar, &help);
 
@@ -334,10 +367,10 @@ static void completion_zsh(FILE *f) {
                         (void) fputc(*p, f);
                 }
                 (void) fprintf(f, "]%s%s%s' \\\n", metavar ? ":" : "", metavar ?: "",
-                               !metavar                         ? ""
-                               : strcmp(name, "user") == 0      ? ":_users"
-                               : strcmp(name, "scope") == 0     ? ":(user session tree)"
-                                                                : ":");
+                               !metavar                     ? ""
+                               : strcmp(name, "user") == 0  ? ":_users"
+                               : strcmp(name, "scope") == 0 ? ":(user session tree)"
+                                                            : ":");
         }
         (void) fputs("  '1:verb or process:_alternative \"verbs\\:verb\\:(", f);
         for (VerbId i = 0; i < _VERB_MAX; i++)

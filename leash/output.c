@@ -14,7 +14,8 @@
 
 #define LINE_BYTES_MAX 2000
 
-static _printf_(3, 0) void print_escaped(FILE *f, const char *prefix, const char *format, va_list ap) {
+static _printf_(3, 0) void print_escaped(FILE *f, const char *prefix, const char *format,
+                                         va_list ap) {
         _cleanup_free_ char *text = NULL, *escaped = NULL;
 
         if (vasprintf(&text, format, ap) < 0) {
@@ -44,8 +45,9 @@ void output_line(const char *format, ...) {
 
 const char *output_colour(FILE *f, Colour colour) {
         static const char *const codes[] = {
-                [COLOUR_PLAIN] = "\033[0m",   [COLOUR_BOLD] = "\033[1m",    [COLOUR_RED] = "\033[31m",
-                [COLOUR_GREEN] = "\033[32m", [COLOUR_YELLOW] = "\033[33m", [COLOUR_DIM] = "\033[2m",
+                [COLOUR_PLAIN] = "\033[0m",   [COLOUR_BOLD] = "\033[1m",
+                [COLOUR_RED] = "\033[31m",    [COLOUR_GREEN] = "\033[32m",
+                [COLOUR_YELLOW] = "\033[33m", [COLOUR_DIM] = "\033[2m",
         };
         const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
 
@@ -133,7 +135,8 @@ void table_print(const Table *t, FILE *f) {
 
                         (void) fputs(cell, f);
                         if (column + 1 < t->n_columns)
-                                (void) fprintf(f, "%*s", (int) (widest[column] - width(cell) + 2), "");
+                                (void) fprintf(f, "%*s", (int) (widest[column] - width(cell) + 2),
+                                               "");
                 }
                 (void) fprintf(f, "%s\n", row == 0 ? output_colour(f, COLOUR_PLAIN) : "");
         }

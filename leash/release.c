@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
+#include "backend/dropin.h"
 #include "backend/journal.h"
 #include "backend/notify.h"
 #include "core/parse.h"
-#include "os/clock.h"
 #include "os/file.h"
 #include "output.h"
 #include "verbs.h"
@@ -17,32 +17,33 @@
 static void tell_user(Context *c, const Record *record) {
         if (c->args.no_notify)
                 return;
-        (void) notify_terminals(record->uid, "\r\n[leash] Your session is no longer limited by an admin.\r\n");
+        (void) notify_terminals(record->uid,
+                                "\r\n[leash] Your session is no longer limited by an admin.\r\n");
 }
 
-/* Under the record's lock: drops the admin's layer, or whatever has expired. */
-static Exit release_locked(Context *c, Record *record, bool expired) {
-        usec_t now = clock_realtime();
+/* Under the record's lock: drops the admin's layer. */
+static Exit release_locked(Context *c, Record *record) {
+        RecordLayer was = record->layers[LAYER_MANUAL];
         Enforcement e;
+        bool stays;
         int r;
 
-        if (!expired)
-                record_clear_layer(record, LAYER_MANUAL);
-        else if (record_expire(record, now) == 0)
-                return EXIT_DONE; /* given more time since the timer was set */
+        record->layers[LAYER_MANUAL] = (RecordLayer){ .until = USEC_INFINITY };
         r = backend_converge(c->backend, c->ledger, record, &e);
+        stays = record_top_layer(record) >= 0;
+        record->layers[LAYER_MANUAL] = was; /* for the log; the record is not written again */
         if (r < 0) {
-                output_error("%s: cannot give back what was before: %s; the next leash tries again", record->user, strerror(-r));
+                output_error("%s: cannot give back what was before: %s; the next leash tries again",
+                             record->user, strerror(-r));
                 return EXIT_FAILED;
         }
-        journal_send(expired ? JOURNAL_EXPIRED : JOURNAL_RELEASED, record, c->by);
+        journal_send(JOURNAL_RELEASED, record, c->by);
         tell_user(c, record);
-        output_line("%s: released%s", record->user,
-                    record_top_layer(record) >= 0 ? ", the limits of the policy stay" : "");
+        output_line("%s: released%s", record->user, stays ? ", the limits of the policy stay" : "");
         return EXIT_DONE;
 }
 
-static Exit release_target(Context *c, const char *target, bool expired) {
+static Exit release_target(Context *c, const char *target) {
         _cleanup_(ledger_unlockp) LedgerLock *lock = NULL;
         _cleanup_(record_freep) Record *record = NULL;
         int r;
@@ -53,25 +54,29 @@ static Exit release_target(Context *c, const char *target, bool expired) {
         if (r == -ENOENT) /* somebody else was faster */
                 return EXIT_DONE;
         if (r == -EBADMSG) {
-                output_error("%s: the record was damaged and is kept as /run/leash/%s.damaged; what was before "
-                             "the leash is lost, see 'leash doctor'", target, target);
+                output_error(
+                        "%s: the record was damaged and is kept as /run/leash/%s.damaged; what was before "
+                        "the leash is lost, see 'leash doctor'",
+                        target, target);
                 return EXIT_FAILED;
         }
         if (r < 0) {
-                output_error("%s: %s", target, r == -EBUSY ? "another leash is still working on it" : strerror(-r));
+                output_error("%s: %s", target,
+                             r == -EBUSY ? "another leash is still working on it" : strerror(-r));
                 return EXIT_FAILED;
         }
-        if (context_is_restricted(c) && record->uid < c->caller.uid_min) {
+        if (context_is_restricted(c) &&
+            (record->uid < c->caller.uid_min || record->uid == c->invoker)) {
                 output_error("%s: only root may release this; use sudo", target);
                 return EXIT_REFUSED;
         }
-        if (!expired && limits_is_empty(&record->layers[LAYER_MANUAL].limits) && !record->dirty)
+        if (limits_is_empty(&record->layers[LAYER_MANUAL].limits) && !record->dirty)
                 return EXIT_DONE; /* the policy's limits are not an admin's to take away here */
         if (c->args.dry_run) {
                 output_line("%s: would be released", target);
                 return EXIT_DONE;
         }
-        return release_locked(c, record, expired);
+        return release_locked(c, record);
 }
 
 static bool any_user(const Record *record _unused_, const void *userdata _unused_) {
@@ -82,13 +87,22 @@ static bool of_user(const Record *record, const void *uid) {
         return record->uid == *(const uid_t *) uid;
 }
 
-static bool is_expired(const Record *record, const void *now) {
-        return record_next_expiry(record) <= *(const usec_t *) now;
+typedef struct SessionMatch {
+        uid_t uid;
+        char target[PLACEMENT_NAME_MAX];
+} SessionMatch;
+
+/* What holds a session: its own leash and its user's, not those of the user's other sessions. */
+static bool of_session(const Record *record, const void *userdata) {
+        const SessionMatch *m = userdata;
+
+        return record->uid == m->uid &&
+               (record->scope == TARGET_USER || strcmp(record->target, m->target) == 0);
 }
 
 /* Releases every record that matches. *ret_n counts them. */
-static Exit release_matching(Context *c, bool (*match)(const Record *, const void *), const void *userdata,
-                             bool expired, size_t *ret_n) {
+static Exit release_matching(Context *c, bool (*match)(const Record *, const void *),
+                             const void *userdata, size_t *ret_n) {
         Record **records;
         size_t n, damaged;
         Exit worst = EXIT_DONE;
@@ -104,7 +118,7 @@ static Exit release_matching(Context *c, bool (*match)(const Record *, const voi
                 if (!match(records[i], userdata))
                         continue;
                 (*ret_n)++;
-                worst = exit_worse(worst, release_target(c, records[i]->target, expired));
+                worst = exit_worse(worst, release_target(c, records[i]->target));
         }
         ledger_free_records(records, n);
         return worst;
@@ -132,17 +146,49 @@ static Exit release_process(Context *c, const char *operand) {
         if (found.plan.owner == (uid_t) -1)
                 return context_refuse(c, &found);
         context_target(TARGET_USER, found.plan.owner, "", 0, targets[0]);
-        context_target(TARGET_SESSION, found.plan.owner, found.facts.placement.session, 0, targets[1]);
+        context_target(TARGET_SESSION, found.plan.owner, found.facts.placement.session, 0,
+                       targets[1]);
         (void) strcpy(targets[2], found.facts.placement.unit);
         for (size_t i = 0; i < ELEMENTSOF(targets); i++) {
-                if (targets[i][0] == '\0' || (i == 2 && strcmp(targets[1], targets[2]) == 0) || !exists(c, targets[i]))
+                if (targets[i][0] == '\0' || (i == 2 && strcmp(targets[1], targets[2]) == 0) ||
+                    !exists(c, targets[i]))
                         continue;
                 n++;
-                worst = exit_worse(worst, release_target(c, targets[i], false));
+                worst = exit_worse(worst, release_target(c, targets[i]));
         }
         if (n == 0)
                 output_line("%s (%s): not leashed", operand, found.facts.comm);
         return worst;
+}
+
+/* A drop-in of ours without a record: somebody has deleted /run/leash. What was before is lost; the
+ * admin's files tell what is to be, and a record whose base cannot be trusted has them read again.
+ */
+static Exit release_orphan(Context *c, uid_t uid, size_t *ret_n) {
+        _cleanup_(record_freep) Record *record = NULL;
+        Record **found = NULL;
+        size_t n = 0;
+        Enforcement e;
+        int r;
+
+        r = dropin_read_public(c->backend_options.root, &found, &n);
+        for (size_t i = 0; r >= 0 && i < n; i++)
+                if (found[i]->uid == uid && !record)
+                        record = record_new(found[i]->target, TARGET_USER, uid, c->args.user ?: "");
+        ledger_free_records(found, n);
+        *ret_n = record != NULL;
+        if (!record)
+                return EXIT_DONE;
+        record->fingerprint = strdup("lost");
+        r = record->fingerprint ? backend_converge(c->backend, c->ledger, record, &e) : -ENOMEM;
+        if (r < 0) {
+                output_error("%s: cannot take away the drop-in: %s", record->target, strerror(-r));
+                return EXIT_FAILED;
+        }
+        output_line(
+                "%s: a leash without a record was taken away, and the unit files were read again",
+                record->target);
+        return EXIT_DONE;
 }
 
 static Exit release_owner(Context *c) {
@@ -154,14 +200,22 @@ static Exit release_owner(Context *c) {
         e = context_named_owner(c, &uid, session);
         if (e != EXIT_DONE)
                 return e;
-        e = release_matching(c, of_user, &uid, false, &n);
+        if (c->args.session) {
+                SessionMatch match = { .uid = uid };
+
+                context_target(TARGET_SESSION, uid, session, 0, match.target);
+                e = release_matching(c, of_session, &match, &n);
+        } else {
+                e = release_matching(c, of_user, &uid, &n);
+        }
+        if (n == 0 && !c->args.dry_run && c->backend->ops->placement)
+                e = release_orphan(c, uid, &n);
         if (n == 0)
                 output_line("%s: not leashed", c->args.user ?: c->args.session);
         return e;
 }
 
 Exit verb_release(Context *c) {
-        usec_t now = clock_realtime();
         Exit worst;
         size_t n;
 
@@ -169,9 +223,9 @@ Exit verb_release(Context *c) {
         if (worst != EXIT_DONE)
                 return worst;
         if (c->args.expired)
-                return release_matching(c, is_expired, &now, true, &n);
+                return EXIT_DONE;
         if (c->args.all) {
-                worst = release_matching(c, any_user, NULL, false, &n);
+                worst = release_matching(c, any_user, NULL, &n);
                 if (n == 0)
                         output_line("nobody is leashed");
                 return worst;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* leash show: all about one user: sessions, leashes by layer, what the kernel says, offenders, escapees. */
+/* leash show: all about one user: sessions, leashes by layer, what the kernel says, offenders,
+ * escapees. */
 
 #include <errno.h>
 #include <json-c/json.h>
@@ -47,7 +48,7 @@ static void subject_done(Subject *s) {
         login_sessions_free(s->sessions, s->n_sessions);
         free_processes(s->offenders, s->n_offenders);
         free_processes(s->escapees, s->n_escapees);
-        *s = (Subject) {};
+        *s = (Subject){};
 }
 
 /* Adds names and cgroups to pids; those that have ended meanwhile are left out. */
@@ -63,12 +64,12 @@ static int describe(Context *c, const pid_t *pids, size_t n, Process **ret, size
 
                 if (proc_read_stat(pids[i], &stat) < 0 ||
                     proc_read_cgroup(pids[i],
-                                     c->backend->fs.version != CGROUP_V1 ? NULL
-                                     : c->backend->ops->placement        ? "name=systemd"
-                                                                         : "cpu",
+                                     c->backend->fs.version != CGROUPFS_V1 ? NULL
+                                     : c->backend->ops->placement          ? "name=systemd"
+                                                                           : "cpu",
                                      &cgroup) < 0)
                         continue;
-                list[kept] = (Process) { .pid = pids[i], .cgroup = cgroup };
+                list[kept] = (Process){ .pid = pids[i], .cgroup = cgroup };
                 memcpy(list[kept++].comm, stat.comm, PROC_COMM_MAX);
         }
         *ret = list;
@@ -85,7 +86,8 @@ static int read_offenders(Context *c, Subject *s, const Record *record, const ch
         if (record->n_scopes == 0)
                 return 0;
         (void) snprintf(path, sizeof(path), "%s/%s", cgroup, record->scopes[record->n_scopes - 1]);
-        r = cgroupfs_list_procs(&c->backend->fs, c->backend->ops->placement ? "systemd" : "cpu", path, NULL, &pids, &n);
+        r = cgroupfs_list_procs(&c->backend->fs, c->backend->ops->placement ? "systemd" : "cpu",
+                                path, NULL, &pids, &n);
         if (r < 0) /* they have all ended */
                 return 0;
         return describe(c, pids, n, &s->offenders, &s->n_offenders);
@@ -111,7 +113,8 @@ static int read_processes(Context *c, Subject *s) {
         r = c->backend->ops->cgroup(c->backend, record, &cgroup);
         if (r < 0)
                 return r;
-        if (cgroupfs_read_limit(&c->backend->fs, cgroup, LIMIT_CPU_QUOTA, s->kernel, sizeof(s->kernel)) < 0)
+        if (cgroupfs_read_limit(&c->backend->fs, cgroup, LIMIT_CPU_QUOTA, s->kernel,
+                                sizeof(s->kernel)) < 0)
                 s->kernel[0] = '\0';
         r = read_offenders(c, s, record, cgroup);
         if (r >= 0)
@@ -124,7 +127,7 @@ static int read_records(Context *c, Subject *s) {
         size_t n = 0, damaged;
         int r;
 
-        r = c->ledger ? ledger_read_all(c->ledger, &all, &n, &damaged) : 0;
+        r = context_read_records(c, &all, &n, &damaged);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < n; i++) {
@@ -152,8 +155,9 @@ static int subject_read(Context *c, uid_t uid, Subject *s) {
 
 static void print_session(const LoginSession *s) {
         output_line("  session   %s%s%s%s%s%s%s%s%s%s%s", s->id, s->type ? ", " : "", s->type ?: "",
-                    s->service ? ", by " : "", s->service ?: "", s->tty ? ", on " : "", s->tty ?: "",
-                    s->remote_host ? ", from " : "", s->remote_host ?: "", s->state ? ", " : "", s->state ?: "");
+                    s->service ? ", by " : "", s->service ?: "", s->tty ? ", on " : "",
+                    s->tty ?: "", s->remote_host ? ", from " : "", s->remote_host ?: "",
+                    s->state ? ", " : "", s->state ?: "");
 }
 
 static void print_layer(const Record *record, Layer layer) {
@@ -162,10 +166,12 @@ static void print_layer(const Record *record, Layer layer) {
 
         if (limits_is_empty(&l->limits))
                 return;
-        output_line("    %-8s %s, since %s%s%s%s%s%s%s", layer_to_string(layer), view_limits(&l->limits, limits),
-                    output_time(l->since, since), l->until == USEC_INFINITY ? "" : ", until ",
-                    l->until == USEC_INFINITY ? "" : output_time(l->until, until), l->by && l->by[0] ? ", by " : "",
-                    l->by ?: "", l->reason ? ": " : "", l->reason ?: "");
+        output_line("    %-8s %s, since %s%s%s%s%s%s%s", layer_to_string(layer),
+                    view_limits(&l->limits, limits), output_time(l->since, since),
+                    l->until == USEC_INFINITY ? "" : ", until ",
+                    l->until == USEC_INFINITY ? "" : output_time(l->until, until),
+                    l->by && l->by[0] ? ", by " : "", l->by ?: "", l->reason ? ": " : "",
+                    l->reason ?: "");
 }
 
 static void print_leash(const View *v) {
@@ -183,7 +189,8 @@ static void print_leash(const View *v) {
                 print_layer(record, i);
         output_line("    %-8s %s", "before", view_limits(&record->base, limits));
         if (v->cpu_percent >= 0)
-                output_line("  CPU now   %.0f%%, throttled in %.0f%% of the periods", v->cpu_percent, v->throttled_percent);
+                output_line("  CPU now   %.0f%%, throttled in %.0f%% of the periods",
+                            v->cpu_percent, v->throttled_percent);
 }
 
 static void print_processes(const char *what, const Process *p, size_t n, bool cgroup) {
@@ -228,7 +235,8 @@ static struct json_object *session_to_json(const LoginSession *s) {
         add_text(o, "tty", s->tty);
         add_text(o, "display", s->display);
         add_text(o, "remote_host", s->remote_host);
-        (void) json_object_object_add(o, "leader", s->leader > 0 ? json_object_new_int(s->leader) : NULL);
+        (void) json_object_object_add(o, "leader",
+                                      s->leader > 0 ? json_object_new_int(s->leader) : NULL);
         return o;
 }
 
@@ -249,7 +257,8 @@ static struct json_object *processes_to_json(const Process *p, size_t n) {
 /* One object for each leash, each with all of the user's sessions; one without limits if there is
  * no leash. */
 static struct json_object *subject_to_json(const Subject *s, const View *v) {
-        struct json_object *o = v ? view_to_json(v) : json_object_new_object(), *sessions = json_object_new_array();
+        struct json_object *o = v ? view_to_json(v) : json_object_new_object(),
+                           *sessions = json_object_new_array();
 
         if (!v) {
                 add_text(o, "user", s->user);
@@ -262,9 +271,11 @@ static struct json_object *subject_to_json(const Subject *s, const View *v) {
         for (size_t i = 0; i < s->n_sessions; i++)
                 (void) json_object_array_add(sessions, session_to_json(&s->sessions[i]));
         (void) json_object_object_add(o, "sessions", sessions);
-        (void) json_object_object_add(o, "base", view_limits_to_json(v ? &v->record->base : &(Limits) {}));
+        (void) json_object_object_add(o, "base",
+                                      view_limits_to_json(v ? &v->record->base : &(Limits){}));
         add_text(o, "kernel_cpu_max", s->kernel);
-        (void) json_object_object_add(o, "offenders", processes_to_json(s->offenders, s->n_offenders));
+        (void) json_object_object_add(o, "offenders",
+                                      processes_to_json(s->offenders, s->n_offenders));
         (void) json_object_object_add(o, "escapees", processes_to_json(s->escapees, s->n_escapees));
         return o;
 }

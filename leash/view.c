@@ -25,7 +25,7 @@ static void take_sample(Context *c, const Record *record, Sample *ret) {
         _cleanup_free_ char *cgroup = NULL;
         int r = c->backend->ops->cgroup(c->backend, record, &cgroup);
 
-        *ret = (Sample) {};
+        *ret = (Sample){};
         if (r >= 0)
                 r = cgroupfs_read_cpu(&c->backend->fs, cgroup, &ret->stat);
         if (r >= 0)
@@ -38,11 +38,13 @@ static void compare_samples(const Sample *a, const Sample *b, View *v) {
         v->cpu_percent = v->throttled_percent = -1;
         if (a->at == 0 || b->at <= a->at || b->stat.usage < a->stat.usage)
                 return;
-        v->cpu_percent = 100.0 * (double) (b->stat.usage - a->stat.usage) / (double) (b->at - a->at);
+        v->cpu_percent =
+                100.0 * (double) (b->stat.usage - a->stat.usage) / (double) (b->at - a->at);
         v->throttled_percent =
                 b->stat.n_periods <= a->stat.n_periods
                         ? 0
-                        : 100.0 * (double) (b->stat.n_throttled - a->stat.n_throttled) / (double) periods;
+                        : 100.0 * (double) (b->stat.n_throttled - a->stat.n_throttled) /
+                                  (double) periods;
 }
 
 int view_measure(Context *c, Record *const *records, size_t n, View *ret) {
@@ -56,7 +58,7 @@ int view_measure(Context *c, Record *const *records, size_t n, View *ret) {
         for (size_t i = 0; i < n; i++) {
                 int r;
 
-                ret[i] = (View) { .record = records[i] };
+                ret[i] = (View){ .record = records[i] };
                 r = backend_verify(c->backend, records[i], &ret[i].enforcement);
                 if (r < 0)
                         return r;
@@ -138,7 +140,8 @@ static struct json_object *layers_to_json(const Record *r) {
                 if (limits_is_empty(&r->layers[i].limits))
                         continue;
                 layer = json_object_new_object();
-                (void) json_object_object_add(layer, "limits", view_limits_to_json(&r->layers[i].limits));
+                (void) json_object_object_add(layer, "limits",
+                                              view_limits_to_json(&r->layers[i].limits));
                 (void) json_object_object_add(layer, "since", timestamp(r->layers[i].since));
                 (void) json_object_object_add(layer, "until", timestamp(r->layers[i].until));
                 (void) json_object_object_add(layer, "by", text_or_null(r->layers[i].by));
@@ -161,7 +164,8 @@ struct json_object *view_to_json(const View *v) {
         (void) json_object_object_add(o, "user", text_or_null(r->user));
         (void) json_object_object_add(o, "uid", json_object_new_uint64(r->uid));
         (void) json_object_object_add(o, "target", json_object_new_string(r->target));
-        (void) json_object_object_add(o, "scope", json_object_new_string(target_scope_to_string(r->scope)));
+        (void) json_object_object_add(o, "scope",
+                                      json_object_new_string(target_scope_to_string(r->scope)));
         (void) json_object_object_add(o, "cpu_quota_percent",
                                       limits_has(&effective, LIMIT_CPU_QUOTA)
                                               ? limit_to_json(&effective, LIMIT_CPU_QUOTA)
@@ -174,10 +178,9 @@ struct json_object *view_to_json(const View *v) {
         (void) json_object_object_add(o, "by", text_or_null(l ? l->by : NULL));
         (void) json_object_object_add(o, "reason", text_or_null(l ? l->reason : NULL));
         (void) json_object_object_add(o, "persist", json_object_new_boolean(r->persist));
-        (void) json_object_object_add(o, "enforced",
-                                      v->enforcement.absent
-                                              ? NULL
-                                              : json_object_new_boolean(v->enforcement.enforced));
+        (void) json_object_object_add(
+                o, "enforced",
+                v->enforcement.absent ? NULL : json_object_new_boolean(v->enforcement.enforced));
         (void) json_object_object_add(o, "cpu_percent", number(v->cpu_percent));
         (void) json_object_object_add(o, "throttled_percent", number(v->throttled_percent));
         return o;
@@ -185,11 +188,16 @@ struct json_object *view_to_json(const View *v) {
 
 char *view_limits(const Limits *l, char buf[static VIEW_TEXT_MAX]) {
         static const char *const names[_LIMIT_MAX] = {
-                [LIMIT_CPU_QUOTA] = "CPU",         [LIMIT_CPU_PERIOD] = "period",
-                [LIMIT_CPU_WEIGHT] = "CPU weight", [LIMIT_MEMORY_HIGH] = "memory high",
-                [LIMIT_MEMORY_MAX] = "memory max", [LIMIT_SWAP_MAX] = "swap",
-                [LIMIT_TASKS_MAX] = "tasks",       [LIMIT_IO_WEIGHT] = "IO weight",
-                [LIMIT_CPUS] = "CPUs",             [LIMIT_FREEZE] = "frozen",
+                [LIMIT_CPU_QUOTA] = "CPU",
+                [LIMIT_CPU_PERIOD] = "period",
+                [LIMIT_CPU_WEIGHT] = "CPU weight",
+                [LIMIT_MEMORY_HIGH] = "memory high",
+                [LIMIT_MEMORY_MAX] = "memory max",
+                [LIMIT_SWAP_MAX] = "swap",
+                [LIMIT_TASKS_MAX] = "tasks",
+                [LIMIT_IO_WEIGHT] = "IO weight",
+                [LIMIT_CPUS] = "CPUs",
+                [LIMIT_FREEZE] = "frozen",
         };
         size_t at = 0;
 
@@ -204,7 +212,8 @@ char *view_limits(const Limits *l, char buf[static VIEW_TEXT_MAX]) {
                         limits_format(l, i, value);
                 else
                         limits_describe(l, i, value);
-                n = snprintf(buf + at, VIEW_TEXT_MAX - at, "%s%s %s", at ? ", " : "", names[i], value);
+                n = snprintf(buf + at, VIEW_TEXT_MAX - at, "%s%s %s", at ? ", " : "", names[i],
+                             value);
                 if (n < 0 || (size_t) n >= VIEW_TEXT_MAX - at)
                         break;
                 at += n;
@@ -213,8 +222,9 @@ char *view_limits(const Limits *l, char buf[static VIEW_TEXT_MAX]) {
 }
 
 Exit view_print_json(struct json_object *array) {
-        const char *text = json_object_to_json_string_ext(array, JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED |
-                                                                         JSON_C_TO_STRING_NOSLASHESCAPE);
+        const char *text = json_object_to_json_string_ext(
+                array,
+                JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
         Exit e = text && puts(text) >= 0 ? EXIT_DONE : EXIT_FAILED;
 
         (void) json_object_put(array);

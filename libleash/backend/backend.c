@@ -18,7 +18,6 @@
 #define VERIFY_TIMEOUT USEC_PER_SEC
 #define VERIFY_POLL (5 * USEC_PER_MSEC)
 
-#define SCOPE_PERCENT 80
 #define SCOPE_PERIOD (10 * USEC_PER_MSEC)
 
 static const BackendOps *const backends[] = { &backend_systemd, &backend_cgroup };
@@ -48,16 +47,17 @@ Backend *backend_free(Backend *b) {
         return b ? b->ops->free(b) : NULL;
 }
 
-void backend_scope_limits(const Limits *target, Limits *ret) {
-        uint64_t quota = limits_has(target, LIMIT_CPU_QUOTA) ? target->value[LIMIT_CPU_QUOTA] : LIMIT_INFINITY;
+void backend_scope_limits(const Limits *target, unsigned share, Limits *ret) {
+        uint64_t quota = limits_has(target, LIMIT_CPU_QUOTA) ? target->value[LIMIT_CPU_QUOTA]
+                                                             : LIMIT_INFINITY;
 
-        *ret = (Limits) {};
+        *ret = (Limits){};
         if (quota == LIMIT_INFINITY) {
                 limits_set(ret, LIMIT_CPU_QUOTA, LIMIT_INFINITY);
                 limits_set(ret, LIMIT_CPU_PERIOD, LIMIT_INFINITY);
                 return;
         }
-        limits_set(ret, LIMIT_CPU_QUOTA, quota / 100 * SCOPE_PERCENT);
+        limits_set(ret, LIMIT_CPU_QUOTA, quota / 100 * (share ?: BACKEND_SHARE_SPARING));
         limits_set(ret, LIMIT_CPU_PERIOD, SCOPE_PERIOD);
 }
 
@@ -72,7 +72,8 @@ int backend_facts(Backend *b, pid_t pid, int pidfd, ProcessFacts *ret) {
         if (r >= 0)
                 r = proc_read_status(pid, &status);
         if (r >= 0)
-                r = proc_read_cgroup(pid, b->fs.version == CGROUP_V1 ? "name=systemd" : NULL, &cgroup);
+                r = proc_read_cgroup(pid, b->fs.version == CGROUPFS_V1 ? "name=systemd" : NULL,
+                                     &cgroup);
         if (r == -ENODATA) /* not in that hierarchy: no placement */
                 r = 0;
         else if (r >= 0)
@@ -100,7 +101,7 @@ static int verify_once(Backend *b, const char *cgroup, const Limits *wanted, Enf
         Enforcement e = { .enforced = true };
 
         for (Limit i = 0; i < _LIMIT_MAX && e.enforced; i++) {
-                char text[256];
+                char text[LIMITS_TEXT_MAX];
                 int r;
 
                 if (!limits_has(wanted, i) || limits_table[i].kind == LIMIT_KIND_DURATION)
@@ -108,7 +109,7 @@ static int verify_once(Backend *b, const char *cgroup, const Limits *wanted, Enf
                 r = cgroupfs_read_limit(&b->fs, cgroup, i, text, sizeof(text));
                 if (r < 0 && r != -ENOENT && r != -EOPNOTSUPP)
                         return r;
-                if (r >= 0 && cgfile_agrees(wanted, i, text, b->fs.version == CGROUP_V1))
+                if (r >= 0 && cgfile_agrees(wanted, i, text, b->fs.version == CGROUPFS_V1))
                         continue;
                 e.enforced = false;
                 e.missing = i;
@@ -131,7 +132,7 @@ int backend_verify(Backend *b, const Record *record, Enforcement *ret) {
         if (r < 0)
                 return r;
         if (r == 0) {
-                *ret = (Enforcement) { .absent = true };
+                *ret = (Enforcement){ .absent = true };
                 return 0;
         }
         r = b->ops->cgroup(b, record, &cgroup);
@@ -158,7 +159,7 @@ static int converge_restore(Backend *b, Ledger *ledger, Record *record, Enforcem
         r = b->ops->arm(b, record, USEC_INFINITY);
         if (r < 0)
                 return r;
-        *ret = (Enforcement) { .enforced = true };
+        *ret = (Enforcement){ .enforced = true };
         return ledger_delete(ledger, record);
 }
 
@@ -195,38 +196,58 @@ int backend_converge(Backend *b, Ledger *ledger, Record *record, Enforcement *re
         return 0;
 }
 
-/* True if there is anything to bring to order. */
-static bool needs_work(Backend *b, const Record *record, usec_t now) {
-        if (record->dirty || record_next_expiry(record) <= now)
-                return true;
+/* True if there is anything to bring to order, and what. */
+static bool needs_work(Backend *b, const Record *record, usec_t now, Settled *ret) {
         /* A scope is gone for good, a slice comes back with the next login. */
-        return record->scope != TARGET_USER && b->ops->exists(b, record) == 0;
+        bool gone = record->scope != TARGET_USER && b->ops->exists(b, record) == 0;
+        bool expired = record_next_expiry(record) <= now;
+        bool lost = record->timer && b->ops->armed && !b->ops->armed(b, record);
+
+        *ret = gone            ? SETTLED_GONE
+               : expired       ? SETTLED_EXPIRED
+               : record->dirty ? SETTLED_FINISHED
+                               : SETTLED_ARMED;
+        return gone || expired || record->dirty || lost;
 }
 
-static int settle_one(Backend *b, Ledger *ledger, const char *target) {
+typedef struct Settling {
+        Backend *backend;
+        Ledger *ledger;
+        void (*told)(const Record *, Settled, void *);
+        void *userdata;
+} Settling;
+
+static int settle_one(const Settling *s, const char *target) {
         _cleanup_(ledger_unlockp) LedgerLock *lock = NULL;
-        _cleanup_(record_freep) Record *record = NULL;
+        _cleanup_(record_freep) Record *record = NULL, *before = NULL;
         usec_t now = clock_realtime();
         Enforcement e;
+        Settled what;
         int r;
 
-        r = ledger_lock(ledger, target, 0, &lock);
+        r = ledger_lock(s->ledger, target, 0, &lock);
         if (r < 0) /* somebody is working on it right now */
                 return r == -EBUSY ? 0 : r;
-        r = ledger_read(ledger, target, &record);
+        r = ledger_read(s->ledger, target, &record);
+        if (r >= 0)
+                r = ledger_read(s->ledger, target, &before);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
-        if (!needs_work(b, record, now))
+        if (!needs_work(s->backend, record, now, &what))
                 return 0;
         (void) record_expire(record, now); /* none is fine: it may be dirty instead */
-        if (record->scope != TARGET_USER && b->ops->exists(b, record) == 0)
-                for (Layer i = 0; i < _LAYER_MAX; i++)
-                        record_clear_layer(record, i);
-        r = backend_converge(b, ledger, record, &e);
-        return r < 0 ? r : 1;
+        for (Layer i = 0; i < _LAYER_MAX && what == SETTLED_GONE; i++)
+                record_clear_layer(record, i);
+        r = backend_converge(s->backend, s->ledger, record, &e);
+        if (r < 0)
+                return r;
+        s->told(before, what, s->userdata);
+        return 1;
 }
 
-int backend_settle(Backend *b, Ledger *ledger) {
+int backend_settle(Backend *b, Ledger *ledger, void (*told)(const Record *, Settled, void *),
+                   void *userdata) {
+        const Settling settling = { b, ledger, told, userdata };
         usec_t now = clock_realtime();
         Record **records;
         size_t n, damaged;
@@ -236,9 +257,11 @@ int backend_settle(Backend *b, Ledger *ledger) {
         if (r < 0)
                 return r;
         for (size_t i = 0; i < n; i++) {
-                if (!needs_work(b, records[i], now))
+                Settled what;
+
+                if (!needs_work(b, records[i], now, &what))
                         continue;
-                r = settle_one(b, ledger, records[i]->target);
+                r = settle_one(&settling, records[i]->target);
                 if (r > 0)
                         settled++;
                 else if (r < 0 && first == 0)

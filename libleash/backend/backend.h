@@ -2,8 +2,8 @@
 /* What a host that can enforce limits offers, whichever way it does it.
  *
  * Two kinds: "systemd" where PID 1 is systemd, "cgroup" elsewhere. A backend makes the system match
- * a Record and nothing else; what a record says is decided before, when it is written to the ledger.
- * Every operation may be repeated, and each is bounded in time. */
+ * a Record and nothing else; what a record says is decided before, when it is written to the
+ * ledger. Every operation may be repeated, and each is bounded in time. */
 #pragma once
 
 #include <stdbool.h>
@@ -79,6 +79,9 @@ struct BackendOps {
          * USEC_INFINITY: takes it away. Returns 0 or -errno. */
         int (*arm)(Backend *b, Record *record, usec_t until);
 
+        /* False if the timer in record->timer is not there any more. NULL: cannot tell. */
+        bool (*armed)(Backend *b, const Record *record);
+
         /* Returns 1 if the target exists now, 0 if not (its user has logged out, its processes
          * ended), or -errno. */
         int (*exists)(Backend *b, const Record *record);
@@ -96,9 +99,15 @@ int backend_open(const BackendOptions *options, Backend **ret);
 Backend *backend_free(Backend *b);
 DEFINE_CLEANUP(Backend *, backend_free);
 
-/* The limits of the offenders' scope under a target with these: 80 % of its quota in a short period,
- * so that the rest of the session always finds some of the quota unused. */
-void backend_scope_limits(const Limits *target, Limits *ret);
+/* What the offenders' scope gets of the target's quota, in percent. Where there is a desktop, it
+ * has to find some of the quota unused whenever it wakes up. Where there is nobody to spare, the
+ * offenders may have all of it; the short period then suffices for a shell that waits for keys. */
+#define BACKEND_SHARE_SPARING 80
+#define BACKEND_SHARE_ALL 100
+
+/* The limits of the offenders' scope under a target with these: a share of its quota, in a period
+ * of 10 ms, so that they use it up evenly and not at the start of each of the slice's periods. */
+void backend_scope_limits(const Limits *target, unsigned share, Limits *ret);
 
 /* Gathers the facts about a process that pidfd pins. Returns 0; -ESRCH if it is gone or ended
  * meanwhile; -errno. */
@@ -123,6 +132,15 @@ int backend_verify(Backend *b, const Record *record, Enforcement *ret);
  * Returns 0 (look at ret->enforced), or -errno with the record left dirty. */
 int backend_converge(Backend *b, Ledger *ledger, Record *record, Enforcement *ret);
 
-/* Finishes what an interrupted leash left behind, and ends what has expired, for every record that
- * nobody is working on. Returns how many records were brought to order, or -errno. */
-int backend_settle(Backend *b, Ledger *ledger);
+typedef enum Settled {
+        SETTLED_FINISHED, /* an interrupted leash or release was completed */
+        SETTLED_EXPIRED,  /* its time was up */
+        SETTLED_GONE,     /* the session or process it was for has ended */
+        SETTLED_ARMED,    /* its timer had been lost, by a reboot */
+} Settled;
+
+/* Finishes what an interrupted leash left behind, ends what has expired, and arms again what lost
+ * its timer, for every record that nobody is working on. told() hears of each, with the record as
+ * it was before. Returns how many records were brought to order, or -errno. */
+int backend_settle(Backend *b, Ledger *ledger, void (*told)(const Record *, Settled, void *),
+                   void *userdata);

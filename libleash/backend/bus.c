@@ -49,7 +49,7 @@ int bus_open(const char *root, usec_t timeout, Bus *ret) {
                 r = sd_bus_open_system(&bus);
         if (r < 0)
                 return r;
-        *ret = (Bus) { .bus = bus, .timeout = timeout };
+        *ret = (Bus){ .bus = bus, .timeout = timeout };
         return 0;
 }
 
@@ -90,7 +90,8 @@ static int new_call(Bus *b, const char *path, const char *interface, const char 
         return sd_bus_message_new_method_call(b->bus, ret, DESTINATION, path, interface, member);
 }
 
-static int call_manager(Bus *b, usec_t timeout, const char *member, const char *a1, const char *a2) {
+static int call_manager(Bus *b, usec_t timeout, const char *member, const char *a1,
+                        const char *a2) {
         _cleanup_message_ sd_bus_message *m = NULL;
         int r;
 
@@ -256,7 +257,8 @@ int bus_stop_unit(Bus *b, const char *unit) {
 }
 
 /* The start of a StartTransientUnit call, up to and into the unit's own properties. */
-static int begin_transient(Bus *b, const char *unit, const char *description, sd_bus_message **ret) {
+static int begin_transient(Bus *b, const char *unit, const char *description,
+                           sd_bus_message **ret) {
         _cleanup_message_ sd_bus_message *m = NULL;
         int r;
 
@@ -359,8 +361,9 @@ static int append_service(sd_bus_message *m, const char *service, const char *de
         if (r >= 0)
                 r = sd_bus_message_open_container(m, 'a', "(sv)");
         if (r >= 0)
-                r = sd_bus_message_append(m, "(sv)(sv)(sv)", "Description", "s", description, "Type",
-                                          "s", "oneshot", "CollectMode", "s", "inactive-or-failed");
+                r = sd_bus_message_append(m, "(sv)(sv)(sv)", "Description", "s", description,
+                                          "Type", "s", "oneshot", "CollectMode", "s",
+                                          "inactive-or-failed");
         if (r >= 0)
                 r = append_exec(m, argv);
         for (unsigned i = 0; i < 3 && r >= 0; i++)
@@ -382,10 +385,9 @@ int bus_start_timer(Bus *b, const char *timer, const char *service, const char *
 
         r = begin_transient(b, timer, description, &m);
         if (r >= 0)
-                r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)", "TimersCalendar", "a(ss)", 1,
+                r = sd_bus_message_append(m, "(sv)(sv)(sv)", "TimersCalendar", "a(ss)", 1,
                                           "OnCalendar", calendar, "AccuracyUSec", "t",
-                                          UINT64_C(100000), "RemainAfterElapse", "b", (int) false,
-                                          "Unit", "s", service);
+                                          UINT64_C(100000), "RemainAfterElapse", "b", (int) false);
         if (r >= 0)
                 r = sd_bus_message_close_container(m);
         if (r >= 0)

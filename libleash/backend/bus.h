@@ -55,6 +55,7 @@ int bus_start_scope(Bus *b, const BusScope *scope);
 /* AttachProcessesToUnit, which needs a delegated unit; -ESRCH if the process is gone. */
 int bus_attach(Bus *b, const char *unit, pid_t pid);
 
-/* StartTransientUnit for a timer and the service it starts, which runs argv once. */
+/* StartTransientUnit for a timer and the service it starts, which runs argv once. Both have the
+ * same name up to the suffix: a transient timer takes no Unit= (systemd, src/core/dbus-timer.c). */
 int bus_start_timer(Bus *b, const char *timer, const char *service, const char *description,
                     usec_t realtime, const char *const argv[]);

@@ -49,9 +49,10 @@
 /* A chain of processes that fork and exit faster than /proc can be read may outrun any number of
  * passes. It is left outside then, for escapees() to show: the quota on the others stands. */
 #define PASSES_TIME (2 * USEC_PER_SEC)
-/* Nobody alive outside, but somebody who ended this short ago: worth so many looks more. */
-#define YOUNG (100 * USEC_PER_MSEC)
+/* So many passes in a row have to find nobody; more where somebody has ended this short ago. */
+#define LOOKS 2
 #define LOOKS_MAX 8
+#define YOUNG (100 * USEC_PER_MSEC)
 
 /* Those that outrun the way back are slowed down after so long. */
 #define HOLD_AFTER (200 * USEC_PER_MSEC)
@@ -136,7 +137,7 @@ static int errno_from_ecg(int code) {
 }
 
 static bool is_v1(const Site *s) {
-        return s->fs->version == CGROUP_V1;
+        return s->fs->version == CGROUPFS_V1;
 }
 
 static bool group_exists(const CgroupFs *fs, const char *controller, const char *group) {
@@ -578,7 +579,7 @@ static int move_to(const Site *s, size_t tree, const char *group, pid_t pid) {
 }
 
 static int read_group(const CgroupFs *fs, const char *controller, pid_t pid, char **ret) {
-        if (fs->version == CGROUP_V2)
+        if (fs->version == CGROUPFS_V2)
                 controller = NULL;
         else if (strcmp(controller, "io") == 0)
                 controller = "blkio";
@@ -651,7 +652,10 @@ static int note_origin(const Site *s, Record *record, const ProcStat *stat, cons
                 prune_origins(record);
                 r = record_add_origin(record, stat->pid, stat->start_ticks, text);
         }
-        return r == -ENOBUFS ? 0 : r; /* it goes back where the others do */
+        if (r == -ENAMETOOLONG)
+                r = record_add_origin(record, stat->pid, stat->start_ticks, cgroup);
+        /* Without one it goes back to where the others do. */
+        return r == -ENOBUFS || r == -ENAMETOOLONG ? 0 : r;
 }
 
 /* Moves one process to where it belongs in each tree: to `leaf` in the CPU's, and home in others.
@@ -670,9 +674,9 @@ static int move_in(const Site *s, Record *record, const ProcStat *stat, const ch
                 if (r < 0)
                         return r;
                 inside = is_inside(cgroup, top);
-                if (i == 0 && (is_contained(s, cgroup) || is_in_tree(s, record, cgroup)))
+                if (i == 0 && is_contained(s, cgroup))
                         return 0;
-                if (inside && strcmp(group, s->home) == 0)
+                if (inside && (strcmp(group, s->home) == 0 || is_in_tree(s, record, cgroup)))
                         continue;
                 r = i > 0 || inside ? 0 : note_origin(s, record, stat, cgroup);
                 if (r >= 0)
@@ -730,18 +734,20 @@ static int capture_pass(const Site *s, Record *record, const Crowd *crowd, bool 
 }
 
 static int capture(const Site *s, Record *record) {
-        usec_t end = clock_monotonic() + PASSES_TIME;
         unsigned looks = 0;
+        usec_t end = 0;
+        bool traces;
         Crowd crowd;
         int r;
 
         crowd_init(&crowd, record->uid);
         do {
-                bool traces = false;
-
+                traces = false;
                 r = capture_pass(s, record, &crowd, &traces);
-                looks = r != 0 ? 0 : traces ? looks + 1 : LOOKS_MAX;
-        } while (r >= 0 && looks < LOOKS_MAX && clock_monotonic() < end);
+                looks = r > 0 ? 0 : looks + 1;
+                /* The first may move thousands, and is not counted. */
+                end = end > 0 ? end : clock_monotonic() + PASSES_TIME;
+        } while (r >= 0 && looks < (traces ? LOOKS_MAX : LOOKS) && clock_monotonic() < end);
         return r < 0 ? r : 0;
 }
 
@@ -885,18 +891,20 @@ static void hold_still(const Site *s, const Record *record) {
 }
 
 static int release_all(const Site *s, const Record *record) {
-        usec_t start = clock_monotonic(), now = start;
+        usec_t start = 0;
         bool held = false;
         int r;
 
         while ((r = release_pass(s, record)) > 0) {
-                now = clock_monotonic();
+                usec_t now = clock_monotonic();
+
+                start = start > 0 ? start : now; /* the first may move thousands */
                 if (now - start >= PASSES_TIME)
                         return -EAGAIN;
-                if (now - start < HOLD_AFTER || held)
-                        continue;
-                hold_still(s, record);
-                held = true;
+                if (now - start >= HOLD_AFTER && !held) {
+                        hold_still(s, record);
+                        held = true;
+                }
         }
         return r;
 }
@@ -966,11 +974,21 @@ static void stop_waiter(const char *timer) {
                                0); /* or it ends itself */
 }
 
+/* leash itself where this is leash, installed or not, else the installed one. */
+static void find_program(const Backend *b, char ret[static CGROUPFS_PATH_MAX]) {
+        ssize_t n = readlink("/proc/self/exe", ret, CGROUPFS_PATH_MAX - 1);
+
+        ret[n < 0 ? 0 : n] = '\0';
+        if (strcmp(basename(ret), basename(b->options.program)) != 0)
+                (void) snprintf(ret, CGROUPFS_PATH_MAX, "%s", b->options.program);
+}
+
 /* In a child of a child: keeps nothing of its parents, the record's lock least of all. */
 static _Noreturn void wait_and_release(const Backend *b, usec_t until, int report) {
         const struct timespec ts = { .tv_sec = until / USEC_PER_SEC,
                                      .tv_nsec = until % USEC_PER_SEC * NSEC_PER_USEC };
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        char program[CGROUPFS_PATH_MAX];
         pid_t pid = getpid();
         sigset_t none;
 
@@ -979,6 +997,7 @@ static _Noreturn void wait_and_release(const Backend *b, usec_t until, int repor
         if (null < 0 || chdir("/") < 0 || prctl(PR_SET_NAME, WAITER_COMM) < 0)
                 _exit(EXIT_FAILURE);
         leave_groups(&b->fs);
+        find_program(b, program);
         if (write(report, &pid, sizeof(pid)) != sizeof(pid))
                 _exit(EXIT_FAILURE);
         for (int fd = 0; fd < 3; fd++)
@@ -987,7 +1006,7 @@ static _Noreturn void wait_and_release(const Backend *b, usec_t until, int repor
         /* Absolute, so that it is the wall clock that counts, though it be set meanwhile. */
         while (clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &ts, NULL) == EINTR)
                 ;
-        (void) execl(b->options.program, b->options.program, "release", "--expired", NULL);
+        (void) execl(program, program, "release", "--expired", NULL);
         _exit(127);
 }
 
@@ -1088,7 +1107,7 @@ static int groups_read_base(Backend *b _unused_, Record *record, uint32_t which)
 static int set_scopes(const Site *s, const Record *record, const Limits *wanted) {
         Limits limits;
 
-        backend_scope_limits(wanted, &limits);
+        backend_scope_limits(wanted, record->share, &limits);
         for (size_t i = 0; i < record->n_scopes; i++) {
                 char group[GROUP_MAX];
                 int r;

@@ -16,7 +16,7 @@
 #define RUN_DIR "/run/systemd/system"
 #define ETC_DIR "/etc/systemd/system"
 #define CONTROL_DIR "/run/systemd/system.control"
-#define CONTENT_MAX (64 * 1024)
+#define CONTENT_MAX RECORD_CONTENT_MAX
 
 static char *dropin_dir(const char *root, const char *base, const char *unit) {
         return file_path("%s%s/%s.d", root, base, unit);
@@ -61,7 +61,8 @@ int dropin_restore_saved(const char *root, const Record *record) {
                 return fd;
         for (size_t i = 0; i < record->n_files; i++) {
                 const RecordFile *f = &record->files[i];
-                int r = f->content ? file_write_atomic(fd, f->name, f->content, strlen(f->content), 0644)
+                int r = f->content ? file_write_atomic(fd, f->name, f->content, strlen(f->content),
+                                                       0644, false)
                                    : file_unlink(fd, f->name);
 
                 if (r < 0)
@@ -103,6 +104,19 @@ static int remove_from(const char *root, const char *base, const char *unit) {
         return r;
 }
 
+bool dropin_exists(const char *root, const Record *record) {
+        static const char *const dirs[] = { RUN_DIR, ETC_DIR };
+
+        for (size_t i = 0; i < ELEMENTSOF(dirs); i++) {
+                _cleanup_free_ char *path =
+                        file_path("%s%s/%s.d/" DROPIN_NAME, root, dirs[i], record->target);
+
+                if (path && access(path, F_OK) == 0)
+                        return true;
+        }
+        return false;
+}
+
 int dropin_remove(const char *root, const Record *record) {
         int r, k;
 
@@ -111,8 +125,22 @@ int dropin_remove(const char *root, const Record *record) {
         return r < 0 ? r : k;
 }
 
+/* In a unit file "no quota" is an empty value, and lists grow from one drop-in to the next until an
+ * empty value resets them (systemd.resource-control(5)). */
+static void put_directive(FILE *f, const Limits *limits, Limit limit) {
+        const LimitInfo *info = &limits_table[limit];
+        char value[LIMITS_TEXT_MAX];
+
+        limits_format(limits, limit, value);
+        if (info->kind == LIMIT_KIND_QUOTA && limits->value[limit] == LIMIT_INFINITY)
+                value[0] = '\0';
+        if (info->kind == LIMIT_KIND_CPUSET)
+                (void) fprintf(f, "%s=\n", info->directive);
+        (void) fprintf(f, "%s=%s\n", info->directive, value);
+}
+
 static int format_dropin(const Record *record, const Limits *limits, char **ret, size_t *ret_size) {
-        char value[LIMITS_TEXT_MAX], since[TIMESTAMP_MAX], until[TIMESTAMP_MAX];
+        char since[TIMESTAMP_MAX], until[TIMESTAMP_MAX];
         usec_t expiry = record_next_expiry(record);
         Layer top = record_top_layer(record);
         FILE *f = open_memstream(ret, ret_size);
@@ -120,7 +148,8 @@ static int format_dropin(const Record *record, const Limits *limits, char **ret,
         if (!f)
                 return -ENOMEM;
         /* [X-...] sections are for others than systemd (systemd.unit(5)). Who may not read the
-         * ledger still sees here what is in force; why, and by whom, is not everybody's business. */
+         * ledger still sees here what is in force; why, and by whom, is not everybody's business.
+         */
         (void) fprintf(f,
                        "# Written by leash(1), which takes it away again: leash release -u %u\n"
                        "[X-Leash]\nSince=%s\nUntil=%s\nLayer=%s\n\n[Slice]\n",
@@ -130,8 +159,7 @@ static int format_dropin(const Record *record, const Limits *limits, char **ret,
                        layer_to_string(top));
         for (Limit i = 0; i < _LIMIT_MAX; i++)
                 if (limits_has(limits, i) && limits_table[i].directive)
-                        (void) fprintf(f, "%s=%s\n", limits_table[i].directive,
-                                       limits_format(limits, i, value));
+                        put_directive(f, limits, i);
         if (ferror(f)) {
                 (void) fclose(f);
                 return -ENOMEM;
@@ -160,7 +188,7 @@ int dropin_write(const char *root, const Record *record, const Limits *limits) {
         }
         if (fd < 0)
                 return fd;
-        r = file_write_atomic(fd, DROPIN_NAME, text, size, 0644);
+        r = file_write_atomic(fd, DROPIN_NAME, text, size, 0644, record->persist);
         if (r < 0)
                 return r;
         return remove_from(root, record->persist ? RUN_DIR : ETC_DIR, record->target);
@@ -209,18 +237,12 @@ static const char *const unit_prefixes[] = { NULL, "user-.slice", "slice" };
 int dropin_fingerprint(const char *root, const char *unit, char **ret) {
         /* The run-time control folder is left out: there only our own traces change. */
         static const char *const dirs[] = {
-                "/etc/systemd/system.control",
-                "/run/systemd/transient",
-                "/run/systemd/generator.early",
-                ETC_DIR,
-                "/etc/systemd/system.attached",
-                RUN_DIR,
-                "/run/systemd/system.attached",
-                "/run/systemd/generator",
-                "/usr/local/lib/systemd/system",
-                "/usr/lib/systemd/system",
-                "/lib/systemd/system",
-                "/run/systemd/generator.late",
+                "/etc/systemd/system.control",   "/run/systemd/transient",
+                "/run/systemd/generator.early",  ETC_DIR,
+                "/etc/systemd/system.attached",  RUN_DIR,
+                "/run/systemd/system.attached",  "/run/systemd/generator",
+                "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
+                "/lib/systemd/system",           "/run/systemd/generator.late",
         };
         uint64_t h = UINT64_C(0xcbf29ce484222325);
         char *text;
@@ -256,9 +278,15 @@ static void read_public_line(char *line, Layer *layer, Limits *limits, usec_t *s
         else if (strcmp(line, "Layer") == 0)
                 *layer = layer_from_string(value);
         else
-                for (Limit i = 0; i < _LIMIT_MAX; i++)
-                        if (limits_table[i].directive && strcmp(limits_table[i].directive, line) == 0)
+                for (Limit i = 0; i < _LIMIT_MAX; i++) {
+                        if (!limits_table[i].directive ||
+                            strcmp(limits_table[i].directive, line) != 0)
+                                continue;
+                        if (value[0] == '\0' && limits_table[i].kind != LIMIT_KIND_CPUSET)
+                                limits_set(limits, i, LIMIT_INFINITY);
+                        else
                                 (void) limits_parse(limits, i, value, &host); /* as above */
+                }
 }
 
 static int read_public(const char *path, const char *unit, Record **ret) {

@@ -30,6 +30,9 @@ int dropin_write(const char *root, const Record *record, const Limits *limits);
  * Returns 0 or -errno. */
 int dropin_read_public(const char *root, Record ***ret, size_t *ret_n);
 
+/* True if our own file is in either place. */
+bool dropin_exists(const char *root, const Record *record);
+
 /* Removes our own file from both places. */
 int dropin_remove(const char *root, const Record *record);
 

@@ -19,10 +19,14 @@ static const struct {
 } events[_JOURNAL_EVENT_MAX] = {
         [JOURNAL_CAPPED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad01", LOG_NOTICE, "limited" },
         [JOURNAL_RELEASED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad02", LOG_NOTICE, "released" },
-        [JOURNAL_EXPIRED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad03", LOG_NOTICE, "released, its time was up" },
-        [JOURNAL_NOT_ENFORCED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad04", LOG_WARNING, "limited, but the kernel does not enforce it" },
-        [JOURNAL_SETTLED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad05", LOG_NOTICE, "brought to order after an interrupted leash" },
-        [JOURNAL_DAMAGED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad06", LOG_ERR, "has a damaged record, which was set aside" },
+        [JOURNAL_EXPIRED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad03", LOG_NOTICE,
+                              "released, its time was up" },
+        [JOURNAL_NOT_ENFORCED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad04", LOG_WARNING,
+                                   "limited, but the kernel does not enforce it" },
+        [JOURNAL_SETTLED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad05", LOG_NOTICE,
+                              "brought to order after an interrupted leash" },
+        [JOURNAL_DAMAGED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad06", LOG_ERR,
+                              "has a damaged record, which was set aside" },
 };
 
 static void describe(const Record *record, char *buf, size_t size) {
@@ -35,10 +39,10 @@ static void describe(const Record *record, char *buf, size_t size) {
                 char value[LIMITS_TEXT_MAX];
                 int n;
 
-                if (!limits_has(&effective, i))
+                if (!limits_has(&effective, i) || limits_format(&effective, i, value)[0] == '\0')
                         continue;
                 n = snprintf(buf + at, size - at, "%s%s=%s", at ? " " : "", limits_table[i].key,
-                             limits_format(&effective, i, value));
+                             value);
                 if (n < 0 || (size_t) n >= size - at)
                         return;
                 at += n;

@@ -173,31 +173,45 @@ static int read_from(int dir_fd, const char *target, Record **ret) {
         int r;
 
         r = file_read(dir_fd, target, RECORD_TEXT_MAX, &text, &size);
-        if (r == -ENOENT || r == -ENOMEM || r == -EMFILE || r == -EINTR)
-                return r;
         if (r >= 0)
                 r = record_from_text(text, size, &record);
-        if (r == -ENOMEM)
-                return r;
-        if (r < 0 || strcmp(record->target, target) != 0) {
+        if (r >= 0 && strcmp(record->target, target) != 0)
+                r = -EBADMSG;
+        /* What another try might read is not damaged. */
+        if (r == -EBADMSG || r == -EFBIG || r == -ELOOP || r == -EISDIR) {
                 set_aside(dir_fd, target);
                 return -EBADMSG;
         }
+        if (r < 0)
+                return r;
         *ret = TAKE_PTR(record);
         return 0;
 }
 
-int ledger_read(Ledger *l, const char *target, Record **ret) {
-        for (Place i = 0; i < _PLACE_MAX; i++) {
-                int r;
+/* A leash killed while moving a record from one place to the other leaves two: the newer counts. */
+static bool is_newer(const Record *a, const Record *b) {
+        return !b || a->serial > b->serial;
+}
 
-                if (l->fds[i] < 0)
-                        continue;
-                r = read_from(l->fds[i], target, ret);
-                if (r != -ENOENT)
-                        return r;
+int ledger_read(Ledger *l, const char *target, Record **ret) {
+        _cleanup_(record_freep) Record *found = NULL;
+        int first = -ENOENT;
+
+        for (Place i = 0; i < _PLACE_MAX; i++) {
+                _cleanup_(record_freep) Record *record = NULL;
+                int r = l->fds[i] < 0 ? -ENOENT : read_from(l->fds[i], target, &record);
+
+                if (r < 0 && r != -ENOENT)
+                        first = r;
+                if (r >= 0 && is_newer(record, found)) {
+                        record_free(found);
+                        found = TAKE_PTR(record);
+                }
         }
-        return -ENOENT;
+        if (!found)
+                return first;
+        *ret = TAKE_PTR(found);
+        return 0;
 }
 
 int ledger_write(Ledger *l, const Record *record) {
@@ -214,10 +228,12 @@ int ledger_write(Ledger *l, const Record *record) {
         r = record_to_text(record, &text, &size);
         if (r < 0)
                 return r;
-        r = file_write_atomic(l->fds[place], record->target, text, size, 0600);
+        if (size > RECORD_TEXT_MAX) /* could not be read back */
+                return -EFBIG;
+        r = file_write_atomic(l->fds[place], record->target, text, size, 0600, record->persist);
         if (r < 0)
                 return r;
-        if (place == PLACE_LIB && fsync(l->fds[place]) < 0)
+        if (record->persist && syncfs(l->fds[place]) < 0) /* the names, up to a folder just made */
                 return -errno;
         /* Whether a leash persists may change; the older place must not answer for it. */
         place = record->persist ? PLACE_RUN : PLACE_LIB;
@@ -287,6 +303,27 @@ static int read_place(int dir_fd, RecordList *list) {
         return 0;
 }
 
+static void drop_older(RecordList *list) {
+        size_t kept = 0;
+
+        for (size_t i = 0; i < list->n; i++) {
+                Record *record = list->records[i];
+                Record **last = kept > 0 ? &list->records[kept - 1] : NULL;
+                Record *older = record;
+
+                if (!last || strcmp((*last)->target, record->target) != 0) {
+                        list->records[kept++] = record;
+                        continue;
+                }
+                if (is_newer(record, *last)) {
+                        older = *last;
+                        *last = record;
+                }
+                record_free(older);
+        }
+        list->n = kept;
+}
+
 int ledger_read_all(Ledger *l, Record ***ret, size_t *ret_n, size_t *ret_damaged) {
         RecordList list = {};
         int r = 0;
@@ -299,6 +336,7 @@ int ledger_read_all(Ledger *l, Record ***ret, size_t *ret_n, size_t *ret_damaged
         }
         if (list.n > 0)
                 qsort(list.records, list.n, sizeof(Record *), compare_records);
+        drop_older(&list);
         *ret = list.records;
         *ret_n = list.n;
         *ret_damaged = list.damaged;

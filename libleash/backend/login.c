@@ -20,7 +20,7 @@ void login_session_done(LoginSession *s) {
         free(s->tty);
         free(s->display);
         free(s->remote_host);
-        *s = (LoginSession) {};
+        *s = (LoginSession){};
 }
 
 /* sd_session_get_leader() came with systemd 254; the file it reads is older. */

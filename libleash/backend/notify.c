@@ -45,7 +45,8 @@ unsigned notify_terminals(uid_t uid, const char *text) {
                 _cleanup_close_ int fd =
                         sessions[i].tty ? open_terminal(sessions[i].tty, uid) : -EBADF;
 
-                /* A terminal whose output is stopped takes nothing, and that is its user's affair. */
+                /* A terminal whose output is stopped takes nothing, and that is its user's affair.
+                 */
                 if (fd >= 0 && write(fd, text, strlen(text)) > 0)
                         told++;
         }

@@ -26,14 +26,17 @@ static bool is_in(pid_t pid, const pid_t *pids, size_t n) {
         return false;
 }
 
-/* Everything of the user manager's own group: systemd --user and its (sd-pam). */
+/* systemd --user with its (sd-pam), and the system's own helpers that come and go with a login. */
 static bool is_manager(Backend *b, pid_t pid) {
         _cleanup_free_ char *cgroup = NULL;
         size_t n;
 
         if (!b->ops->placement ||
-            proc_read_cgroup(pid, b->fs.version == CGROUP_V1 ? "name=systemd" : NULL, &cgroup) < 0)
+            proc_read_cgroup(pid, b->fs.version == CGROUPFS_V1 ? "name=systemd" : NULL, &cgroup) <
+                    0)
                 return false;
+        if (strstr(cgroup, "/user-runtime-dir@"))
+                return true;
         n = strlen(cgroup);
         return n > 11 && strcmp(cgroup + n - 11, "/init.scope") == 0;
 }
@@ -123,22 +126,23 @@ static int move_offenders(Backend *b, Record *record, pid_t named, ProcSample *s
 }
 
 /* The target's processes that are not in one of its scopes yet. */
-static int list_outside(Backend *b, const Record *record, const char *cgroup, pid_t **ret, size_t *ret_n) {
+static int list_outside(Backend *b, const Record *record, const char *cgroup, pid_t **ret,
+                        size_t *ret_n) {
         const char *skip = record->n_scopes > 0 ? record->scopes[record->n_scopes - 1] : NULL;
 
-        return cgroupfs_list_procs(&b->fs, b->ops->placement ? "systemd" : "cpu", cgroup, skip, ret, ret_n);
+        return cgroupfs_list_procs(&b->fs, b->ops->placement ? "systemd" : "cpu", cgroup, skip, ret,
+                                   ret_n);
 }
 
-int spare_offenders(Backend *b, Record *record, const pid_t *named, size_t n_named, const pid_t *leaders,
-                    size_t n_leaders, SpareReport *ret) {
+int spare_offenders(Backend *b, Record *record, const pid_t *named, size_t n_named,
+                    const pid_t *leaders, size_t n_leaders, SpareReport *ret) {
         const Crowd crowd = { named, leaders, n_named, n_leaders, .tree = false };
         _cleanup_free_ char *cgroup = NULL;
         Limits effective, limits;
         int r;
 
-        *ret = (SpareReport) {};
+        *ret = (SpareReport){};
         record_effective(record, &effective, NULL);
-        backend_scope_limits(&effective, &limits);
         r = b->ops->cgroup(b, record, &cgroup);
         if (r < 0)
                 return r;
@@ -152,8 +156,13 @@ int spare_offenders(Backend *b, Record *record, const pid_t *named, size_t n_nam
                         r = sample_all(b, pids, n, &crowd, &samples, &n);
                 if (r < 0)
                         return r;
-                if (offenders_select(samples, n) > 0)
-                        r = move_offenders(b, record, n_named > 0 ? named[0] : 0, samples, n, &limits, ret);
+                if (offenders_select(samples, n) == 0)
+                        return 0;
+                if (pass == 0)
+                        record->share = offenders_leave_somebody(samples, n) ? BACKEND_SHARE_SPARING
+                                                                             : BACKEND_SHARE_ALL;
+                backend_scope_limits(&effective, record->share, &limits);
+                r = move_offenders(b, record, n_named > 0 ? named[0] : 0, samples, n, &limits, ret);
                 if (r < 0 || ret->n_moved == moved)
                         return r == -ESRCH ? 0 : r;
         }
@@ -165,7 +174,7 @@ int spare_tree(Backend *b, Record *record, pid_t root, const Limits *limits, Spa
         size_t moved_before;
         int r;
 
-        *ret = (SpareReport) {};
+        *ret = (SpareReport){};
         for (unsigned pass = 0; pass < PASSES_MAX; pass++) {
                 _cleanup_free_ ProcSample *samples = NULL;
                 _cleanup_free_ pid_t *pids = NULL;
@@ -177,7 +186,7 @@ int spare_tree(Backend *b, Record *record, pid_t root, const Limits *limits, Spa
                 if (r < 0)
                         return r;
                 moved_before = ret->n_moved;
-                *ret = (SpareReport) {};
+                *ret = (SpareReport){};
                 offenders_mark_tree(samples, n, root);
                 r = move_offenders(b, record, root, samples, n, limits, ret);
                 /* Children born while their parents were moved are found by looking again; those

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Finding the offenders of a session and putting them into a group of their own, so that the desktop
- * around them stays smooth (see core/offenders.h for who counts). */
+/* Finding the offenders of a session and putting them into a group of their own, so that the
+ * desktop around them stays smooth (see core/offenders.h for who counts). */
 #pragma once
 
 #include "backend/backend.h"
@@ -19,8 +19,8 @@ typedef struct SpareReport {
  * be none), `leaders` the session leaders, which stay where they are.
  * The record changes (its scopes); the caller writes it afterwards.
  * Returns 0, also if there was nobody to move; -EOPNOTSUPP, see BackendOps.group; -errno. */
-int spare_offenders(Backend *b, Record *record, const pid_t *named, size_t n_named, const pid_t *leaders,
-                    size_t n_leaders, SpareReport *ret);
+int spare_offenders(Backend *b, Record *record, const pid_t *named, size_t n_named,
+                    const pid_t *leaders, size_t n_leaders, SpareReport *ret);
 
 /* Moves a process with its descendants, and nothing else: for --scope=tree and for jobs that run
  * outside the user's slice. Returns as above. */

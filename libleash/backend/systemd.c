@@ -68,10 +68,9 @@ static Backend *systemd_free(Backend *b) {
 static int systemd_cgroup(Backend *b _unused_, const Record *record, char **ret) {
         char *path;
 
-        path = record->scope == TARGET_USER
-                       ? file_path("/user.slice/%s", record->target)
-                       : file_path("/user.slice/user-%u.slice/%s", (unsigned) record->uid,
-                                   record->target);
+        path = record->scope == TARGET_USER ? file_path("/user.slice/%s", record->target)
+                                            : file_path("/user.slice/user-%u.slice/%s",
+                                                        (unsigned) record->uid, record->target);
         if (!path)
                 return -ENOMEM;
         *ret = path;
@@ -94,11 +93,25 @@ static int systemd_exists(Backend *b, const Record *record) {
         return r < 0 ? r : cgroup_exists(b, cgroup);
 }
 
+/* A drop-in of ours that no record tells of would pass for the admin's: somebody has deleted the
+ * ledger. */
+static int forget_orphan(Systemd *s, const Record *record) {
+        const char *root = s->backend.options.root;
+        int r;
+
+        if (!dropin_exists(root, record))
+                return 0;
+        r = dropin_remove(root, record);
+        return r < 0 ? r : bus_reload(get_bus(s));
+}
+
 static int systemd_read_base(Backend *b, Record *record, uint32_t which) {
         Systemd *s = SYSTEMD(b);
         int r;
 
         r = connect_bus(s);
+        if (r >= 0 && record->scope == TARGET_USER && !record->fingerprint)
+                r = forget_orphan(s, record);
         if (r < 0)
                 return r;
         for (Limit i = 0; i < _LIMIT_MAX; i++) {
@@ -192,7 +205,7 @@ static int systemd_apply(Backend *b, Record *record) {
                 return r;
         record_effective(record, &effective, NULL);
         wanted_limits(record, &effective, &wanted);
-        backend_scope_limits(&wanted, &scope);
+        backend_scope_limits(&wanted, record->share, &scope);
 
         /* v1 refuses a parent's quota below a child's, and a child's above its parent's
          * (kernel/sched/core.c, tg_cfs_schedulable_down()): children before, and again after. */
@@ -207,7 +220,7 @@ static int systemd_apply(Backend *b, Record *record) {
         r = set_limits(s, record->target, &wanted);
         if (r < 0)
                 return r;
-        if (b->fs.version == CGROUP_V1) {
+        if (b->fs.version == CGROUPFS_V1) {
                 r = set_scopes(s, record, &scope);
                 if (r < 0)
                         return r;
@@ -284,7 +297,8 @@ static int systemd_restore(Backend *b, Record *record) {
         return restore_scopes(s, record);
 }
 
-static int scope_path(Backend *b, const Record *record, const char *scope, char ret[CGROUPFS_PATH_MAX]) {
+static int scope_path(Backend *b, const Record *record, const char *scope,
+                      char ret[CGROUPFS_PATH_MAX]) {
         char cgroup[PLACEMENT_NAME_MAX * 2];
 
         (void) snprintf(cgroup, sizeof(cgroup), "/user.slice/user-%u.slice/%s",
@@ -315,7 +329,7 @@ static int home_of(Backend *b, pid_t pid, char **ret) {
         Placement p;
         int r;
 
-        r = proc_read_cgroup(pid, b->fs.version == CGROUP_V1 ? "name=systemd" : NULL, &cgroup);
+        r = proc_read_cgroup(pid, b->fs.version == CGROUPFS_V1 ? "name=systemd" : NULL, &cgroup);
         if (r < 0)
                 return r;
         r = placement_parse(cgroup, &p);
@@ -329,8 +343,8 @@ static int home_of(Backend *b, pid_t pid, char **ret) {
 }
 
 /* Makes the scope with the first process that lives long enough for it. */
-static int start_scope(Backend *b, const Record *record, const char *name, const pid_t *pids, size_t n,
-                       const Limits *limits) {
+static int start_scope(Backend *b, const Record *record, const char *name, const pid_t *pids,
+                       size_t n, const Limits *limits) {
         char slice[PLACEMENT_NAME_MAX], description[128];
         int r = -ESRCH;
 
@@ -369,8 +383,8 @@ static int move_into(Backend *b, const char *scope, const char *path, const pid_
                 int r;
 
                 (void) snprintf(text, sizeof(text), "%d", (int) pids[i]);
-                r = b->fs.version == CGROUP_V2 ? file_write_existing(procs, text)
-                                               : bus_attach(get_bus(SYSTEMD(b)), scope, pids[i]);
+                r = b->fs.version == CGROUPFS_V2 ? file_write_existing(procs, text)
+                                                 : bus_attach(get_bus(SYSTEMD(b)), scope, pids[i]);
                 if (r < 0 && r != -ESRCH) /* it ended by itself */
                         return r;
         }
@@ -392,7 +406,8 @@ static int find_scope(Backend *b, const Record *record, pid_t named, char ret[PL
                 strcpy(ret, record->scopes[i]);
                 return 1;
         }
-        (void) snprintf(ret, PLACEMENT_NAME_MAX, "leash-%u-%d.scope", (unsigned) record->uid, (int) named);
+        (void) snprintf(ret, PLACEMENT_NAME_MAX, "leash-%u-%d.scope", (unsigned) record->uid,
+                        (int) named);
         return scope_path(b, record, ret, path) < 0 ? 0 : access(path, F_OK) == 0;
 }
 
@@ -444,16 +459,27 @@ static int systemd_arm(Backend *b, Record *record, usec_t until) {
         if (until == USEC_INFINITY)
                 return 0;
         /* The serial makes the name new: an earlier timer may be on its way out. */
-        timer = file_path("leash-expire-%u-%" PRIx64 ".timer", (unsigned) record->uid, record->serial);
-        service = file_path("leash-expire-%u-%" PRIx64 ".service", (unsigned) record->uid, record->serial);
+        timer = file_path("leash-expire-%u-%" PRIx64 ".timer", (unsigned) record->uid,
+                          record->serial);
+        service = file_path("leash-expire-%u-%" PRIx64 ".service", (unsigned) record->uid,
+                            record->serial);
         if (!timer || !service)
                 return -ENOMEM;
-        (void) snprintf(description, sizeof(description), "End of the leash on %.60s", record->user);
+        (void) snprintf(description, sizeof(description), "End of the leash on %.60s",
+                        record->user);
         r = bus_start_timer(get_bus(s), timer, service, description, until, argv);
         if (r < 0)
                 return r;
         record->timer = TAKE_PTR(timer);
         return 0;
+}
+
+static bool systemd_armed(Backend *b, const Record *record) {
+        _cleanup_free_ char *path =
+                file_path("%s/run/systemd/transient/%s", b->options.root, record->timer);
+
+        /* PID 1 removes the file when it unloads the unit, and a reboot all of /run. */
+        return !path || access(path, F_OK) == 0;
 }
 
 static bool is_inside(const char *cgroup, const char *target) {
@@ -479,7 +505,8 @@ static int systemd_escapees(Backend *b, const Record *record, pid_t **ret, size_
 
                 if (proc_read_status(pids[i], &status) < 0 || status.ruid != record->uid)
                         continue;
-                r = proc_read_cgroup(pids[i], b->fs.version == CGROUP_V1 ? "name=systemd" : NULL, &cgroup);
+                r = proc_read_cgroup(pids[i], b->fs.version == CGROUPFS_V1 ? "name=systemd" : NULL,
+                                     &cgroup);
                 if (r >= 0 && !is_inside(cgroup, target))
                         pids[kept++] = pids[i];
         }
@@ -501,5 +528,6 @@ const BackendOps backend_systemd = {
         .restore = systemd_restore,
         .group = systemd_group,
         .arm = systemd_arm,
+        .armed = systemd_armed,
         .escapees = systemd_escapees,
 };

@@ -103,15 +103,20 @@ bool cgfile_agrees(const Limits *wanted, Limit limit, const char *text, bool v1)
         case LIMIT_KIND_BYTES:
                 return agrees_number(value, text, 65536); /* largest page size */
         case LIMIT_KIND_COUNT:
-        case LIMIT_KIND_FLAG:
                 return agrees_number(value, text, 1);
+        case LIMIT_KIND_FLAG: /* freezer.state may be FREEZING for a while */
+                return v1 ? (value == 1) == (strncmp(text, "FROZEN", 6) == 0)
+                          : agrees_number(value, text, 1);
         case LIMIT_KIND_WEIGHT:
                 return agrees_weight(value, text, v1);
         case LIMIT_KIND_CPUSET: {
                 char list[LIMITS_TEXT_MAX];
 
                 (void) snprintf(list, sizeof(list), "%.*s", (int) strcspn(text, "\n"), text);
-                return limits_decode(&kernel, limit, list) >= 0 && limits_is_stricter(&kernel, wanted, limit);
+                if (list[0] == '\0') /* the kernel's "as the parent" */
+                        return false;
+                return limits_decode(&kernel, limit, list) >= 0 &&
+                       limits_is_stricter(&kernel, wanted, limit);
         }
         default: /* a period shows in the quota's file, and is the quota's affair */
                 return true;

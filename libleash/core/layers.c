@@ -31,14 +31,16 @@ static Layer decide(const Limits layers[static _LAYER_MAX], Limit limit) {
         for (Layer i = 0; i < LAYER_MANUAL; i++) {
                 if (!limits_has(&layers[i], limit))
                         continue;
-                if (found == _LAYER_INVALID || !limits_is_stricter(&layers[found], &layers[i], limit))
+                if (found == _LAYER_INVALID ||
+                    !limits_is_stricter(&layers[found], &layers[i], limit))
                         found = i;
         }
         return found;
 }
 
-void layers_effective(const Limits layers[static _LAYER_MAX], Limits *ret, Layer ret_from[_LIMIT_MAX]) {
-        *ret = (Limits) {};
+void layers_effective(const Limits layers[static _LAYER_MAX], Limits *ret,
+                      Layer ret_from[_LIMIT_MAX]) {
+        *ret = (Limits){};
         for (Limit i = 0; i < _LIMIT_MAX; i++) {
                 Layer from = decide(layers, i);
 

@@ -19,4 +19,5 @@ Layer layer_from_string(const char *name);
 /* Works out each limit that any layer speaks of: manual if set, else the strictest of the other
  * layers. ret_from, if not NULL, tells the layer that decided, or _LAYER_INVALID for a limit that
  * none sets. */
-void layers_effective(const Limits layers[static _LAYER_MAX], Limits *ret, Layer ret_from[_LIMIT_MAX]);
+void layers_effective(const Limits layers[static _LAYER_MAX], Limits *ret,
+                      Layer ret_from[_LIMIT_MAX]);

@@ -10,7 +10,8 @@
 #include "core/parse.h"
 
 /* A quota of 1 % is the least that makes sense: below, the kernel's 1 ms minimum slice
- * (Documentation/scheduler/sched-bwc.rst) rounds it up. The most is every CPU that Linux can have. */
+ * (Documentation/scheduler/sched-bwc.rst) rounds it up. The most is every CPU that Linux can have.
+ */
 #define QUOTA_MIN (USEC_PER_SEC / 100)
 #define QUOTA_MAX (USEC_PER_SEC * 8192)
 
@@ -79,13 +80,14 @@ const LimitInfo limits_table[_LIMIT_MAX] = {
                 .key = "allowed-cpus", .option = "cpus", .metavar = "LIST",
                 .help = "run on these CPUs only: 0-3,8",
                 .json = "allowed_cpus", .property = "AllowedCPUs", .directive = "AllowedCPUs",
-                .controller = "cpuset", .file_v2 = "cpuset.cpus", .kind = LIMIT_KIND_CPUSET,
+                .controller = "cpuset", .file_v2 = "cpuset.cpus", .file_v1 = "cpuset.cpus", .kind = LIMIT_KIND_CPUSET,
                 .max = LIMITS_CPUS_MAX - 1,
         },
         [LIMIT_FREEZE] = {
                 .key = "freeze", .option = "freeze",
                 .help = "stop every process until released; a remote desktop's client hangs",
-                .json = "frozen", .file_v2 = "cgroup.freeze", .kind = LIMIT_KIND_FLAG, .max = 1,
+                .json = "frozen", .controller = "freezer", .file_v2 = "cgroup.freeze",
+                .file_v1 = "freezer.state", .kind = LIMIT_KIND_FLAG, .max = 1,
         },
 };
 
@@ -170,6 +172,20 @@ static int parse_cpus(const char *text, uint8_t cpus[static LIMITS_CPUS_MAX / 8]
         }
         memcpy(cpus, mask, sizeof(mask));
         return 0;
+}
+
+const char *limits_example(Limit limit) {
+        static const char *const examples[_LIMIT_KIND_MAX] = {
+                [LIMIT_KIND_QUOTA] = "50% of one CPU or 25%host, at least 1%",
+                [LIMIT_KIND_DURATION] = "1ms to 1s",
+                [LIMIT_KIND_WEIGHT] = "1 to 10000",
+                [LIMIT_KIND_BYTES] = "4G, 512M or 25%, at least 1M",
+                [LIMIT_KIND_COUNT] = "a number from 1 on",
+                [LIMIT_KIND_CPUSET] = "a list such as 0-3,8",
+                [LIMIT_KIND_FLAG] = "yes or no",
+        };
+
+        return examples[limits_table[limit].kind];
 }
 
 static bool kind_may_be_infinite(LimitKind kind) {
@@ -260,7 +276,8 @@ char *limits_format(const Limits *l, Limit limit, char buf[static LIMITS_TEXT_MA
                 format_cpus(l->cpus, buf, LIMITS_TEXT_MAX);
         else if (value == LIMIT_INFINITY)
                 /* Weight and period have no infinity; an empty value is their default. */
-                (void) snprintf(buf, LIMITS_TEXT_MAX, "%s", kind_may_be_infinite(kind) ? "infinity" : "");
+                (void) snprintf(buf, LIMITS_TEXT_MAX, "%s",
+                                kind_may_be_infinite(kind) ? "infinity" : "");
         else if (kind == LIMIT_KIND_QUOTA)
                 format_quota(value, buf, LIMITS_TEXT_MAX);
         else if (kind == LIMIT_KIND_DURATION)
@@ -306,10 +323,12 @@ int limits_decode(Limits *l, Limit limit, const char *text) {
         uint64_t value = LIMIT_INFINITY;
 
         if (limits_table[limit].kind == LIMIT_KIND_CPUSET) {
-                memset(l->cpus, 0, sizeof(l->cpus));
+                uint8_t cpus[LIMITS_CPUS_MAX / 8] = {};
+
                 /* An empty list is the base value "all CPUs". */
-                if (*text != '\0' && parse_cpus(text, l->cpus) < 0)
+                if (*text != '\0' && parse_cpus(text, cpus) < 0)
                         return -EINVAL;
+                memcpy(l->cpus, cpus, sizeof(cpus));
                 value = 0;
         } else if (strcmp(text, "infinity") != 0 && parse_u64(text, &value) < 0)
                 return -EINVAL;

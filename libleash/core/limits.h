@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What can be limited: one table that options, files, D-Bus, the kernel and the docs are read from. */
+/* What can be limited: one table that options, files, D-Bus, the kernel and the docs are read from.
+ */
 #pragma once
 
 #include <errno.h>
@@ -41,10 +42,10 @@ typedef enum LimitKind {
 #define LIMITS_CPUS_MAX 1024
 
 typedef struct LimitInfo {
-        const char *key;        /* in configuration files: "cpu-quota" */
-        const char *option;     /* long option, without the dashes */
-        char short_option;      /* 0 if none */
-        const char *metavar;    /* NULL if the option takes no argument */
+        const char *key;     /* in configuration files: "cpu-quota" */
+        const char *option;  /* long option, without the dashes */
+        char short_option;   /* 0 if none */
+        const char *metavar; /* NULL if the option takes no argument */
         const char *help;
         const char *json;       /* member of "limits" in --json */
         const char *property;   /* D-Bus property of the unit; NULL if there is none */
@@ -92,15 +93,18 @@ static inline bool limits_is_empty(const Limits *l) {
 /* Finds a limit by its configuration key; _LIMIT_INVALID if there is none. */
 Limit limits_from_key(const char *key);
 
+/* What limits_parse() takes for a limit, as an example for an error message. */
+const char *limits_example(Limit limit);
+
 /* Reads one value as a person writes it: quota "50%" (of one CPU) or "25%host" (of all), sizes
  * "4G" or "25%" (of the memory), weights and counts as numbers, CPUs "0-3,8", "infinity" where
  * there can be none. On success the limit is set in *l.
  * Returns 0; -EINVAL not a value of that kind; -ERANGE a value outside the accepted range. */
 int limits_parse(Limits *l, Limit limit, const char *text, const LimitsHost *host);
 
-/* Writes one limit as limits_parse() reads it back, and as a unit file takes it. buf of
- * LIMITS_TEXT_MAX bytes always suffices. Returns buf. */
-#define LIMITS_TEXT_MAX 512
+/* Writes one limit as limits_parse() reads it back; what has no infinity is empty then. buf of
+ * LIMITS_TEXT_MAX bytes always suffices, for every other one of 1024 CPUs, too. Returns buf. */
+#define LIMITS_TEXT_MAX 4096
 char *limits_format(const Limits *l, Limit limit, char buf[static LIMITS_TEXT_MAX]);
 
 /* The same for a person: "50% of one CPU", "4.0G", "no limit". */

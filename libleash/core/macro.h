@@ -16,28 +16,30 @@
 #define _unused_ __attribute__((unused))
 
 /* Evaluates to the pointer and leaves NULL behind, so that its cleanup becomes a no-op. */
-#define TAKE_PTR(p)                  \
-        ({                           \
-                typeof(p) _p_ = (p); \
-                (p) = NULL;          \
-                _p_;                 \
-        })
+#define TAKE_PTR(p)     \
+ (                      \
+         {              \
+   typeof(p) _p_ = (p); \
+   (p) = NULL;          \
+   _p_;                 \
+         })
 
 /* The same for a file descriptor; -EBADF is the empty value everywhere. */
-#define TAKE_FD(fd)            \
-        ({                     \
-                int _f_ = (fd); \
-                (fd) = -EBADF; \
-                _f_;           \
-        })
+#define TAKE_FD(fd) \
+ (                  \
+         {          \
+   int _f_ = (fd);  \
+   (fd) = -EBADF;   \
+   _f_;             \
+         })
 
 /* Defines the function that _cleanup_() wants from a plain x_free(). */
-#define DEFINE_CLEANUP(type, func)                      \
-        static inline _unused_ void func##p(type *p) {  \
-                if (*p)                                 \
-                        func(*p);                       \
-        }                                               \
-        struct _unused_ func##_needs_semicolon_
+#define DEFINE_CLEANUP(type, func)              \
+ static inline _unused_ void func##p(type *p) { \
+  if (*p)                                       \
+   func(*p);                                    \
+ }                                              \
+ struct _unused_ func##_needs_semicolon_
 
 static inline _unused_ void freep(void *p) {
         free(*(void **) p);

@@ -16,19 +16,101 @@
 #define SPAWNER_SHARE 10
 #define SPAWNER_CPU_MIN (50 * USEC_PER_MSEC)
 
+/* Players, terminals under load, games and remote desktops wake up this often; a shell or an editor
+ * waiting for a key does not. A process younger than the age has had its start-up only. */
+#define LIVELY_WAKEUPS_PER_SEC 20
+#define LIVELY_AGE_MIN (2 * USEC_PER_SEC)
+
+static bool is_display(const char *comm) {
+        static const char *const names[] = { "Xorg",  "Xvnc",        "Xtigervnc",    "Xwayland",
+                                             "X",     "gnome-shell", "kwin_wayland", "sway",
+                                             "labwc", "weston" };
+
+        for (size_t i = 0; i < ELEMENTSOF(names); i++)
+                if (strcmp(names[i], comm) == 0)
+                        return true;
+        return false;
+}
+
+bool offenders_leave_somebody(const ProcSample *samples, size_t n) {
+        for (size_t i = 0; i < n; i++) {
+                const ProcSample *p = &samples[i];
+
+                if (p->offender)
+                        continue;
+                if (is_display(p->comm))
+                        return true;
+                if (!p->protected && p->age >= LIVELY_AGE_MIN &&
+                    p->wakeups / LIVELY_WAKEUPS_PER_SEC >= p->age / USEC_PER_SEC)
+                        return true;
+        }
+        return false;
+}
+
 bool offenders_is_desktop(const char *comm) {
         /* As the kernel cuts them: 15 characters. */
         static const char *const names[] = {
-                "Xorg", "Xvnc", "Xtigervnc", "Xwayland", "X", "Xephyr", "xrdp-chansrv", "xrdp-sesexec",
-                "xrdp-sesman", "gnome-shell", "gnome-session-b", "mutter", "kwin_x11", "kwin_wayland",
-                "plasmashell", "ksmserver", "plasma_session", "xfwm4", "xfce4-session", "xfce4-panel",
-                "xfdesktop", "xfsettingsd", "cinnamon", "cinnamon-sessio", "muffin", "marco",
-                "mate-session", "mate-panel", "openbox", "fluxbox", "icewm", "metacity", "lxsession",
-                "lxqt-session", "lxpanel", "i3", "sway", "labwc", "weston", "dbus-daemon",
-                "dbus-broker", "dbus-broker-lau", "at-spi-bus-laun", "pipewire", "pipewire-pulse",
-                "wireplumber", "pulseaudio", "ibus-daemon", "fcitx", "fcitx5", "ssh-agent",
-                "gpg-agent", "xscreensaver", "xsecurelock", "i3lock", "leash-lock", "(sd-pam)",
-                "systemd", "sshd", "sshd-session", "login",
+                "Xorg",
+                "Xvnc",
+                "Xtigervnc",
+                "Xwayland",
+                "X",
+                "Xephyr",
+                "xrdp-chansrv",
+                "xrdp-sesexec",
+                "xrdp-sesman",
+                "gnome-shell",
+                "gnome-session-b",
+                "mutter",
+                "kwin_x11",
+                "kwin_wayland",
+                "plasmashell",
+                "ksmserver",
+                "plasma_session",
+                "xfwm4",
+                "xfce4-session",
+                "xfce4-panel",
+                "xfdesktop",
+                "xfsettingsd",
+                "cinnamon",
+                "cinnamon-sessio",
+                "muffin",
+                "marco",
+                "mate-session",
+                "mate-panel",
+                "openbox",
+                "fluxbox",
+                "icewm",
+                "metacity",
+                "lxsession",
+                "lxqt-session",
+                "lxpanel",
+                "i3",
+                "sway",
+                "labwc",
+                "weston",
+                "dbus-daemon",
+                "dbus-broker",
+                "dbus-broker-lau",
+                "at-spi-bus-laun",
+                "pipewire",
+                "pipewire-pulse",
+                "wireplumber",
+                "pulseaudio",
+                "ibus-daemon",
+                "fcitx",
+                "fcitx5",
+                "ssh-agent",
+                "gpg-agent",
+                "xscreensaver",
+                "xsecurelock",
+                "i3lock",
+                "leash-lock",
+                "(sd-pam)",
+                "systemd",
+                "sshd",
+                "sshd-session",
+                "login",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
@@ -48,7 +130,7 @@ static int compare_pid(const void *a, const void *b) {
 }
 
 static ProcSample *find(ProcSample *samples, size_t n, pid_t pid) {
-        return bsearch(&(ProcSample) { .pid = pid }, samples, n, sizeof(ProcSample), compare_pid);
+        return bsearch(&(ProcSample){ .pid = pid }, samples, n, sizeof(ProcSample), compare_pid);
 }
 
 static bool may_move(const ProcSample *p) {

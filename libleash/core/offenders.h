@@ -25,6 +25,7 @@ typedef struct ProcSample {
         char comm[PROC_COMM_MAX];
         unsigned runnable; /* running or waiting for a CPU, see proc_read_runnable() */
         usec_t age;
+        uint64_t wakeups;    /* how often the first thread went to sleep and came back */
         usec_t children_cpu; /* CPU time of children that have ended and were waited for */
         bool protected;      /* session leader, user manager: set by the caller */
         bool named;          /* set by the caller */
@@ -39,6 +40,11 @@ bool offenders_is_burning(const ProcSample *p);
 
 /* Sorts the samples by pid and sets `offender` on each. Returns how many there are. */
 size_t offenders_select(ProcSample *samples, size_t n);
+
+/* True if something is left beside the offenders that would suffer with them: a desktop, or a
+ * program that wakes up many times a second. Then a part of the quota has to be kept for it. After
+ * offenders_select(). */
+bool offenders_leave_somebody(const ProcSample *samples, size_t n);
 
 /* Sorts the samples by pid and sets `offender` on one process and all its descendants alone. */
 void offenders_mark_tree(ProcSample *samples, size_t n, pid_t root);

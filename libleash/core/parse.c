@@ -109,8 +109,9 @@ int parse_size(const char *text, uint64_t *ret) {
                         return -EINVAL;
                 factor = UINT64_C(1) << (10 * (s - suffixes + 1));
         }
-        if (__builtin_mul_overflow(n, factor, ret))
+        if (__builtin_mul_overflow(n, factor, &n))
                 return -ERANGE;
+        *ret = n;
         return 0;
 }
 
@@ -170,10 +171,13 @@ int parse_duration(const char *text, usec_t *ret) {
                 r = parse_decimal(p, 0, &n, &p);
                 if (r < 0)
                         return r;
+                p += strspn(p, " ") *
+                     !is_digit(p[strspn(p, " ")]); /* "2 h" is one span, "1h 30" two */
                 unit = take_unit(&p);
                 if (unit == 0)
                         return -EINVAL;
-                if (__builtin_mul_overflow(n, unit, &part) || __builtin_add_overflow(sum, part, &sum))
+                if (__builtin_mul_overflow(n, unit, &part) ||
+                    __builtin_add_overflow(sum, part, &sum))
                         return -ERANGE;
                 while (*p == ' ')
                         p++;
@@ -191,10 +195,32 @@ static int realtime_from_tm(struct tm *tm, usec_t *ret) {
         if (t < 0)
                 return -ERANGE;
         /* mktime() turns February 31st into March 3rd; a person who wrote that made a mistake. */
-        if (tm->tm_mday != want.tm_mday || tm->tm_mon != want.tm_mon || tm->tm_hour != want.tm_hour)
+        if (tm->tm_mday != want.tm_mday || tm->tm_mon != want.tm_mon ||
+            tm->tm_hour != want.tm_hour || want.tm_sec > 59)
                 return -EINVAL;
         *ret = (usec_t) t * USEC_PER_SEC;
         return 0;
+}
+
+/* strptime(3) takes blanks before numbers and 61 seconds; a person who wrote that made a mistake.
+ */
+static bool has_form(const char *text, const char *form) {
+        for (; *form; form++, text++)
+                if (*form == '0' ? !is_digit(*text) : *text != *form)
+                        return false;
+        return *text == '\0';
+}
+
+static bool is_timestamp(const char *text) {
+        static const char *const forms[] = {
+                "0000-00-00 00:00:00", "0000-00-00 00:00", "0000-00-00", "00:00:00", "00:00",
+                "0000-00-00T00:00:00Z"
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(forms); i++)
+                if (has_form(text, forms[i]))
+                        return true;
+        return false;
 }
 
 int parse_timestamp(const char *text, usec_t now, usec_t *ret) {
@@ -204,8 +230,10 @@ int parse_timestamp(const char *text, usec_t now, usec_t *ret) {
         const char *end;
         int r;
 
+        if (!is_timestamp(text))
+                return -EINVAL;
         for (size_t i = 0; i < ELEMENTSOF(formats); i++) {
-                tm = (struct tm) {};
+                tm = (struct tm){};
                 end = strptime(text, formats[i], &tm);
                 if (end && *end == '\0')
                         return realtime_from_tm(&tm, ret);
@@ -272,12 +300,9 @@ void format_duration(usec_t usec, char *buf, size_t size) {
                 const char *name;
                 usec_t usec;
         } units[] = {
-                { "d", 86400 * USEC_PER_SEC },
-                { "h", 3600 * USEC_PER_SEC },
-                { "min", 60 * USEC_PER_SEC },
-                { "s", USEC_PER_SEC },
-                { "ms", USEC_PER_MSEC },
-                { "us", 1 },
+                { "d", 86400 * USEC_PER_SEC }, { "h", 3600 * USEC_PER_SEC },
+                { "min", 60 * USEC_PER_SEC },  { "s", USEC_PER_SEC },
+                { "ms", USEC_PER_MSEC },       { "us", 1 },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(units); i++) {
@@ -310,7 +335,7 @@ int parse_rfc3339(const char *text, usec_t *ret) {
         const char *end = strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm);
         time_t t;
 
-        if (!end || *end != '\0')
+        if (!end || *end != '\0' || !is_timestamp(text) || tm.tm_sec > 59)
                 return -EINVAL;
         t = timegm(&tm);
         if (t < 0)
@@ -322,9 +347,12 @@ int parse_rfc3339(const char *text, usec_t *ret) {
 /* Length of the valid UTF-8 sequence at p, or 0. Overlong forms, surrogates and the C1 controls
  * (U+0080 to U+009F, which some terminals obey) count as invalid. */
 static size_t utf8_length(const unsigned char *p) {
-        size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3
-                                                                  : p[0] < 0xf5   ? 4
-                                                                                  : 0;
+        size_t n = p[0] < 0x80   ? 1
+                   : p[0] < 0xc2 ? 0
+                   : p[0] < 0xe0 ? 2
+                   : p[0] < 0xf0 ? 3
+                   : p[0] < 0xf5 ? 4
+                                 : 0;
 
         for (size_t i = 1; i < n; i++)
                 if ((p[i] & 0xc0) != 0x80)

@@ -21,7 +21,8 @@ int parse_u64(const char *text, uint64_t *ret);
 /* A process id: 1 to 4194304, the kernel's PID_MAX_LIMIT. */
 int parse_pid(const char *text, pid_t *ret);
 
-/* A user id; (uid_t) -1 and 65535 mean "no user" to the kernel (see user namespaces) and are refused. */
+/* A user id; (uid_t) -1 and 65535 mean "no user" to the kernel (see user namespaces) and are
+ * refused. */
 int parse_uid(const char *text, uid_t *ret);
 
 /* Bytes, with an optional suffix K, M, G, T of base 1024. */

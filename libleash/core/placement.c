@@ -20,7 +20,8 @@ static bool ends_with(const char *s, const char *suffix) {
 }
 
 /* Copies what stands between prefix and suffix; false if the name has another form. */
-static bool between(const char *name, const char *prefix, const char *suffix, char *ret, size_t size) {
+static bool between(const char *name, const char *prefix, const char *suffix, char *ret,
+                    size_t size) {
         size_t n;
 
         if (!starts_with(name, prefix) || !ends_with(name + strlen(prefix), suffix))
@@ -42,15 +43,16 @@ int placement_uid_from_slice(const char *name, uid_t *ret) {
 }
 
 static bool is_unit(const char *name) {
-        return ends_with(name, ".service") || ends_with(name, ".scope") || ends_with(name, ".socket") ||
-               ends_with(name, ".mount") || ends_with(name, ".swap");
+        return ends_with(name, ".service") || ends_with(name, ".scope") ||
+               ends_with(name, ".socket") || ends_with(name, ".mount") || ends_with(name, ".swap");
 }
 
 /* Container managers without systemd units of their own (cgroupfs drivers) still name their
  * groups; with one they end up in machine.slice or in scopes of these names. */
 static bool is_container(const char *name) {
-        static const char *const prefixes[] = { "machine", "docker", "libpod", "lxc", "kubepods",
-                                                "cri-containerd", "crio", "containerd", "buildkit" };
+        static const char *const prefixes[] = { "machine", "docker",     "libpod",
+                                                "lxc",     "kubepods",   "cri-containerd",
+                                                "crio",    "containerd", "buildkit" };
 
         for (size_t i = 0; i < ELEMENTSOF(prefixes); i++) {
                 size_t n = strlen(prefixes[i]);
@@ -107,7 +109,8 @@ static void place(Placement *p, const char *name) {
                         set_unit(p->app, name);
                 break;
         case PLACEMENT_MACHINE:
-                if (is_unit(name) || is_container(name))
+                /* What stands below the container's own unit, the container has named. */
+                if (!is_unit(p->unit) && (is_unit(name) || is_container(name)))
                         set_unit(p->unit, name);
                 break;
         default:

@@ -7,8 +7,9 @@
 #include "core/macro.h"
 
 typedef enum PlacementKind {
-        PLACEMENT_ROOT,    /* the root cgroup: kernel threads, and everything where systemd is absent */
-        PLACEMENT_INIT,    /* init.scope: PID 1 */
+        PLACEMENT_ROOT, /* the root cgroup: kernel threads, and everything where systemd is absent
+                         */
+        PLACEMENT_INIT, /* init.scope: PID 1 */
         PLACEMENT_SESSION, /* user.slice/user-UID.slice/session-ID.scope */
         PLACEMENT_MANAGER, /* user@UID.service and whatever runs under it */
         PLACEMENT_LEASHED, /* a scope of ours, under the user's slice */
@@ -24,13 +25,13 @@ typedef enum PlacementKind {
 
 typedef struct Placement {
         PlacementKind kind;
-        uid_t owner;                       /* whose login it is; (uid_t) -1 outside user slices */
-        char session[PLACEMENT_NAME_MAX];  /* logind's session id, or empty */
-        char unit[PLACEMENT_NAME_MAX];     /* innermost unit of the system manager, or empty */
-        char app[PLACEMENT_NAME_MAX];      /* unit of the user manager, or empty */
+        uid_t owner;                      /* whose login it is; (uid_t) -1 outside user slices */
+        char session[PLACEMENT_NAME_MAX]; /* logind's session id, or empty */
+        char unit[PLACEMENT_NAME_MAX];    /* innermost unit of the system manager, or empty */
+        char app[PLACEMENT_NAME_MAX];     /* unit of the user manager, or empty */
 } Placement;
 
-#define PLACEMENT_NULL ((Placement) { .kind = PLACEMENT_ROOT, .owner = (uid_t) -1 })
+#define PLACEMENT_NULL ((Placement){ .kind = PLACEMENT_ROOT, .owner = (uid_t) -1 })
 
 /* Reads a path as /proc/PID/cgroup shows it ("/user.slice/user-1000.slice/session-3.scope"),
  * by the names alone, as sd_pid_get_session(3) does: nothing a user can put below their own

@@ -13,21 +13,25 @@ typedef struct RefusalInfo {
 
 static const RefusalInfo refusals[_PLAN_REFUSAL_MAX] = {
         [PLAN_OK] = { "may be limited", "" },
-        [PLAN_INIT] = { "is the init process, which runs the whole system", "name a process of the user instead" },
+        [PLAN_INIT] = { "is the init process, which runs the whole system",
+                        "name a process of the user instead" },
         [PLAN_KERNEL_THREAD] = { "is a kernel thread and belongs to no session",
                                  "find the process that causes its work, e.g. with 'perf top'" },
         [PLAN_SERVICE] = { "belongs to the system service %s, not to a login session",
                            "limit the service: systemctl set-property --runtime %s CPUQuota=50%%" },
-        [PLAN_MACHINE] = { "runs in the container %s, not in a login session",
+        [PLAN_MACHINE] = { "runs in a container (%s), not in a login session",
                            "limit the container through its manager" },
-        [PLAN_NO_SESSION] = { "belongs to no login session", "see 'leash explain' for where it runs" },
+        [PLAN_NO_SESSION] = { "belongs to no login session",
+                              "see 'leash explain' for where it runs" },
         [PLAN_ROOT_SESSION] = { "belongs to a session of root",
                                 "use --force if you mean it: root's own tools will be slow, leash among them",
                                 .can_force = true },
         [PLAN_SYSTEM_USER] = { "belongs to a session of a system user",
-                               "use --force if you mean it: a greeter or a service may hang", .can_force = true },
+                               "use --force if you mean it: a greeter or a service may hang",
+                               .can_force = true },
         [PLAN_OWN_SESSION] = { "belongs to the session that leash was called from",
-                               "use --force if you mean it: this shell will be limited, too", .can_force = true },
+                               "use --force if you mean it: this shell will be limited, too",
+                               .can_force = true },
 };
 
 const char *plan_refusal_what(PlanRefusal refusal) {
@@ -44,7 +48,7 @@ bool plan_refusal_can_force(PlanRefusal refusal) {
 
 bool plan_is_job_service(const char *unit) {
         /* Debian and Fedora names; anacron starts what cron missed. */
-        static const char *const units[] = { "cron.service",    "crond.service", "atd.service",
+        static const char *const units[] = { "cron.service",    "crond.service",  "atd.service",
                                              "anacron.service", "cronie.service", "fcron.service" };
 
         for (size_t i = 0; i < ELEMENTSOF(units); i++)
@@ -53,22 +57,31 @@ bool plan_is_job_service(const char *unit) {
         return false;
 }
 
+/* "nobody", and the services with DynamicUser= (systemd's UIDS-GIDS.md). Above them are directory
+ * servers' users, so UID_MAX of login.defs is no bound. */
+static bool is_system_uid(uid_t uid, uid_t uid_min) {
+        return uid < uid_min || uid == 65534 || (uid >= 61184 && uid <= 65519);
+}
+
 PlanRefusal plan_owner(uid_t owner, const CallerFacts *caller) {
         PlanRefusal refusal = PLAN_OK;
 
         if (owner == 0)
                 refusal = PLAN_ROOT_SESSION;
-        else if (owner < caller->uid_min)
+        else if (is_system_uid(owner, caller->uid_min))
                 refusal = PLAN_SYSTEM_USER;
         else if (owner == caller->owner)
                 refusal = PLAN_OWN_SESSION;
-        return refusal != PLAN_OK && caller->force && plan_refusal_can_force(refusal) ? PLAN_OK : refusal;
+        return refusal != PLAN_OK && caller->force && plan_refusal_can_force(refusal) ? PLAN_OK
+                                                                                      : refusal;
 }
 
 /* A user's process outside every user slice. The audit login uid is set once at login and kept
  * through su, cron and at (pam_loginuid(8)); a service with User= has none. */
 static PlanRefusal plan_outside(const ProcessFacts *f, const CallerFacts *caller, Plan *plan) {
-        if (f->ruid < caller->uid_min)
+        if (f->foreign_pidns)
+                return PLAN_MACHINE;
+        if (is_system_uid(f->ruid, caller->uid_min))
                 return PLAN_SERVICE;
         if (!plan_is_job_service(f->placement.unit) && f->loginuid != f->ruid)
                 return PLAN_SERVICE;
@@ -78,13 +91,17 @@ static PlanRefusal plan_outside(const ProcessFacts *f, const CallerFacts *caller
 }
 
 /* Without systemd's cgroups, the login uid tells the owner, or else the real uid. */
-static PlanRefusal plan_without_placement(const ProcessFacts *f, const CallerFacts *caller, Plan *plan) {
-        plan->owner = f->loginuid != (uid_t) -1 && f->loginuid >= caller->uid_min ? f->loginuid : f->ruid;
+static PlanRefusal plan_without_placement(const ProcessFacts *f, const CallerFacts *caller,
+                                          Plan *plan) {
+        if (f->foreign_pidns)
+                return PLAN_MACHINE;
+        plan->owner =
+                f->loginuid != (uid_t) -1 && f->loginuid >= caller->uid_min ? f->loginuid : f->ruid;
         return plan_owner(plan->owner, caller);
 }
 
 PlanRefusal plan_process(const ProcessFacts *f, const CallerFacts *caller, Plan *ret) {
-        *ret = (Plan) { .owner = f->placement.owner };
+        *ret = (Plan){ .owner = f->placement.owner };
 
         if (f->kernel_thread)
                 return PLAN_KERNEL_THREAD;
@@ -105,6 +122,6 @@ PlanRefusal plan_process(const ProcessFacts *f, const CallerFacts *caller, Plan 
         case PLACEMENT_SERVICE:
                 return plan_outside(f, caller, ret);
         default:
-                return PLAN_NO_SESSION;
+                return f->foreign_pidns ? PLAN_MACHINE : PLAN_NO_SESSION;
         }
 }

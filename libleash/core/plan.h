@@ -14,7 +14,8 @@ typedef struct ProcessFacts {
         uid_t loginuid; /* audit login uid, (uid_t) -1 if none */
         char comm[16];
         bool kernel_thread;
-        bool foreign_pidns; /* not in our pid namespace: a container, or a sandbox */
+        bool foreign_pidns; /* in a pid namespace below ours: inside a user's slice that is a
+                             * sandbox of theirs, elsewhere a container */
         Placement placement;
 } ProcessFacts;
 
@@ -41,7 +42,7 @@ typedef enum PlanRefusal {
 typedef struct Plan {
         uid_t owner;
         char session[PLACEMENT_NAME_MAX]; /* or empty: a process of the user's manager has none */
-        bool capture;                     /* a job outside the user's slice: it has to be moved in */
+        bool capture; /* a job outside the user's slice: it has to be moved in */
 } Plan;
 
 /* Decides who is to be limited for a process.

@@ -64,8 +64,8 @@ Record *record_free(Record *r) {
         return NULL;
 }
 
-int record_set_layer(Record *r, Layer layer, const Limits *limits, const char *by, const char *reason,
-                     usec_t since, usec_t until) {
+int record_set_layer(Record *r, Layer layer, const Limits *limits, const char *by,
+                     const char *reason, usec_t since, usec_t until) {
         _cleanup_free_ char *new_by = strdup(by), *new_reason = reason ? strdup(reason) : NULL;
         RecordLayer *l = &r->layers[layer];
 
@@ -86,7 +86,7 @@ int record_set_layer(Record *r, Layer layer, const Limits *limits, const char *b
 void record_clear_layer(Record *r, Layer layer) {
         free(r->layers[layer].by);
         free(r->layers[layer].reason);
-        r->layers[layer] = (RecordLayer) { .until = USEC_INFINITY };
+        r->layers[layer] = (RecordLayer){ .until = USEC_INFINITY };
 }
 
 void record_effective(const Record *r, Limits *ret, Layer ret_from[_LIMIT_MAX]) {
@@ -130,12 +130,14 @@ int record_add_file(Record *r, const char *name, const char *content) {
 
         if (!n || (content && !c))
                 return -ENOMEM;
+        if (content && strlen(content) > RECORD_CONTENT_MAX)
+                return -EFBIG;
         for (size_t i = 0; i < r->n_files; i++)
                 if (strcmp(r->files[i].name, name) == 0)
                         return 0;
         if (r->n_files == RECORD_FILES_MAX)
                 return -ENOBUFS;
-        r->files[r->n_files++] = (RecordFile) { .name = TAKE_PTR(n), .content = TAKE_PTR(c) };
+        r->files[r->n_files++] = (RecordFile){ .name = TAKE_PTR(n), .content = TAKE_PTR(c) };
         return 0;
 }
 
@@ -159,6 +161,8 @@ int record_add_origin(Record *r, pid_t pid, uint64_t start_ticks, const char *cg
 
         if (!c)
                 return -ENOMEM;
+        if (strlen(cgroup) > RECORD_CGROUP_MAX)
+                return -ENAMETOOLONG;
         for (size_t i = 0; i < r->n_origins; i++)
                 if (r->origins[i].pid == pid && r->origins[i].start_ticks == start_ticks)
                         return 0;
@@ -169,7 +173,7 @@ int record_add_origin(Record *r, pid_t pid, uint64_t start_ticks, const char *cg
                 return -ENOMEM;
         r->origins = more;
         r->origins[r->n_origins++] =
-                (RecordOrigin) { .pid = pid, .start_ticks = start_ticks, .cgroup = TAKE_PTR(c) };
+                (RecordOrigin){ .pid = pid, .start_ticks = start_ticks, .cgroup = TAKE_PTR(c) };
         return 0;
 }
 
@@ -209,10 +213,11 @@ static int put_head(FILE *f, const Record *r) {
         int k;
 
         (void) fprintf(f,
-                       "[leash]\nVersion=1\nTarget=%s\nScope=%s\nUid=%" PRIu32 "\n"
-                       "Serial=%" PRIu64 "\nDirty=%d\nPersist=%d\nSpare=%d\n",
+                       "[leash]\nVersion=1\nTarget=%s\nScope=%s\nUid=%" PRIu32
+                       "\n"
+                       "Serial=%" PRIu64 "\nDirty=%d\nPersist=%d\nShare=%u\n",
                        r->target, target_scope_to_string(r->scope), (uint32_t) r->uid, r->serial,
-                       r->dirty, r->persist, r->spare);
+                       r->dirty, r->persist, r->share);
         k = put_text(f, "User", r->user);
         if (k < 0)
                 return k;
@@ -302,6 +307,15 @@ static int read_flag(const char *value, bool *ret) {
         return 0;
 }
 
+static int read_share(const char *value, unsigned *ret) {
+        uint64_t n;
+
+        if (parse_u64(value, &n) < 0 || n > 100)
+                return -EBADMSG;
+        *ret = n;
+        return 0;
+}
+
 static int read_text(const char *value, char **dst) {
         char *text;
         int r;
@@ -337,8 +351,8 @@ static int read_head(Record *r, const char *key, const char *value) {
                 return read_flag(value, &r->dirty);
         if (strcmp(key, "Persist") == 0)
                 return read_flag(value, &r->persist);
-        if (strcmp(key, "Spare") == 0)
-                return read_flag(value, &r->spare);
+        if (strcmp(key, "Share") == 0)
+                return read_share(value, &r->share);
         if (strcmp(key, "User") == 0)
                 return read_text(value, &r->user);
         if (strcmp(key, "Timer") == 0)
@@ -381,18 +395,26 @@ static int read_file(Record *r, const char *name, const char *value) {
                         return k;
         }
         k = record_add_file(r, name, content);
-        return k == -ENOBUFS ? -EBADMSG : k;
+        return k == -ENOBUFS || k == -EFBIG ? -EBADMSG : k;
 }
 
 static int read_scope(Record *r, const char *name) {
         size_t n = strlen(name);
         int k;
 
-        if (strncmp(name, "leash-", 6) != 0 || n < 6 + strlen(".scope") || n >= PLACEMENT_NAME_MAX ||
-            strcmp(name + n - strlen(".scope"), ".scope") != 0 || strchr(name, '/'))
+        if (strncmp(name, "leash-", 6) != 0 || n < 6 + strlen(".scope") ||
+            n >= PLACEMENT_NAME_MAX || strcmp(name + n - strlen(".scope"), ".scope") != 0 ||
+            strchr(name, '/'))
                 return -EBADMSG;
         k = record_add_scope(r, name);
         return k == -ENOBUFS ? -EBADMSG : k;
+}
+
+static bool has_dot_dot(const char *path) {
+        for (const char *p = strstr(path, "/.."); p; p = strstr(p + 1, "/.."))
+                if (p[3] == '\0' || p[3] == '/')
+                        return true;
+        return false;
 }
 
 static int read_origin(Record *r, const char *key, const char *value) {
@@ -407,10 +429,10 @@ static int read_origin(Record *r, const char *key, const char *value) {
         k = read_text(value, &cgroup);
         if (k < 0)
                 return k;
-        if (cgroup[0] != '/' || strstr(cgroup, "/../"))
+        if (cgroup[0] != '/' || has_dot_dot(cgroup))
                 return -EBADMSG;
         k = record_add_origin(r, pid, ticks, cgroup);
-        return k == -ENOBUFS ? -EBADMSG : k;
+        return k == -ENOBUFS || k == -ENAMETOOLONG ? -EBADMSG : k;
 }
 
 static int read_entry(Reader *reader, const char *key, const char *value) {
@@ -423,14 +445,14 @@ static int read_entry(Reader *reader, const char *key, const char *value) {
                 return read_scope(r, key);
         if (strcmp(reader->section, "origins") == 0)
                 return read_origin(r, key, value);
-        if (!value)
-                return -EBADMSG;
-        if (strcmp(reader->section, "leash") == 0)
-                return read_head(r, key, value);
-        if (strcmp(reader->section, "base") == 0)
-                return read_limit(&r->base, key, value);
         layer = layer_from_string(reader->section);
-        return layer < 0 ? 0 : read_layer(&r->layers[layer], key, value);
+        if (strcmp(reader->section, "leash") == 0)
+                return value ? read_head(r, key, value) : -EBADMSG;
+        if (strcmp(reader->section, "base") == 0)
+                return value ? read_limit(&r->base, key, value) : -EBADMSG;
+        if (layer < 0) /* a newer leash's */
+                return 0;
+        return value ? read_layer(&r->layers[layer], key, value) : -EBADMSG;
 }
 
 static int read_line(Reader *reader, char *line) {
@@ -440,10 +462,11 @@ static int read_line(Reader *reader, char *line) {
         if (reader->ended)
                 return -EBADMSG;
         if (line[0] == '[') {
-                if (line[n - 1] != ']' || n - 2 >= sizeof(reader->section))
+                if (line[n - 1] != ']')
                         return -EBADMSG;
                 line[n - 1] = '\0';
-                strcpy(reader->section, line + 1);
+                /* None that this version knows is that long, so a cut name matches nothing. */
+                (void) snprintf(reader->section, sizeof(reader->section), "%s", line + 1);
                 reader->ended = strcmp(reader->section, "end") == 0;
                 return 0;
         }

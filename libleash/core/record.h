@@ -52,8 +52,11 @@ typedef struct RecordOrigin {
 #define RECORD_SCOPES_MAX 16
 #define RECORD_ORIGINS_MAX 4096
 #define RECORD_REASON_MAX 256
-/* Bounds what is read back: reason, files and origins at their largest stay below it. */
-#define RECORD_TEXT_MAX (1024 * 1024)
+#define RECORD_CONTENT_MAX (16 * 1024)
+#define RECORD_CGROUP_MAX 1024
+/* Bounds what is read back. Files and origins at their largest, each byte escaped to four, make
+ * 17 MiB. */
+#define RECORD_TEXT_MAX (32 * 1024 * 1024)
 
 typedef struct Record {
         char target[PLACEMENT_NAME_MAX]; /* unit name; also the record's file name */
@@ -63,8 +66,9 @@ typedef struct Record {
         uint64_t serial; /* new with each change; an expiry timer names the one it was set for */
         bool dirty;
         bool persist;
-        bool spare;
-        char *timer;       /* what ends the leash when its time is up, named by the backend */
+        unsigned
+                share; /* of the quota, in percent, for the offenders' scope; 0: nobody is spared */
+        char *timer;   /* what ends the leash when its time is up, named by the backend */
         char *fingerprint; /* of the admin's drop-ins when base was read */
         Limits base;
         RecordLayer layers[_LAYER_MAX];
@@ -82,8 +86,8 @@ DEFINE_CLEANUP(Record *, record_free);
 
 /* Replaces one layer's limits and the facts around them; by and reason are copied. Limits already
  * in the layer stay unless `limits` sets them anew. Returns 0 or -ENOMEM. */
-int record_set_layer(Record *r, Layer layer, const Limits *limits, const char *by, const char *reason,
-                     usec_t since, usec_t until);
+int record_set_layer(Record *r, Layer layer, const Limits *limits, const char *by,
+                     const char *reason, usec_t since, usec_t until);
 
 /* Forgets what a layer set. */
 void record_clear_layer(Record *r, Layer layer);
@@ -101,7 +105,8 @@ usec_t record_next_expiry(const Record *r);
 unsigned record_expire(Record *r, usec_t now);
 
 /* Adds an entry; a name that is there already keeps its first content, since that is what was
- * there before leash. Returns 0, -ENOMEM, -ENOBUFS if the record is full. */
+ * there before leash. Returns 0; -ENOMEM; -ENOBUFS if the record is full; -EFBIG or -ENAMETOOLONG
+ * for a content or a cgroup that is too large to keep. */
 int record_add_file(Record *r, const char *name, const char *content);
 int record_add_scope(Record *r, const char *scope);
 int record_add_origin(Record *r, pid_t pid, uint64_t start_ticks, const char *cgroup);

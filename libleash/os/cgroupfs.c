@@ -20,12 +20,12 @@ CgroupFs cgroupfs_detect(const char *root) {
         /* The root of a v2 tree has this file, a tmpfs with v1 hierarchies in it has not. */
         (void) snprintf(path, sizeof(path), "%s/sys/fs/cgroup/cgroup.controllers", root);
         if (access(path, F_OK) == 0) {
-                fs.version = CGROUP_V2;
+                fs.version = CGROUPFS_V2;
                 return fs;
         }
         (void) snprintf(path, sizeof(path), "%s/sys/fs/cgroup/cpu/cgroup.procs", root);
         if (access(path, F_OK) == 0)
-                fs.version = CGROUP_V1;
+                fs.version = CGROUPFS_V1;
         return fs;
 }
 
@@ -33,19 +33,19 @@ int cgroupfs_path(const CgroupFs *fs, const char *controller, const char *cgroup
                   char ret[static CGROUPFS_PATH_MAX]) {
         int n;
 
-        if (fs->version == CGROUP_NONE)
+        if (fs->version == CGROUPFS_NONE)
                 return -ENODEV;
-        if (fs->version == CGROUP_V1 && strcmp(controller, "io") == 0)
+        if (fs->version == CGROUPFS_V1 && strcmp(controller, "io") == 0)
                 controller = "blkio";
-        n = fs->version == CGROUP_V2
+        n = fs->version == CGROUPFS_V2
                     ? snprintf(ret, CGROUPFS_PATH_MAX, "%s/sys/fs/cgroup%s", fs->root, cgroup)
-                    : snprintf(ret, CGROUPFS_PATH_MAX, "%s/sys/fs/cgroup/%s%s", fs->root, controller,
-                               cgroup);
+                    : snprintf(ret, CGROUPFS_PATH_MAX, "%s/sys/fs/cgroup/%s%s", fs->root,
+                               controller, cgroup);
         return n >= CGROUPFS_PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-static ssize_t read_file(const CgroupFs *fs, const char *controller, const char *cgroup, const char *file, char *buf,
-                         size_t size) {
+static ssize_t read_file(const CgroupFs *fs, const char *controller, const char *cgroup,
+                         const char *file, char *buf, size_t size) {
         char dir[CGROUPFS_PATH_MAX], path[CGROUPFS_PATH_MAX + 64];
         int r;
 
@@ -56,9 +56,10 @@ static ssize_t read_file(const CgroupFs *fs, const char *controller, const char 
         return file_read_buffer(path, buf, size);
 }
 
-int cgroupfs_read_limit(const CgroupFs *fs, const char *cgroup, Limit limit, char *buf, size_t size) {
+int cgroupfs_read_limit(const CgroupFs *fs, const char *cgroup, Limit limit, char *buf,
+                        size_t size) {
         const LimitInfo *info = &limits_table[limit];
-        bool v1 = fs->version == CGROUP_V1;
+        bool v1 = fs->version == CGROUPFS_V1;
         const char *file = v1 ? info->file_v1 : info->file_v2;
         ssize_t n;
 
@@ -90,7 +91,7 @@ int cgroupfs_read_cpu(const CgroupFs *fs, const char *cgroup, CpuStat *ret) {
         if (n < 0)
                 return n;
         cgfile_parse_cpu_stat(buf, &stat);
-        if (fs->version == CGROUP_V1) {
+        if (fs->version == CGROUPFS_V1) {
                 n = read_file(fs, "cpuacct", cgroup, "cpuacct.usage", buf, sizeof(buf));
                 if (n < 0)
                         return n;
@@ -210,7 +211,7 @@ bool cgroupfs_has_controller(const CgroupFs *fs, const char *cgroup, const char 
         char buf[1024], path[CGROUPFS_PATH_MAX];
         size_t n = strlen(controller);
 
-        if (fs->version == CGROUP_V1)
+        if (fs->version == CGROUPFS_V1)
                 return cgroupfs_path(fs, controller, cgroup, path) >= 0 && access(path, F_OK) == 0;
         if (read_file(fs, "", cgroup, "cgroup.controllers", buf, sizeof(buf)) < 0)
                 return false;

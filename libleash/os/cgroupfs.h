@@ -8,17 +8,17 @@
 
 #include "core/cgfile.h"
 
-typedef enum CgroupVersion {
-        CGROUP_NONE,
-        CGROUP_V1, /* controllers in hierarchies of their own, also "hybrid" */
-        CGROUP_V2,
-} CgroupVersion;
+typedef enum CgroupFsVersion {
+        CGROUPFS_NONE,
+        CGROUPFS_V1, /* controllers in hierarchies of their own, also "hybrid" */
+        CGROUPFS_V2,
+} CgroupFsVersion;
 
 #define CGROUPFS_PATH_MAX 4096
 
 typedef struct CgroupFs {
         const char *root; /* what stands before "/sys/fs/cgroup": "" but in tests. Borrowed */
-        CgroupVersion version;
+        CgroupFsVersion version;
 } CgroupFs;
 
 /* Looks at what is mounted. */
@@ -26,12 +26,14 @@ CgroupFs cgroupfs_detect(const char *root);
 
 /* The folder of a group. In v1 `controller` picks the hierarchy, "systemd" being systemd's own.
  * Returns 0; -ENAMETOOLONG; -ENODEV if nothing is mounted. */
-int cgroupfs_path(const CgroupFs *fs, const char *controller, const char *cgroup, char ret[static CGROUPFS_PATH_MAX]);
+int cgroupfs_path(const CgroupFs *fs, const char *controller, const char *cgroup,
+                  char ret[static CGROUPFS_PATH_MAX]);
 
 /* Reads the file that carries a limit, in the form that cgfile_agrees() takes.
  * Returns 0; -ENOENT if the group or the controller is not there; -EOPNOTSUPP if this kernel's
  * cgroup version cannot express the limit. */
-int cgroupfs_read_limit(const CgroupFs *fs, const char *cgroup, Limit limit, char *buf, size_t size);
+int cgroupfs_read_limit(const CgroupFs *fs, const char *cgroup, Limit limit, char *buf,
+                        size_t size);
 
 /* CPU time and throttling of a group and all below it. Returns 0 or -errno. */
 int cgroupfs_read_cpu(const CgroupFs *fs, const char *cgroup, CpuStat *ret);

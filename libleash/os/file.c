@@ -88,7 +88,8 @@ static int write_full(int fd, const char *data, size_t size) {
         return 0;
 }
 
-int file_write_atomic(int dir_fd, const char *name, const char *data, size_t size, mode_t mode) {
+int file_write_atomic(int dir_fd, const char *name, const char *data, size_t size, mode_t mode,
+                      bool durable) {
         _cleanup_free_ char *temporary = file_path(".%s.tmp", name);
         _cleanup_close_ int fd = -EBADF;
         int r;
@@ -100,6 +101,8 @@ int file_write_atomic(int dir_fd, const char *name, const char *data, size_t siz
                 return -errno;
         r = write_full(fd, data, size);
         if (r >= 0 && fchmod(fd, mode) < 0) /* whatever the umask */
+                r = -errno;
+        if (r >= 0 && durable && fsync(fd) < 0)
                 r = -errno;
         if (r >= 0 && renameat(dir_fd, temporary, dir_fd, name) < 0)
                 r = -errno;
@@ -116,20 +119,28 @@ int file_write_existing(const char *path, const char *data) {
         return write_full(fd, data, strlen(data));
 }
 
+/* Of `mode` whatever the umask; what exists is not touched. */
+static int make_dir(const char *path, mode_t mode) {
+        if (mkdir(path, mode) < 0)
+                return errno == EEXIST ? 0 : -errno;
+        return chmod(path, mode) < 0 ? -errno : 0;
+}
+
 int file_mkdir_parents(const char *path, mode_t mode) {
         _cleanup_free_ char *copy = strdup(path);
 
         if (!copy)
                 return -ENOMEM;
         for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+                int r;
+
                 *slash = '\0';
-                if (mkdir(copy, mode) < 0 && errno != EEXIST)
-                        return -errno;
+                r = make_dir(copy, mode);
+                if (r < 0)
+                        return r;
                 *slash = '/';
         }
-        if (mkdir(copy, mode) < 0 && errno != EEXIST)
-                return -errno;
-        return 0;
+        return make_dir(copy, mode);
 }
 
 int file_unlink(int dir_fd, const char *name) {

@@ -38,10 +38,12 @@ int file_read(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_
  * Returns the number of bytes, or -errno. */
 ssize_t file_read_buffer(const char *path, char *buf, size_t size);
 
-/* Replaces a file at once: written beside it as ".NAME.tmp", then renamed, so that no reader and no
- * crash sees a half. The caller sees to it that nobody else writes the same file. Returns 0 or
- * -errno; only a kill leaves the temporary file, for the next write or file_unlink(). */
-int file_write_atomic(int dir_fd, const char *name, const char *data, size_t size, mode_t mode);
+/* Replaces a file at once, on the disk before it returns where `durable` is set: written beside it
+ * as ".NAME.tmp", then renamed, so that no reader and no crash sees a half. The caller sees to it
+ * that nobody else writes the same file. Returns 0 or -errno; only a kill leaves the temporary
+ * file, for the next write or file_unlink(). */
+int file_write_atomic(int dir_fd, const char *name, const char *data, size_t size, mode_t mode,
+                      bool durable);
 
 /* Writes in one go into a file that exists, as the kernel's own files want it. */
 int file_write_existing(const char *path, const char *data);

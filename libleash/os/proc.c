@@ -17,6 +17,9 @@
 /* More threads than this are not looked at: the sum is far over every threshold by then. */
 #define THREADS_MAX 256
 
+/* A thread below this matters to no sum, and is not worth a second file. */
+#define NOTABLE (UTIL_FULL / 16)
+
 int proc_open(pid_t pid) {
         int fd = syscall(SYS_pidfd_open, pid, 0);
 
@@ -81,6 +84,9 @@ int proc_read_status(pid_t pid, ProcStatus *ret) {
                 return -EBADMSG;
         s.ruid = ruid;
         s.euid = euid;
+        line = strstr(buf, "\nvoluntary_ctxt_switches:");
+        if (line)
+                s.voluntary = strtoull(line + strlen("\nvoluntary_ctxt_switches:"), NULL, 10);
         line = strstr(buf, "\nNSpid:");
         if (line)
                 for (char *p = line + strlen("\nNSpid:"); *p && *p != '\n'; p++)
@@ -144,6 +150,20 @@ int proc_read_cgroup(pid_t pid, const char *controller, char **ret) {
         return -ENODATA;
 }
 
+/* A sleeping task's averages stand as they were when it fell asleep (update_load_avg() runs as it
+ * is queued and dequeued), so only those of a task that runs or waits for a CPU now mean anything.
+ */
+static bool is_runnable(const char *task) {
+        char name[400], buf[512];
+        const char *paren;
+
+        (void) snprintf(name, sizeof(name), "%s/stat", task);
+        if (file_read_buffer(name, buf, sizeof(buf)) <= 0)
+                return false;
+        paren = strrchr(buf, ')');
+        return paren && strncmp(paren, ") R", 3) == 0;
+}
+
 static unsigned scan_average(const char *text, const char *name) {
         const char *at = strstr(text, name);
         unsigned value;
@@ -163,17 +183,21 @@ int proc_read_runnable(pid_t pid, unsigned *ret) {
         if (!d)
                 return errno == ENOENT ? -ESRCH : -errno;
         while ((de = readdir(d)) && n_threads < THREADS_MAX) {
-                char name[400], buf[8192];
+                char task[336], name[400], buf[8192];
+                unsigned average;
 
                 if (de->d_name[0] == '.')
                         continue;
                 n_threads++;
-                (void) snprintf(name, sizeof(name), "%s/%s/sched", path, de->d_name);
+                (void) snprintf(task, sizeof(task), "%s/%s", path, de->d_name);
+                (void) snprintf(name, sizeof(name), "%s/sched", task);
                 if (file_read_buffer(name, buf, sizeof(buf)) <= 0)
                         continue;
                 n_read++;
-                sum += MAX_OF(scan_average(buf, "se.avg.runnable_avg"),
-                              scan_average(buf, "se.avg.util_avg"));
+                average = MAX_OF(scan_average(buf, "se.avg.runnable_avg"),
+                                 scan_average(buf, "se.avg.util_avg"));
+                if (average >= NOTABLE && is_runnable(task))
+                        sum += average;
         }
         if (n_threads > 0 && n_read == 0)
                 return access(path, F_OK) < 0 ? -ESRCH : -ENODATA;
@@ -187,13 +211,17 @@ usec_t proc_ticks(uint64_t ticks) {
 
 int proc_sample(pid_t pid, usec_t boottime, ProcSample *ret) {
         ProcSample s = { .pid = pid };
+        ProcStatus status;
         ProcStat st;
         usec_t start;
         int r;
 
         r = proc_read_stat(pid, &st);
+        if (r >= 0)
+                r = proc_read_status(pid, &status);
         if (r < 0)
                 return r;
+        s.wakeups = status.voluntary;
         start = proc_ticks(st.start_ticks);
         s.ppid = st.ppid;
         s.sid = st.sid;

@@ -23,6 +23,7 @@ typedef struct ProcStat {
 typedef struct ProcStatus {
         uid_t ruid, euid;
         unsigned pidns_depth; /* 1 in our own pid namespace */
+        uint64_t voluntary;   /* context switches by going to sleep, of the first thread */
 } ProcStatus;
 
 /* Returns a pidfd; -ESRCH if there is no such process; -ENOSYS before Linux 5.3. */
