@@ -55,13 +55,14 @@ static bool wants_spare(const Context *c) {
         return !c->args.no_spare && c->args.scope == TARGET_USER;
 }
 
+/* A period alone limits nothing, so it counts as the default quota's. */
 static void choose_limits(const Context *c, Limits *ret) {
         *ret = c->args.limits;
-        if (limits_is_empty(ret))
+        if ((ret->set & ~(UINT32_C(1) << LIMIT_CPU_PERIOD)) == 0)
                 limits_set(ret, LIMIT_CPU_QUOTA, DEFAULT_QUOTA);
-        if (limits_has(ret, LIMIT_CPU_QUOTA) && !limits_has(ret, LIMIT_CPU_PERIOD))
-                limits_set(ret, LIMIT_CPU_PERIOD,
-                           wants_spare(c) ? LIMIT_INFINITY : UNSPARED_PERIOD);
+        if (limits_has(ret, LIMIT_CPU_QUOTA) && !limits_has(ret, LIMIT_CPU_PERIOD) &&
+            !wants_spare(c))
+                limits_set(ret, LIMIT_CPU_PERIOD, UNSPARED_PERIOD);
 }
 
 static Exit check_restricted(const Context *c, const Limits *limits) {
@@ -131,6 +132,10 @@ static int decide(Context *c, Cap *cap) {
         if (!wants_spare(c))
                 cap->record->share = 0;
         cap->record->persist = c->args.persist;
+        /* An earlier leash's short period is not for one that spares. */
+        if (limits_has(&cap->record->base, LIMIT_CPU_PERIOD) &&
+            !limits_has(&cap->limits, LIMIT_CPU_PERIOD))
+                limits_set(&cap->limits, LIMIT_CPU_PERIOD, LIMIT_INFINITY);
         return record_set_layer(cap->record, LAYER_MANUAL, &cap->limits, c->by, c->args.reason, now,
                                 choose_until(c, now));
 }

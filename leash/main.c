@@ -3,7 +3,6 @@
 
 #define _GNU_SOURCE
 #include <errno.h>
-#include <locale.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -76,7 +75,6 @@ static Exit run(int argc, char *argv[]) {
 int main(int argc, char *argv[]) {
         Exit e;
 
-        (void) setlocale(LC_TIME, ""); /* months in the admin's language; numbers stay plain */
         e = run(argc, argv);
         if (fflush(stdout) != 0 && e == EXIT_DONE) {
                 output_error("cannot write the result: %s", strerror(errno));

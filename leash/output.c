@@ -154,7 +154,7 @@ char *output_time(usec_t realtime, char buf[static OUTPUT_TIME_MAX]) {
         if (tm.tm_yday == today.tm_yday && tm.tm_year == today.tm_year)
                 n = strftime(buf, OUTPUT_TIME_MAX, "%H:%M:%S", &tm);
         else if (tm.tm_year == today.tm_year)
-                n = strftime(buf, OUTPUT_TIME_MAX, "%b %e %H:%M", &tm);
+                n = strftime(buf, OUTPUT_TIME_MAX, "%m-%d %H:%M", &tm);
         else
                 n = strftime(buf, OUTPUT_TIME_MAX, "%Y-%m-%d %H:%M", &tm);
         if (n == 0)

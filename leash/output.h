@@ -38,6 +38,6 @@ int table_add(Table *t, const char *format, ...) _printf_(2, 3);
 
 void table_print(const Table *t, FILE *f);
 
-/* "18:30" today, "Jan 31 18:30" else; local time. "-" for USEC_INFINITY and 0. */
+/* "18:30" today, "01-31 18:30" or with the year else; local time. "-" for USEC_INFINITY and 0. */
 #define OUTPUT_TIME_MAX 32
 char *output_time(usec_t realtime, char buf[static OUTPUT_TIME_MAX]);
