@@ -141,11 +141,10 @@ int backend_verify(Backend *b, const Record *record, Enforcement *ret) {
         record_effective(record, &wanted, NULL);
         for (;;) {
                 r = verify_once(b, cgroup, &wanted, ret);
-                /* What is not there will not come; what is there may still change. */
-                if (r < 0 || ret->enforced || ret->unsupported || clock_monotonic() >= end)
+                /* Right after setting it may still change; later it will not. */
+                if (r < 0 || ret->enforced || ret->unsupported || !record->dirty ||
+                    clock_monotonic() >= end)
                         return r;
-                if (ret->controller_absent && !record->dirty)
-                        return 0;
                 clock_sleep(VERIFY_POLL);
         }
 }

@@ -253,10 +253,15 @@ static int create_group(const Site *s, const char *group, size_t n_trees) {
         return r;
 }
 
-/* Removes a group that is empty, or becomes so within `wait`. Returns 0; -EBUSY; -errno. */
-static int remove_group(const Site *s, const char *group, usec_t wait) {
+static int say_busy(const char *name _unused_, void *userdata _unused_) {
+        return -EBUSY;
+}
+
+/* Removes a group from every tree as soon as its last processes have left it. Returns 0; -EBUSY if
+ * they do not, or if there are groups in it; -errno. */
+static int remove_group(const Site *s, const char *group) {
         _cleanup_handle_ struct cgroup *g = NULL;
-        usec_t end = clock_monotonic() + wait;
+        usec_t end = clock_monotonic() + REMOVE_TIME;
         int r;
 
         r = handle_new(s, group, s->n_controllers, &g);
@@ -267,8 +272,12 @@ static int remove_group(const Site *s, const char *group, usec_t wait) {
 
                 /* It answers success for a group that is not empty (seen with 2.0.2). */
                 r = errno_from_ecg(cgroup_delete_cgroup_ext(g, CGFLAG_DELETE_EMPTY_ONLY));
-                for (size_t i = 0; i < s->n_trees; i++)
+                for (size_t i = 0; i < s->n_trees; i++) {
                         left |= group_exists(s->fs, s->controllers[i], group);
+                        if (cgroupfs_each_child(s->fs, s->controllers[i], group, say_busy, NULL) ==
+                            -EBUSY)
+                                return -EBUSY;
+                }
                 if (!left)
                         return 0;
                 if (clock_monotonic() >= end)
@@ -938,7 +947,7 @@ static int remove_leaves(const Site *s) {
                 char group[GROUP_MAX + NAME_MAX];
 
                 (void) snprintf(group, sizeof(group), "%s/%s", s->user, names.names[i]);
-                r = remove_group(s, group, REMOVE_TIME);
+                r = remove_group(s, group);
         }
         free(names.names);
         return r == -ENOENT ? 0 : r;
@@ -1159,18 +1168,17 @@ static int groups_restore(Backend *b, Record *record) {
                 return r;
         r = release_all(&s, record);
         if (r >= 0)
-                r = record->scope == TARGET_TREE ? remove_group(&s, s.target, REMOVE_TIME)
-                                                 : remove_leaves(&s);
+                r = record->scope == TARGET_TREE ? remove_group(&s, s.target) : remove_leaves(&s);
         if (r < 0)
                 return r;
         if (record->scope == TARGET_TREE) {
                 char trees[GROUP_MAX];
 
                 (void) snprintf(trees, sizeof(trees), "%s/" TREES, s.user);
-                (void) remove_group(&s, trees, 0); /* as the next two: others may be in it */
+                (void) remove_group(&s, trees); /* as the next two: others may be in it */
         }
-        (void) remove_group(&s, s.user, 0);
-        (void) remove_group(&s, TOP, 0);
+        (void) remove_group(&s, s.user);
+        (void) remove_group(&s, TOP);
         set_share(&s);
         return 0;
 }

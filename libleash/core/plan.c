@@ -12,26 +12,28 @@ typedef struct RefusalInfo {
 } RefusalInfo;
 
 static const RefusalInfo refusals[_PLAN_REFUSAL_MAX] = {
-        [PLAN_OK] = { "may be limited", "" },
+        [PLAN_OK] = { "may be limited", "", false },
         [PLAN_INIT] = { "is the init process, which runs the whole system",
-                        "name a process of the user instead" },
+                        "name a process of the user instead", false },
         [PLAN_KERNEL_THREAD] = { "is a kernel thread and belongs to no session",
-                                 "find the process that causes its work, e.g. with 'perf top'" },
+                                 "find the process that causes its work, e.g. with 'perf top'",
+                                 false },
         [PLAN_SERVICE] = { "belongs to the system service %s, not to a login session",
-                           "limit the service: systemctl set-property --runtime %s CPUQuota=50%%" },
+                           "limit the service: systemctl set-property --runtime %s CPUQuota=50%%",
+                           false },
         [PLAN_MACHINE] = { "runs in a container (%s), not in a login session",
-                           "limit the container through its manager" },
+                           "limit the container through its manager", false },
         [PLAN_NO_SESSION] = { "belongs to no login session",
-                              "see 'leash explain' for where it runs" },
+                              "see 'leash explain' for where it runs", false },
         [PLAN_ROOT_SESSION] = { "belongs to a session of root",
                                 "use --force if you mean it: root's own tools will be slow, leash among them",
-                                .can_force = true },
+                                true },
         [PLAN_SYSTEM_USER] = { "belongs to a session of a system user",
                                "use --force if you mean it: a greeter or a service may hang",
-                               .can_force = true },
+                               true },
         [PLAN_OWN_SESSION] = { "belongs to the session that leash was called from",
                                "use --force if you mean it: this shell will be limited, too",
-                               .can_force = true },
+                               true },
 };
 
 const char *plan_refusal_what(PlanRefusal refusal) {
