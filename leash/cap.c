@@ -40,15 +40,16 @@ typedef struct Cap {
         size_t n_named;
         bool capture; /* the named process runs outside the slice */
         Limits limits;
-        Record *record;
+        Record *record, *before; /* as it is to be, as it was; before is NULL if there was none */
         Enforcement enforcement;
         SpareReport spared, captured;
-        bool fresh; /* nothing was in force before */
+        bool begun; /* the record may have been written */
 } Cap;
 
 static void cap_done(Cap *cap) {
         free(TAKE_PTR(cap->user));
         cap->record = record_free(cap->record);
+        cap->before = record_free(cap->before);
 }
 
 static bool wants_spare(const Context *c) {
@@ -88,7 +89,7 @@ static Exit check_restricted(const Context *c, const Limits *limits) {
 static Exit failed(const Cap *cap, const char *what, int r) {
         output_error("%s: %s: %s; see 'leash doctor'", cap->user, what,
                      r == -EBUSY ? "another leash is still working on it" : strerror(-r));
-        return exit_from_errno(r);
+        return EXIT_FAILED;
 }
 
 /* What other records need to be told: the limits that this layer does not have a base for. */
@@ -109,9 +110,10 @@ static int load_record(Context *c, Cap *cap) {
                         cap->user, cap->target);
                 r = -ENOENT;
         }
+        if (r >= 0)
+                return ledger_read(c->ledger, cap->target, &cap->before);
         if (r != -ENOENT)
                 return r;
-        cap->fresh = true;
         cap->record = record_new(cap->target, c->args.scope, cap->uid, cap->user);
         return cap->record ? 0 : -ENOMEM;
 }
@@ -152,16 +154,35 @@ static int make_tree(Context *c, Cap *cap) {
         return spare_tree(c->backend, cap->record, cap->named[0], &cap->limits, &cap->captured);
 }
 
-/* Takes back what a failed leash has begun: nothing was in force before it. */
-static void roll_back(Context *c, Cap *cap) {
+/* What leash said it did not do must not be done by the next command either: what was in force
+ * before becomes the intent again, and is on the disk before anything is tried. */
+static void roll_back(Context *c, Cap *cap, int error) {
+        Record *record = cap->record;
+        RecordLayer failed;
         Enforcement e;
 
-        if (!cap->fresh || !cap->record)
+        if (!cap->begun)
                 return;
-        record_clear_layer(cap->record, LAYER_MANUAL);
-        cap->record->dirty = true;
-        (void) backend_converge(c->backend, c->ledger, cap->record,
-                                &e); /* else the next leash settles it */
+        failed = record->layers[LAYER_MANUAL];
+        record->layers[LAYER_MANUAL] = (RecordLayer){ .until = USEC_INFINITY };
+        if (cap->before) {
+                record->layers[LAYER_MANUAL] = cap->before->layers[LAYER_MANUAL];
+                cap->before->layers[LAYER_MANUAL] = failed;
+                record->persist = cap->before->persist;
+                record->share = cap->before->share;
+        } else {
+                free(failed.by);
+                free(failed.reason);
+        }
+        record->dirty = true;
+        record->serial = clock_realtime();
+        if (ledger_write(c->ledger, record) < 0)
+                output_error("%s: the ledger cannot be written; 'leash release' when it can",
+                             cap->user);
+        else if (error != -ETIMEDOUT)
+                /* If it fails, too, the next command tries again; a PID 1 that does not answer
+                 * is not waited for twice. */
+                (void) backend_converge(c->backend, c->ledger, record, &e);
 }
 
 static int collect_leaders(uid_t uid, pid_t **ret, size_t *ret_n) {
@@ -254,6 +275,7 @@ static int enforce(Context *c, Cap *cap) {
         r = decide(c, cap);
         if (r < 0)
                 return r;
+        cap->begun = true;
         if (c->args.scope == TARGET_TREE) {
                 r = make_tree(c, cap);
                 if (r < 0)
@@ -387,7 +409,7 @@ static Exit cap_target(Context *c, Cap *cap) {
                 return failed(cap, "cannot lock the ledger", r);
         r = enforce(c, cap);
         if (r < 0) {
-                roll_back(c, cap);
+                roll_back(c, cap, r);
                 return failed(cap, "not limited", r);
         }
         journal_send(cap->enforcement.enforced || cap->enforcement.absent ? JOURNAL_CAPPED

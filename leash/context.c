@@ -109,6 +109,10 @@ static void tell_settled(const Record *record, Settled what, void *userdata) {
         };
         Context *c = userdata;
 
+        if (what == SETTLED_DAMAGED) {
+                output_error("a damaged record was set aside in /run/leash; see 'leash doctor'");
+                return;
+        }
         journal_send(what == SETTLED_EXPIRED ? JOURNAL_EXPIRED : JOURNAL_SETTLED, record, c->by);
         if (what == SETTLED_EXPIRED)
                 (void) notify_terminals(record->uid,
@@ -120,7 +124,7 @@ static void tell_settled(const Record *record, Settled what, void *userdata) {
 static Exit settle(Context *c) {
         int r;
 
-        if (geteuid() != 0)
+        if (geteuid() != 0 || c->args.dry_run)
                 return EXIT_DONE;
         r = backend_settle(c->backend, c->ledger, tell_settled, c);
         if (r < 0)

@@ -219,9 +219,14 @@ Exit verb_release(Context *c) {
         Exit worst;
         size_t n;
 
-        worst = context_open_ledger(c); /* which also ends what has expired */
+        /* Either also ends what has expired. */
+        worst = c->args.dry_run ? context_look_at_ledger(c) : context_open_ledger(c);
         if (worst != EXIT_DONE)
                 return worst;
+        if (!c->ledger) {
+                output_line("nobody is leashed");
+                return EXIT_DONE;
+        }
         if (c->args.expired)
                 return EXIT_DONE;
         if (c->args.all) {

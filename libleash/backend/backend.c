@@ -252,9 +252,12 @@ int backend_settle(Backend *b, Ledger *ledger, void (*told)(const Record *, Sett
         size_t n, damaged;
         int r, first = 0, settled = 0;
 
+        ledger_sweep(ledger);
         r = ledger_read_all(ledger, &records, &n, &damaged);
         if (r < 0)
                 return r;
+        for (size_t i = 0; i < damaged; i++)
+                told(NULL, SETTLED_DAMAGED, userdata);
         for (size_t i = 0; i < n; i++) {
                 Settled what;
 

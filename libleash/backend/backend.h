@@ -137,6 +137,7 @@ typedef enum Settled {
         SETTLED_EXPIRED,  /* its time was up */
         SETTLED_GONE,     /* the session or process it was for has ended */
         SETTLED_ARMED,    /* its timer had been lost, by a reboot */
+        SETTLED_DAMAGED,  /* a record was set aside; told() gets NULL for it */
 } Settled;
 
 /* Finishes what an interrupted leash left behind, ends what has expired, and arms again what lost

@@ -123,8 +123,8 @@ static int get_property(Bus *b, const char *unit, const char *interface, const c
         if (r < 0)
                 return r;
         r = sd_bus_message_enter_container(reply, 'v', type);
-        if (r < 0)
-                return r;
+        if (r < 0) /* -ENXIO for another type, which would mean something else further up */
+                return r == -ENOMEM ? r : -EBADMSG;
         *ret = TAKE_PTR(reply);
         return 0;
 }

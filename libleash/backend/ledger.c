@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -347,4 +348,41 @@ void ledger_free_records(Record **records, size_t n) {
         for (size_t i = 0; i < n; i++)
                 record_free(records[i]);
         free(records);
+}
+
+/* ".TARGET.tmp" or "TARGET.lock". */
+static bool leftover_target(const char *name, char ret[PLACEMENT_NAME_MAX]) {
+        bool temporary = name[0] == '.';
+        const char *suffix = temporary ? ".tmp" : ".lock";
+        size_t n = strlen(name), m = strlen(suffix);
+
+        if (n <= m + temporary || n >= PLACEMENT_NAME_MAX || strcmp(name + n - m, suffix) != 0)
+                return false;
+        (void) snprintf(ret, PLACEMENT_NAME_MAX, "%.*s", (int) (n - m - temporary),
+                        name + temporary);
+        return is_record_name(ret);
+}
+
+void ledger_sweep(Ledger *l) {
+        for (Place i = 0; i < _PLACE_MAX; i++) {
+                _cleanup_closedir_ DIR *d = NULL;
+                struct dirent *de;
+                int fd;
+
+                if (l->fds[i] < 0)
+                        continue;
+                fd = openat(l->fds[i], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                d = fd < 0 ? NULL : fdopendir(fd);
+                while (d && (de = readdir(d))) {
+                        _cleanup_(ledger_unlockp) LedgerLock *lock = NULL;
+                        char target[PLACEMENT_NAME_MAX];
+
+                        /* Under the lock nobody else is writing; unlocking removes the lock's file.
+                         */
+                        if (leftover_target(de->d_name, target) &&
+                            ledger_lock(l, target, 0, &lock) >= 0 && de->d_name[0] == '.')
+                                (void) unlinkat(l->fds[i], de->d_name,
+                                                0); /* tried again next time */
+                }
+        }
 }

@@ -37,6 +37,9 @@ int ledger_write(Ledger *l, const Record *record);
 /* Deletes it. */
 int ledger_delete(Ledger *l, const Record *record);
 
+/* Removes what killed programs have left: temporary and lock files that nobody holds. */
+void ledger_sweep(Ledger *l);
+
 /* Reads all records, sorted by uid, then target. *ret_damaged counts those that were set aside.
  * The array and its records belong to the caller: ledger_free_records(). */
 int ledger_read_all(Ledger *l, Record ***ret, size_t *ret_n, size_t *ret_damaged);

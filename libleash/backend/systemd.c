@@ -105,6 +105,17 @@ static int forget_orphan(Systemd *s, const Record *record) {
         return r < 0 ? r : bus_reload(get_bus(s));
 }
 
+static int read_frozen(Systemd *s, Record *record) {
+        _cleanup_free_ char *state = NULL;
+        int r;
+
+        r = bus_get_state(get_bus(s), record->target, "FreezerState", &state);
+        if (r < 0)
+                return r;
+        limits_set(&record->base, LIMIT_FREEZE, strcmp(state, "frozen") == 0);
+        return 0;
+}
+
 static int systemd_read_base(Backend *b, Record *record, uint32_t which) {
         Systemd *s = SYSTEMD(b);
         int r;
@@ -117,8 +128,10 @@ static int systemd_read_base(Backend *b, Record *record, uint32_t which) {
         for (Limit i = 0; i < _LIMIT_MAX; i++) {
                 if (!(which & UINT32_C(1) << i))
                         continue;
-                if (!limits_table[i].property) { /* frozen: was not */
-                        limits_set(&record->base, i, 0);
+                if (i == LIMIT_FREEZE) {
+                        r = read_frozen(s, record);
+                        if (r < 0)
+                                return r;
                         continue;
                 }
                 if (record->scope == TARGET_TREE) { /* ours from the start */
@@ -276,7 +289,9 @@ static int restore_slice(Backend *b, Record *record) {
         if (!loaded || !stale)
                 return 0;
         if (limits_has(&record->base, LIMIT_FREEZE))
-                (void) bus_freeze(get_bus(s), record->target, false); /* not frozen, at worst */
+                (void) bus_freeze(
+                        get_bus(s), record->target,
+                        record->base.value[LIMIT_FREEZE]); /* a slice that cannot was not */
         /* What counts now is in the admin's files, and only PID 1 can work that out. */
         return bus_reload(get_bus(s));
 }
@@ -445,19 +460,12 @@ static int systemd_arm(Backend *b, Record *record, usec_t until) {
         char description[128];
         int r;
 
-        if (!record->timer && until == USEC_INFINITY)
+        /* A dirty record was left by a leash that may have made a timer and not written it down. */
+        if (!record->timer && until == USEC_INFINITY && !record->dirty)
                 return 0;
         r = connect_bus(s);
         if (r < 0)
                 return r;
-        if (record->timer) {
-                r = bus_stop_unit(get_bus(s), record->timer);
-                if (r < 0 && r != -ENOENT)
-                        return r;
-                free(TAKE_PTR(record->timer));
-        }
-        if (until == USEC_INFINITY)
-                return 0;
         /* The serial makes the name new: an earlier timer may be on its way out. */
         timer = file_path("leash-expire-%u-%" PRIx64 ".timer", (unsigned) record->uid,
                           record->serial);
@@ -465,10 +473,19 @@ static int systemd_arm(Backend *b, Record *record, usec_t until) {
                             record->serial);
         if (!timer || !service)
                 return -ENOMEM;
+        if (record->timer && (until == USEC_INFINITY || strcmp(record->timer, timer) != 0))
+                r = bus_stop_unit(get_bus(s), record->timer);
+        else if (until == USEC_INFINITY)
+                r = bus_stop_unit(get_bus(s), timer);
+        if (r < 0 && r != -ENOENT)
+                return r;
+        free(TAKE_PTR(record->timer));
+        if (until == USEC_INFINITY)
+                return 0;
         (void) snprintf(description, sizeof(description), "End of the leash on %.60s",
                         record->user);
         r = bus_start_timer(get_bus(s), timer, service, description, until, argv);
-        if (r < 0)
+        if (r < 0 && r != -EEXIST) /* of our own serial: made before leash was interrupted */
                 return r;
         record->timer = TAKE_PTR(timer);
         return 0;
