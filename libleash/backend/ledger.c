@@ -40,16 +40,41 @@ struct LedgerLock {
         char *name;
 };
 
-static int open_place(const char *path, bool create, int *ret) {
+/* The name of a folder just made is on the disk when the folder above is. */
+static int sync_parent(const char *path) {
+        _cleanup_free_ char *parent = strdup(path);
         _cleanup_close_ int fd = -EBADF;
-        struct stat st;
 
-        if (create && mkdir(path, 0700) < 0 && errno != EEXIST) {
-                int r = errno == ENOENT ? file_mkdir_parents(path, 0700) : -errno;
+        if (!parent)
+                return -ENOMEM;
+        *strrchr(parent, '/') = '\0';
+        fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0 || fsync(fd) < 0)
+                return -errno;
+        return 0;
+}
 
+static int make_place(const char *path) {
+        int r;
+
+        if (mkdir(path, 0700) < 0) {
+                if (errno == EEXIST)
+                        return 0;
+                r = errno == ENOENT ? file_mkdir_parents(path, 0700) : -errno;
                 if (r < 0)
                         return r;
         }
+        return sync_parent(path);
+}
+
+static int open_place(const char *path, bool create, int *ret) {
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+        int r;
+
+        r = create ? make_place(path) : 0;
+        if (r < 0)
+                return r;
         fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
@@ -142,7 +167,13 @@ int ledger_lock(Ledger *l, const char *target, usec_t timeout, LedgerLock **ret)
         if (!lock)
                 return -ENOMEM;
         lock->fd = -EBADF;
-        lock->dir_fd = l->fds[PLACE_RUN] >= 0 ? l->fds[PLACE_RUN] : l->fds[PLACE_LIB];
+        if (l->fds[PLACE_RUN] < 0) {
+                /* One place for all locks, also after a reboot when records persist elsewhere. */
+                r = open_place(l->paths[PLACE_RUN], true, &l->fds[PLACE_RUN]);
+                if (r < 0)
+                        return r;
+        }
+        lock->dir_fd = l->fds[PLACE_RUN];
         lock->name = file_path("%s.lock", target);
         if (!lock->name)
                 return -ENOMEM;
@@ -234,7 +265,7 @@ int ledger_write(Ledger *l, const Record *record) {
         r = file_write_atomic(l->fds[place], record->target, text, size, 0600, record->persist);
         if (r < 0)
                 return r;
-        if (record->persist && syncfs(l->fds[place]) < 0) /* the names, up to a folder just made */
+        if (record->persist && fsync(l->fds[place]) < 0)
                 return -errno;
         /* Whether a leash persists may change; the older place must not answer for it. */
         place = record->persist ? PLACE_RUN : PLACE_LIB;

@@ -129,8 +129,85 @@ static int compare_pid(const void *a, const void *b) {
         return (x->pid > y->pid) - (x->pid < y->pid);
 }
 
-static ProcSample *find(ProcSample *samples, size_t n, pid_t pid) {
-        return bsearch(&(ProcSample){ .pid = pid }, samples, n, sizeof(ProcSample), compare_pid);
+#define NONE SIZE_MAX
+
+/* The samples as a family, so that each question is answered in one pass from parents to children:
+ * a user can make chains of ten thousand processes. */
+typedef struct Family {
+        ProcSample *samples;
+        size_t n;
+        size_t *parent; /* index, or NONE */
+        size_t *order;  /* indexes, parents before their children */
+        size_t n_order;
+} Family;
+
+static void family_done(Family *f) {
+        free(f->parent);
+        free(f->order);
+}
+
+typedef struct Children {
+        size_t *first, *next; /* by index: the first child, the next sibling */
+        bool *seen;
+} Children;
+
+/* Breadth first, from one whose parent is not among the samples. */
+static void family_add(Family *f, size_t root, const Children *c) {
+        size_t at = f->n_order;
+
+        c->seen[root] = true;
+        for (f->order[f->n_order++] = root; at < f->n_order; at++)
+                for (size_t i = c->first[f->order[at]]; i != NONE; i = c->next[i]) {
+                        if (c->seen[i])
+                                continue;
+                        c->seen[i] = true;
+                        f->order[f->n_order++] = i;
+                }
+}
+
+static void family_sort(Family *f, const Children *c) {
+        for (size_t i = 0; i < f->n; i++)
+                c->first[i] = NONE;
+        for (size_t i = 0; i < f->n; i++) {
+                if (f->parent[i] == NONE)
+                        continue;
+                c->next[i] = c->first[f->parent[i]];
+                c->first[f->parent[i]] = i;
+        }
+        for (size_t i = 0; i < f->n; i++)
+                if (f->parent[i] == NONE)
+                        family_add(f, i, c);
+        /* What is left goes round in circles: parents changed while they were read. */
+        for (size_t i = 0; i < f->n; i++) {
+                if (c->seen[i])
+                        continue;
+                f->parent[i] = NONE;
+                family_add(f, i, c);
+        }
+}
+
+static bool family_init(Family *f, ProcSample *samples, size_t n) {
+        _cleanup_free_ size_t *first_child = calloc(n + 1, sizeof(size_t));
+        _cleanup_free_ size_t *next_sibling = calloc(n + 1, sizeof(size_t));
+        _cleanup_free_ bool *seen = calloc(n + 1, sizeof(bool));
+
+        *f = (Family){
+                .samples = samples,
+                .n = n,
+                .parent = calloc(n + 1, sizeof(size_t)),
+                .order = calloc(n + 1, sizeof(size_t)),
+        };
+        if (!f->parent || !f->order || !first_child || !next_sibling || !seen)
+                return false;
+        qsort(samples, n, sizeof(ProcSample), compare_pid);
+        for (size_t i = 0; i < n; i++) {
+                ProcSample key = { .pid = samples[i].ppid };
+                ProcSample *up = bsearch(&key, samples, n, sizeof(ProcSample), compare_pid);
+
+                f->parent[i] = up ? (size_t) (up - samples) : NONE;
+        }
+        family_sort(f, &(Children){ first_child, next_sibling, seen });
+        return true;
 }
 
 static bool may_move(const ProcSample *p) {
@@ -141,65 +218,67 @@ static bool is_spawner(const ProcSample *p) {
         return p->children_cpu >= SPAWNER_CPU_MIN && p->children_cpu >= p->age / SPAWNER_SHARE;
 }
 
-/* The highest spawner above p inside its POSIX session. The session's leader ends the climb: that
- * is the shell in a terminal, or the login itself, and moving it would move all its other jobs. */
-static ProcSample *find_spawner(ProcSample *samples, size_t n, ProcSample *p) {
-        ProcSample *found = NULL, *up = p;
+/* For each process the highest spawner above it inside its POSIX session. The session's leader ends
+ * the climb: that is the shell in a terminal, or the login itself, and moving it would move all its
+ * other jobs. */
+static void find_spawners(const Family *f, size_t *ret) {
+        for (size_t i = 0; i < f->n; i++)
+                ret[i] = NONE;
+        for (size_t at = 0; at < f->n_order; at++) {
+                size_t i = f->order[at], p = f->parent[i];
+                const ProcSample *up = p == NONE ? NULL : &f->samples[p];
 
-        for (size_t steps = 0; steps < n; steps++) {
-                up = find(samples, n, up->ppid);
-                if (!up || up->sid != p->sid || up->pid == up->sid || !may_move(up))
-                        break;
-                if (is_spawner(up))
-                        found = up;
+                if (!up || up->sid != f->samples[i].sid || up->pid == up->sid || !may_move(up))
+                        continue;
+                ret[i] = ret[p] != NONE ? ret[p] : is_spawner(up) ? p : NONE;
         }
-        return found;
 }
 
-static bool has_root_above(ProcSample *samples, size_t n, const bool *roots, const ProcSample *p) {
-        for (size_t steps = 0; p && steps < n; steps++) {
-                if (roots[p - samples])
-                        return true;
-                p = find(samples, n, p->ppid);
+/* Spreads the marks to all descendants, those of the desktop left out where `movable` is set. */
+static size_t mark_descendants(const Family *f, bool *marks, bool movable) {
+        size_t found = 0;
+
+        for (size_t at = 0; at < f->n_order; at++) {
+                size_t i = f->order[at];
+
+                marks[i] |= f->parent[i] != NONE && marks[f->parent[i]];
         }
-        return false;
+        for (size_t i = 0; i < f->n; i++) {
+                f->samples[i].offender |= marks[i] && (!movable || may_move(&f->samples[i]));
+                found += f->samples[i].offender;
+        }
+        return found;
 }
 
 size_t offenders_select(ProcSample *samples, size_t n) {
-        _cleanup_free_ bool *roots = calloc(n + 1, sizeof(bool));
-        size_t found = 0;
+        _cleanup_free_ bool *marks = calloc(n + 1, sizeof(bool));
+        _cleanup_free_ size_t *spawners = calloc(n + 1, sizeof(size_t));
+        _cleanup_(family_done) Family f = {};
 
-        if (!roots)
+        if (!marks || !spawners || !family_init(&f, samples, n))
                 return 0;
-        qsort(samples, n, sizeof(ProcSample), compare_pid);
-        for (size_t i = 0; i < n; i++) {
-                ProcSample *p = &samples[i], *spawner;
-
-                if (!may_move(p) || (!p->named && !offenders_is_burning(p)))
-                        continue;
-                spawner = find_spawner(samples, n, p);
-                roots[(spawner ? spawner : p) - samples] = true;
-                roots[i] |= p->named;
-                p->offender = true;
-        }
+        find_spawners(&f, spawners);
         for (size_t i = 0; i < n; i++) {
                 ProcSample *p = &samples[i];
 
-                if (!p->offender && may_move(p) && has_root_above(samples, n, roots, p))
-                        p->offender = true;
-                found += p->offender;
+                p->offender = may_move(p) && (p->named || offenders_is_burning(p));
+                if (!p->offender)
+                        continue;
+                marks[spawners[i] == NONE ? i : spawners[i]] = true;
+                marks[i] |= p->named;
         }
-        return found;
+        return mark_descendants(&f, marks, true);
 }
 
 void offenders_mark_tree(ProcSample *samples, size_t n, pid_t root) {
-        _cleanup_free_ bool *roots = calloc(n + 1, sizeof(bool));
+        _cleanup_free_ bool *marks = calloc(n + 1, sizeof(bool));
+        _cleanup_(family_done) Family f = {};
 
-        if (!roots)
+        if (!marks || !family_init(&f, samples, n))
                 return;
-        qsort(samples, n, sizeof(ProcSample), compare_pid);
-        for (size_t i = 0; i < n; i++)
-                roots[i] = samples[i].pid == root;
-        for (size_t i = 0; i < n; i++)
-                samples[i].offender = has_root_above(samples, n, roots, &samples[i]);
+        for (size_t i = 0; i < n; i++) {
+                samples[i].offender = false;
+                marks[i] = samples[i].pid == root;
+        }
+        (void) mark_descendants(&f, marks, false); /* the count is the caller's own */
 }
