@@ -174,8 +174,7 @@ static void roll_back(Context *c, Cap *cap, int error) {
                 free(failed.by);
                 free(failed.reason);
         }
-        record->dirty = true;
-        record->serial = clock_realtime();
+        record->dirty = true; /* of the same serial, which a timer already made may carry */
         if (ledger_write(c->ledger, record) < 0)
                 output_error("%s: the ledger cannot be written; 'leash release' when it can",
                              cap->user);

@@ -238,17 +238,26 @@ static int handle_new(const Site *s, const char *group, size_t n, struct cgroup 
         return 0;
 }
 
+static int create_one(const Site *s, const char *group, size_t n_controllers) {
+        _cleanup_handle_ struct cgroup *g = NULL;
+        int r;
+
+        r = handle_new(s, group, n_controllers, &g);
+        return r < 0 ? r : errno_from_ecg(cgroup_create_cgroup(g, 1));
+}
+
 /* n_trees: how many of the site's trees get the group. */
 static int create_group(const Site *s, const char *group, size_t n_trees) {
+        size_t n = is_v1(s) ? n_trees : s->n_controllers;
         int r = -EIO;
 
         /* A parent that is empty for a moment may be removed by another leash meanwhile. */
         for (unsigned i = 0; i < CREATE_TRIES && r < 0; i++) {
-                _cleanup_handle_ struct cgroup *g = NULL;
-
-                r = handle_new(s, group, is_v1(s) ? n_trees : s->n_controllers, &g);
+                /* v2: for a group further down it does not have the root hand the controllers
+                 * down (seen with 2.0.2). They stay handed down: others may use them by then. */
+                r = create_one(s, TOP, n);
                 if (r >= 0)
-                        r = errno_from_ecg(cgroup_create_cgroup(g, 1));
+                        r = create_one(s, group, n);
         }
         return r;
 }

@@ -453,6 +453,13 @@ static int systemd_group(Backend *b, Record *record, pid_t named, const pid_t *p
         return move_into(b, name, path, pids, n);
 }
 
+/* Serial and end make the name new for each timer, and the same for one that is made again after an
+ * interruption. */
+static char *timer_name(const Record *record, usec_t until, const char *suffix) {
+        return file_path("leash-expire-%u-%" PRIx64 "-%" PRIx64 ".%s", (unsigned) record->uid,
+                         record->serial, until / USEC_PER_SEC, suffix);
+}
+
 static int systemd_arm(Backend *b, Record *record, usec_t until) {
         const char *const argv[] = { b->options.program, "release", "--expired", NULL };
         _cleanup_free_ char *timer = NULL, *service = NULL;
@@ -460,23 +467,15 @@ static int systemd_arm(Backend *b, Record *record, usec_t until) {
         char description[128];
         int r;
 
-        /* A dirty record was left by a leash that may have made a timer and not written it down. */
-        if (!record->timer && until == USEC_INFINITY && !record->dirty)
+        if (!record->timer && until == USEC_INFINITY)
                 return 0;
-        r = connect_bus(s);
-        if (r < 0)
-                return r;
-        /* The serial makes the name new: an earlier timer may be on its way out. */
-        timer = file_path("leash-expire-%u-%" PRIx64 ".timer", (unsigned) record->uid,
-                          record->serial);
-        service = file_path("leash-expire-%u-%" PRIx64 ".service", (unsigned) record->uid,
-                            record->serial);
+        timer = timer_name(record, until, "timer");
+        service = timer_name(record, until, "service");
         if (!timer || !service)
                 return -ENOMEM;
-        if (record->timer && (until == USEC_INFINITY || strcmp(record->timer, timer) != 0))
+        r = connect_bus(s);
+        if (r >= 0 && record->timer && strcmp(record->timer, timer) != 0)
                 r = bus_stop_unit(get_bus(s), record->timer);
-        else if (until == USEC_INFINITY)
-                r = bus_stop_unit(get_bus(s), timer);
         if (r < 0 && r != -ENOENT)
                 return r;
         free(TAKE_PTR(record->timer));
@@ -484,11 +483,12 @@ static int systemd_arm(Backend *b, Record *record, usec_t until) {
                 return 0;
         (void) snprintf(description, sizeof(description), "End of the leash on %.60s",
                         record->user);
+        /* Named before it is made: if the answer is lost, it is there all the same. */
+        record->timer = strdup(timer);
+        if (!record->timer)
+                return -ENOMEM;
         r = bus_start_timer(get_bus(s), timer, service, description, until, argv);
-        if (r < 0 && r != -EEXIST) /* of our own serial: made before leash was interrupted */
-                return r;
-        record->timer = TAKE_PTR(timer);
-        return 0;
+        return r == -EEXIST ? 0 : r;
 }
 
 static bool systemd_armed(Backend *b, const Record *record) {

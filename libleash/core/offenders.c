@@ -199,7 +199,8 @@ static bool family_init(Family *f, ProcSample *samples, size_t n) {
         };
         if (!f->parent || !f->order || !first_child || !next_sibling || !seen)
                 return false;
-        qsort(samples, n, sizeof(ProcSample), compare_pid);
+        if (n > 0)
+                qsort(samples, n, sizeof(ProcSample), compare_pid);
         for (size_t i = 0; i < n; i++) {
                 ProcSample key = { .pid = samples[i].ppid };
                 ProcSample *up = bsearch(&key, samples, n, sizeof(ProcSample), compare_pid);
