@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2034,SC2086,SC2154
+# leash release: everything is as it was, whatever that was.
+
+# given_back BASE: leashes and releases; the live quota has to be BASE again, in the one call that
+# sets anything
+given_back() {
+    local before
+    pid1 || return
+    equal "quota before" "$(live CPUQuotaPerSecUSec)" "$1"
+    before=$(snapshot)
+    leash -u $uid -q 50%
+    expect 0 "$uid: CPU 50%" ""
+    forget
+    leash release -u $uid
+    expect 0 "$uid: released" ""
+    like calls "$(calls)" "GetUnit $slice
+SetUnitProperties $slice true [[](CPUQuotaPerSecUSec t:${1/infinity/18446744073709551615})*]"
+    unchanged "$before"
+}
+
+test_release_gives_back_no_quota() {
+    login $uid
+    given_back infinity
+}
+
+test_release_gives_back_the_quota_of_a_drop_in() {
+    login $uid
+    conf etc/systemd/system/$slice.d/20-site.conf "[Slice]" "CPUQuota=150%"
+    given_back 1500000
+}
+
+test_release_gives_back_the_quota_of_all_users() {
+    login $uid
+    conf etc/systemd/system/user-.slice.d/20-site.conf "[Slice]" "CPUQuota=400%"
+    given_back 4000000
+}
+
+test_release_gives_back_the_quota_of_set_property() {
+    login $uid
+    conf run/systemd/system.control/$slice.d/50-CPUQuota.conf "[Slice]" "CPUQuota=75%"
+    given_back 750000
+}
+
+# A third of a CPU, as a program sets it over the bus; a unit file cannot hold it.
+test_release_gives_back_an_odd_quota() {
+    local before
+    login $uid && pid1
+    sed -i 's/^CPUQuotaPerSecUSec=.*/CPUQuotaPerSecUSec=333333/' "$root/fake/live/$slice"
+    echo "33333 100000" >"$root/sys/fs/cgroup/user.slice/$slice/cpu.max"
+    before=$(snapshot)
+    leash -u $uid
+    equal cpu.max "$(kernel cpu.max | cut -d' ' -f1)" 50000
+    leash release -u $uid
+    equal quota "$(live CPUQuotaPerSecUSec)" 333333
+    unchanged "$before"
+}
+
+test_release_gives_back_lists_of_cpus_and_weights() {
+    local before
+    login $uid
+    conf etc/systemd/system/$slice.d/20-site.conf "[Slice]" "AllowedCPUs=1,3" "CPUWeight=200" "TasksMax=1000"
+    pid1
+    before=$(snapshot)
+    leash -u $uid --cpus=1 --cpu-weight=10 --tasks-max=50
+    equal cpuset.cpus "$(kernel cpuset.cpus)" 1
+    leash release -u $uid
+    expect 0 "$uid: released" ""
+    unchanged "$before"
+}
+
+test_release_after_several_leashes_gives_back_the_first_base() {
+    local before
+    login $uid
+    conf etc/systemd/system/$slice.d/20-site.conf "[Slice]" "CPUQuota=150%" "MemoryHigh=4G"
+    pid1
+    before=$(snapshot)
+    leash -u $uid -q 50%
+    leash -u $uid -q 30% --for=1h
+    leash -u $uid --memory-high=1G
+    leash -u $uid -q 90% --persist
+    leash release -u $uid
+    unchanged "$before"
+}
+
+# stale DOING...: the admin does something while the leash is in force. Then it is not for leash to
+# say what counts: PID 1 has to read the files again.
+stale() {
+    login $uid
+    conf etc/systemd/system/$slice.d/20-site.conf "[Slice]" "CPUQuota=150%"
+    pid1
+    leash -u $uid
+    "$@"
+    forget
+    leash release -u $uid
+    expect 0 "$uid: released" ""
+    equal calls "$(calls)" $'GetUnit '$slice$'\nReload'
+    absent run/systemd/system/$slice.d
+    absent run/leash/$slice
+}
+
+test_release_after_a_changed_drop_in_reloads() {
+    stale conf etc/systemd/system/$slice.d/20-site.conf "[Slice]" "CPUQuota=80%"
+    equal cpu.max "$(kernel cpu.max)" "80000 100000"
+}
+
+test_release_after_a_new_drop_in_reloads() {
+    stale conf etc/systemd/system/user-.slice.d/99-site.conf "[Slice]" "CPUQuota=60%"
+    equal cpu.max "$(kernel cpu.max)" "60000 100000"
+}
+
+test_release_after_a_removed_drop_in_reloads() {
+    stale rm -r "$root/etc/systemd/system/$slice.d"
+    equal cpu.max "$(kernel cpu.max)" "max 100000"
+}
+
+# systemctl set-property --runtime, meanwhile
+test_release_keeps_what_the_admin_set_meanwhile() {
+    local file=run/systemd/system.control/$slice.d/50-CPUQuota.conf
+    stale conf "$file" "[Slice]" "CPUQuota=250%"
+    equal cpu.max "$(kernel cpu.max)" "250000 100000"
+    equal file "$(<"$root/$file")" $'[Slice]\nCPUQuota=250%'
+}
+
+test_release_of_somebody_who_is_not_leashed_does_nothing() {
+    local before
+    login $uid && pid1
+    before=$(snapshot)
+    leash release -u $uid
+    expect 0 "$uid: not leashed" ""
+    leash release --all
+    expect 0 "nobody is leashed" ""
+    equal calls "$(count_calls)" 0
+    unchanged "$before"
+}
+
+test_release_all_releases_all() {
+    local before
+    login $uid && login $other && pid1
+    before=$(snapshot)
+    leash -u $uid
+    leash -u $other --memory-max=1G
+    leash release --all
+    expect 0 "$uid: released
+$other: released" ""
+    unchanged "$before"
+}
+
+test_release_of_one_leaves_the_other() {
+    login $uid && login $other && pid1
+    leash -u $uid
+    leash -u $other -q 30% --cpu-period=100ms
+    leash release -u $uid
+    expect 0 "$uid: released" ""
+    equal "cpu.max of the other" "$(kernel cpu.max user-$other.slice)" "30000 100000"
+    there run/leash/user-$other.slice
+    there run/systemd/system/user-$other.slice.d/zz-leash.conf
+}
+
+test_release_twice_says_so() {
+    login $uid && pid1
+    leash -u $uid
+    leash release -u $uid
+    leash release -u $uid
+    expect 0 "$uid: not leashed" ""
+}
+
+test_persist_goes_to_the_places_that_last() {
+    local before
+    login $uid && pid1
+    before=$(snapshot)
+    leash -u $uid --persist
+    expect 0 "$uid: CPU 50%" ""
+    there var/lib/leash/$slice
+    there etc/systemd/system/$slice.d/zz-leash.conf
+    absent run/leash/$slice
+    absent run/systemd/system/$slice.d
+    equal "mode of the folder" "$(stat -c %a "$root/var/lib/leash")" 700
+    equal "mode of the record" "$(stat -c %a "$root/var/lib/leash/$slice")" 600
+    leash list
+    like list "$out" "*$slice*CPU 50%*"
+    leash release -u $uid
+    expect 0 "$uid: released" ""
+    absent etc/systemd/system/$slice.d
+    absent var/lib/leash/$slice
+    unchanged "$before"
+}
+
+test_persist_survives_a_reboot() {
+    login $uid && pid1
+    leash -u $uid --persist
+    stop_pid1
+    rm -rf "$root/run" "$root/fake/live" "$root/sys/fs/cgroup/user.slice/$slice"
+    mkdir -p "$root"/run/systemd/{system,system.control,transient} "$root/fake/live"
+    login $uid && pid1
+    equal "cpu.max after the reboot" "$(kernel cpu.max | cut -d' ' -f1)" 50000
+    leash list
+    like list "$out" "*$slice*CPU 50%*"
+    leash release -u $uid
+    expect 0 "$uid: released" ""
+    equal "cpu.max after the release" "$(kernel cpu.max)" "max 100000"
+    absent etc/systemd/system/$slice.d
+    absent var/lib/leash/$slice
+}
+
+test_persist_can_be_added_and_taken_away() {
+    login $uid && pid1
+    leash -u $uid
+    leash -u $uid --persist
+    there etc/systemd/system/$slice.d/zz-leash.conf
+    there var/lib/leash/$slice
+    absent run/systemd/system/$slice.d/zz-leash.conf
+    absent run/leash/$slice
+    leash -u $uid
+    there run/systemd/system/$slice.d/zz-leash.conf
+    there run/leash/$slice
+    absent etc/systemd/system/$slice.d
+    absent var/lib/leash/$slice
+}
+
+test_freeze_freezes_and_release_thaws() {
+    local before
+    login $uid && pid1
+    before=$(snapshot)
+    leash -u $uid --freeze
+    expect 0 "$uid: frozen yes" ""
+    equal calls "$(settings)" "FreezeUnit $slice"
+    equal cgroup.freeze "$(kernel cgroup.freeze)" 1
+    forget
+    leash release -u $uid
+    expect 0 "$uid: released" ""
+    equal "calls of release" "$(settings)" "ThawUnit $slice"
+    unchanged "$before"
+}
+
+test_freeze_with_a_quota_gives_both_back() {
+    local before
+    login $uid && pid1
+    before=$(snapshot)
+    leash -u $uid --freeze -q 20%
+    expect 0 "$uid: CPU 20%, frozen yes" ""
+    leash release -u $uid
+    unchanged "$before"
+}
+
+test_freeze_is_thawed_although_the_admin_changed_the_files() {
+    login $uid && pid1
+    leash -u $uid --freeze
+    conf etc/systemd/system/$slice.d/20-site.conf "[Slice]" "CPUQuota=80%"
+    leash release -u $uid
+    expect 0 "$uid: released" ""
+    equal cgroup.freeze "$(kernel cgroup.freeze)" 0
+    equal cpu.max "$(kernel cpu.max)" "80000 100000"
+}
+
+# What was frozen before stays frozen after.
+test_freeze_of_what_was_frozen_leaves_it_frozen() {
+    login $uid && pid1
+    echo 1 >"$root/sys/fs/cgroup/user.slice/$slice/cgroup.freeze"
+    leash -u $uid --freeze
+    leash release -u $uid
+    equal cgroup.freeze "$(kernel cgroup.freeze)" 1
+}

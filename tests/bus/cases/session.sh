@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2034,SC2086,SC2154
+# leash PID: real processes, whose place in the cgroup tree is made up by mounting over it.
+
+# place PID CGROUP: what /proc/PID/cgroup says from now on, until the process ends
+place() {
+    local file=$root/fake/cgroup-$1
+    echo "0::$2" >"$file"
+    mount --bind "$file" "/proc/$1/cgroup" 2>/dev/null || skip "needs a mount namespace, and mounts on /proc"
+}
+
+# session: a login with one idle process, $idle
+session() {
+    login $uid
+    sleep 60 &
+    idle=$!
+    enter $idle session-9.scope
+}
+
+# enter PID SCOPE: a process of the user's session or manager
+enter() {
+    local cgroup=$root/sys/fs/cgroup/user.slice/$slice/$2
+    place "$1" "/user.slice/$slice/$2"
+    mkdir -p "$cgroup"
+    [[ -e $cgroup/cgroup.controllers ]] || cp "$root/sys/fs/cgroup/cgroup.controllers" "$cgroup"
+    echo "$1" >>"$cgroup/cgroup.procs"
+}
+
+# burn: a busy loop, $burner; its average is over the mark after a third of a second
+burn() {
+    timeout 30 bash -c 'while :; do :; done' &
+    burner=$!
+    sleep 0.1
+    burner=$(pgrep -P $burner)
+    sleep 0.4
+}
+
+test_session_of_a_process_is_found_and_limited() {
+    session && pid1
+    leash $idle --no-spare
+    expect 0 "$uid: CPU 50%*" ""
+    like calls "$(calls)" "*SetUnitProperties $slice true *"
+    leash release $idle
+    expect 0 "$uid: released" ""
+    equal cpu.max "$(kernel cpu.max | cut -d' ' -f1)" max
+    kill $idle
+}
+
+test_session_is_explained() {
+    session && pid1
+    leash explain $idle
+    expect 0 "$idle (sleep)*lives in  a login session: session-9.scope*would     limit $slice to CPU 50%*" ""
+    equal calls "$(count_calls)" 0
+    kill $idle
+}
+
+test_session_alone_is_limited_on_request() {
+    local before
+    session && pid1
+    before=$(snapshot)
+    leash $idle --scope=session -q 30%
+    like stdout "$out" "$uid: CPU 30%*"
+    equal status "$status" 0
+    like calls "$(calls)" "*SetUnitProperties session-9.scope true [[](CPUQuotaPerSecUSec t:300000)*"
+    absent run/systemd/system/session-9.scope.d
+    there run/leash/session-9.scope
+    leash release $idle
+    expect 0 "$uid: released" ""
+    equal "quota after" "$(sed -n 's/^CPUQuotaPerSecUSec=//p' "$root/fake/live/session-9.scope")" infinity
+    absent run/leash/session-9.scope
+    kill $idle
+}
+
+test_session_offender_is_moved_and_the_rest_is_not() {
+    local call quota
+    session && burn
+    enter $burner session-9.scope
+    pid1
+    leash $burner -q 50%
+    like stdout "$out" "$uid: CPU 50%*offenders *1 process: bash*"
+    equal status "$status" 0
+    call=$(calls | grep '^StartTransientUnit')
+    like scope "$call" "StartTransientUnit leash-$uid-$burner.scope fail *(Slice s:$slice)*(Delegate b:true)*(PartOf as:[[]session-9.scope])*(PIDs au:[[]$burner])*"
+    quota=$(sed -n 's/.*CPUQuotaPerSecUSec t:\([0-9]*\).*/\1/p' <<<"$call")
+    ((quota >= 400000 && quota <= 500000)) || fail "the scope's quota is $quota"
+    equal "left in the session" "$(cat "$root/sys/fs/cgroup/user.slice/$slice/session-9.scope/cgroup.procs")" "$idle"
+    forget
+    leash release -u $uid
+    expect 0 "$uid: released" ""
+    like "calls of release" "$(calls)" "*SetUnitProperties leash-$uid-$burner.scope true [[](CPUQuotaPerSecUSec t:18446744073709551615)*"
+    kill $idle $burner
+}
+
+test_session_offender_stays_without_sparing() {
+    session && burn
+    enter $burner session-9.scope
+    pid1
+    leash $burner --no-spare
+    expect 0 "$uid: CPU 50%*" ""
+    [[ $(calls) != *StartTransientUnit* ]] || fail "moved: $(calls)"
+    kill $idle $burner
+}
+
+test_session_tree_gets_a_scope_of_its_own() {
+    session && pid1
+    leash $idle --scope=tree -q 20%
+    equal status "$status" 0
+    like stdout "$out" "$uid: CPU 20%*"
+    like calls "$(calls)" "*StartTransientUnit leash-tree-$uid-$idle.scope fail *(CPUQuotaPerSecUSec t:200000)*(PIDs au:[[]$idle])*"
+    [[ $(calls) != *"SetUnitProperties $slice"* ]] || fail "the slice was limited, too"
+    leash list
+    like list "$out" "*leash-tree-$uid-$idle.scope*CPU 20%*"
+    kill $idle
+}
+
+# undone RULE...: the scope cannot be made; nothing is left of the leash
+undone() {
+    local before
+    session && burn
+    enter $burner session-9.scope
+    pid1
+    before=$(snapshot)
+    rule "$@"
+    leash $burner
+    expect_error 1 "$uid: not limited: *"
+    behave
+    leash list
+    expect 0 "No leashes in force." ""
+    unchanged "$before"
+    kill $idle $burner
+}
+
+test_session_scope_that_is_denied_undoes_the_leash() { undone '*' StartTransientUnit error org.freedesktop.DBus.Error.AccessDenied; }
+test_session_scope_that_exists_undoes_the_leash() { undone '*' StartTransientUnit error org.freedesktop.systemd1.UnitExists Unit exists.; }
+
+# It ended while leash was at it.
+test_session_offender_that_is_gone_is_none() {
+    session && burn
+    enter $burner session-9.scope
+    pid1
+    rule '*' StartTransientUnit error org.freedesktop.DBus.Error.UnixProcessIdUnknown No such process.
+    leash $idle
+    expect 0 "$uid: CPU 50%*" ""
+    equal cpu.max "$(kernel cpu.max | cut -d' ' -f1)" 50000
+    kill $idle $burner
+}
+
+test_session_process_of_the_users_manager_is_found() {
+    session && pid1
+    sleep 60 &
+    enter $! "user@$uid.service/app.slice/app-editor.scope"
+    leash $! --no-spare
+    expect 0 "$uid: CPU 50%*" ""
+    leash $! --scope=session
+    expect_error 3 "$! (sleep) belongs to user $uid but to no single session; use --scope=user"
+    kill $! $idle
+}
+
+test_session_refuses_services_containers_and_init() {
+    pid1
+    sleep 60 &
+    place $! /system.slice/nginx.service
+    leash $!
+    expect_error 3 "$! (sleep) belongs to the system service nginx.service, not to a login session; limit the service: systemctl set-property --runtime nginx.service CPUQuota=50%"
+    kill $!
+    sleep 60 &
+    place $! /machine.slice/machine-web.scope
+    leash $!
+    expect_error 3 "$! (sleep) *container*"
+    kill $!
+    leash 1
+    expect_error 3 "1 (*) is the init process*"
+    leash 4194305
+    expect_error 5 "4194305: no such process"
+    leash nonsense
+    expect_error 2 "'nonsense' is not a process id*"
+    equal calls "$(count_calls)" 0
+}
+
+test_session_list_of_processes_ends_with_the_worst() {
+    session && pid1
+    leash $idle 4194305 --no-spare
+    equal status "$status" 5
+    like stdout "$out" "$uid: CPU 50%*"
+    like stderr "$err" "leash: 4194305: no such process"
+    kill $idle
+}

@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2034,SC2086,SC2154
+# Sourced by `run`: what a test case has to work with.
+#
+# A case is a function test_WHAT_IT_SHOWS. It runs in a process of its own with
+#
+#   $root         a folder that stands before /run, /etc and /sys/fs/cgroup
+#   $uid $slice   a user nobody knows, and the unit that carries the user's limits; $other is another
+#
+# and says what is wrong by `fail`. Programs it starts end with it.
+
+# Of the range for people, which ends at 60000 (systemd's docs/UIDS-GIDS).
+uid=57431
+while getent passwd $uid >/dev/null; do uid=$((uid + 2)); done
+other=$((uid + 1))
+slice=user-$uid.slice
+failures=()
+
+fail() { failures+=("$1"); }
+
+# skip REASON: ends the case
+skip() {
+    echo "skip $1" >"$result"
+    exit 0
+}
+
+# equal WHAT GOT WANT
+equal() { [[ $2 == "$3" ]] || fail "$1 is '$2', not '$3'"; }
+
+# like WHAT GOT PATTERN. Not by [[, where parentheses mean something.
+like() {
+    # shellcheck disable=SC2254
+    case $2 in
+    $3) ;;
+    *) fail "$1 is '$2', not like '$3'" ;;
+    esac
+}
+
+there() { [[ -e $root/$1 ]] || fail "$1 is not there"; }
+absent() { [[ ! -e $root/$1 ]] || fail "$1 is there"; }
+
+# ---- the host ------------------------------------------------------------------------------------
+
+make_root() {
+    rm -rf "$root"
+    mkdir -p "$root"/{fake/live,etc/systemd/system,sys/fs/cgroup/user.slice} \
+        "$root"/run/systemd/{system,system.control,transient} "$root"/host/systemd/{journal,sessions,users} "$root"/{usr/lib/systemd/system,var/lib}
+    echo "cpu memory pids io cpuset" >"$root/sys/fs/cgroup/cgroup.controllers"
+    cp "$root/sys/fs/cgroup/cgroup.controllers" "$root/sys/fs/cgroup/user.slice/"
+}
+
+# login UID [CONTROLLER...]: the user's slice as the kernel shows it. Before pid1, or followed by
+# daemon_reload.
+login() {
+    local cgroup=$root/sys/fs/cgroup/user.slice/user-$1.slice controllers
+    shift
+    controllers=$*
+    mkdir "$cgroup"
+    echo "${controllers:-cpu memory pids io cpuset}" >"$cgroup/cgroup.controllers"
+    : >"$cgroup/cgroup.procs"
+    echo 0 >"$cgroup/cgroup.freeze"
+    printf 'usage_usec 0\nnr_periods 0\nnr_throttled 0\nthrottled_usec 0\n' >"$cgroup/cpu.stat"
+}
+
+logout() { rm -r "$root/sys/fs/cgroup/user.slice/user-$1.slice" "$root/fake/live/user-$1.slice"; }
+
+# kernel FILE [SLICE]: what the kernel holds
+kernel() { cat "$root/sys/fs/cgroup/user.slice/${2:-$slice}/$1"; }
+
+# pid1 [--bus]: starts the fake PID 1
+pid1() {
+    rm -f "$root/run/systemd/private"
+    # shellcheck disable=SC2094
+    exec {fake_ready}< <(DBUS_SYSTEM_BUS_ADDRESS=unix:path=$root/bus exec "$tools/fake-systemd" "$@" "$root" 2>>"$root/fake/log")
+    fake_pid=$!
+    read -r -t 10 -u "$fake_ready" || { fail "the fake PID 1 did not start: $(<"$root/fake/log")"; return 1; }
+}
+
+stop_pid1() {
+    kill "$fake_pid" 2>/dev/null
+    exec {fake_ready}<&-
+    rm -f "$root/run/systemd/private"
+}
+
+# bus: starts a message bus
+bus() {
+    cat >"$root/bus.conf" <<EOF
+<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
+ "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
+<busconfig>
+  <type>system</type>
+  <listen>unix:path=$root/bus</listen>
+  <auth>EXTERNAL</auth>
+  <policy context="default">
+    <allow user="*"/>
+    <allow own="*"/>
+    <allow send_destination="*"/>
+    <allow receive_sender="*"/>
+  </policy>
+</busconfig>
+EOF
+    exec {bus_ready}< <(exec setpriv --pdeathsig KILL dbus-daemon --nofork --nopidfile --print-address --config-file="$root/bus.conf" 2>/dev/null)
+    read -r -t 10 -u "$bus_ready" || { fail "dbus-daemon did not start"; return 1; }
+}
+
+# daemon_reload: as systemctl does
+daemon_reload() {
+    kill -HUP "$fake_pid"
+    wait_until test -e "$root/fake/reloaded"
+    rm "$root/fake/reloaded"
+}
+
+# wait_until COMMAND...: at most 5 s
+wait_until() {
+    local i
+    for ((i = 0; i < 250; i++)); do
+        "$@" 2>/dev/null && return
+        sleep 0.02
+    done
+    fail "waited in vain for: $*"
+}
+
+# conf FILE LINE...: a drop-in of the admin's, below the root
+conf() {
+    local file=$root/$1
+    shift
+    mkdir -p "${file%/*}"
+    printf '%s\n' "$@" >"$file"
+}
+
+# live PROPERTY: what PID 1 holds of the slice
+live() { sed -n "s/^$1=//p" "$root/fake/live/$slice"; }
+
+# rule NUMBER|* MEMBER ACTION...: misbehave, see fake-systemd.c; behave: not any more
+rule() { echo "$*" >>"$root/fake/rules"; }
+behave() { rm -f "$root/fake/rules"; }
+
+calls() { cat "$root/fake/calls" 2>/dev/null; }
+# settings: of these, what sets limits or makes units
+settings() { calls | grep -E '^(Set|Freeze|Thaw|Start)'; }
+count_calls() { calls | wc -l; }
+forget() { rm -f "$root/fake/calls"; }
+
+# no_changes: of all calls so far, none may change anything
+no_changes() {
+    local changing
+    changing=$(calls | grep -Ev '^(Get|GetUnit|GetAll) ')
+    [[ -z $changing ]] || fail "a changing call: ${changing//$'\n'/; }"
+}
+
+# ---- leash ----------------------------------------------------------------------------------------
+
+# leash ARGUMENTS...: leaves $out, $err, $status
+leash() {
+    local to=$root.$BASHPID
+    {
+        timeout -k 2 "${limit:-20}" env -i PATH="$PATH" LC_ALL=C.UTF-8 TZ=UTC \
+            LEASH_TEST_ROOT="$root" LEASH_BACKEND=systemd DBUS_SYSTEM_BUS_ADDRESS="unix:path=$root/bus" \
+            ASAN_OPTIONS=verify_asan_link_order=0:exitcode=99 UBSAN_OPTIONS=print_stacktrace=1 \
+            "${environment[@]}" "${as[@]}" "$leash" "$@" >"$to.out" 2>"$to.err" </dev/null
+    } 2>/dev/null
+    status=$?
+    out=$(<"$to.out") err=$(<"$to.err")
+    [[ $err != *Sanitizer* && $err != *"runtime error"* ]] || fail "leash $*: ${err//$'\n'/ | }"
+    ((status != 124)) || fail "leash $*: not done after ${limit:-20} s"
+}
+environment=() as=()
+
+# with_host: from now on leash sees a login manager and a journal, those of $root/host
+with_host() {
+    unshare --mount --propagation private -- true 2>/dev/null || skip "needs mount namespaces"
+    # shellcheck disable=SC2016
+    as=(unshare --mount --propagation private -- bash -c 'mount --bind "$0" /run && exec "$@"' "$root/host")
+}
+
+# host_session ID UID: a graphical login, as logind writes it down
+host_session() {
+    printf '%s\n' UID="$2" USER="$2" ACTIVE=1 STATE=active REMOTE=0 TYPE=x11 CLASS=user SERVICE=xrdp-sesman \
+        LEADER=$$ DISPLAY=:10 >"$root/host/systemd/sessions/$1"
+    printf '%s\n' NAME="$2" STATE=active DISPLAY="$1" SESSIONS="$1" ACTIVE_SESSIONS="$1" ONLINE_SESSIONS="$1" >"$root/host/systemd/users/$2"
+}
+
+# expect STATUS OUT ERR: of the last leash; OUT and ERR are patterns
+expect() {
+    ((status == $1)) || fail "exit status is $status, not $1 ($out|$err)"
+    like stdout "$out" "$2"
+    like stderr "$err" "$3"
+}
+
+# expect_error STATUS TEXT: one line that holds TEXT, a pattern; nothing on stdout
+expect_error() {
+    expect "$1" "" "leash: *$2*"
+    [[ $err != *$'\n'* ]] || fail "more than one line on stderr: ${err//$'\n'/ | }"
+}
+
+# snapshot: every file below the root with its mode and content. What is left out: the fake's
+# notes, the ledger's own folders (made once, kept) and its locks, which are empty.
+snapshot() {
+    local -a all=(. '(' -path ./fake/calls -o -path ./fake/rules -o -path ./fake/log -o -path ./run/systemd/private
+        -o -path ./fake/journal -o -path ./host -o -path './bus*' -o -path './run/leash/*.lock' -o -name cpu.stat ')' -prune -o)
+    (
+        cd "$root" || exit
+        find "${all[@]}" ! -path ./run/leash ! -path ./var/lib/leash -printf '%p %m %y\n'
+        find "${all[@]}" -type f -exec sha1sum {} + | awk '{ print $2, $1 }'
+    ) | sort
+}
+
+# unchanged SNAPSHOT [WHEN]: all is as it was then
+unchanged() {
+    local now difference
+    now=$(snapshot)
+    [[ $now != "$1" ]] || return 0
+    difference=$(diff <(echo "$1") <(echo "$now") | sed -n 's/^\([<>]\) \([^ ]*\).*/\1\2/p' | sort -u | tr '\n' ' ')
+    fail "not as before${2:+ $2}: $difference"
+    return 1
+}
+
+# timers: the transient timers that PID 1 holds
+timers() { (cd "$root/run/systemd/transient" && ls -A -- *.timer 2>/dev/null); }
+
+# ledger KEY [TARGET]: a value of the record
+ledger() { sed -n "s/^$1=//p" "$root/run/leash/${2:-$slice}" | head -n 1; }

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+# Sourced by every script here: lib.sh, and what only these suites need.
+
+set -u
+. "${LEASH_TESTS:-/usr/lib/leash-tests}/lib.sh"
+export SYSTEMD_PAGER='' NO_COLOR=1
+job=$LEASH_TESTS/guest/suite/job
+declare -A uid_of=([alice]=1001 [bob]=1002 [carol]=1003)
+
+# suite_begin: a known state to start from, and tidied up when the script ends, however it ends
+suite_begin() {
+    suite_start=$SECONDS
+    command -v leash >/dev/null || { not_ok "leash is installed"; finish; }
+    if [[ ! -e /run/systemd/logind.conf.d/leash-tests.conf ]]; then
+        # the slice of a user who has gone stops at once, not after ten seconds
+        install -d /run/systemd/logind.conf.d
+        printf '[Login]\nUserStopDelaySec=0\n' >/run/systemd/logind.conf.d/leash-tests.conf
+        systemctl restart systemd-logind
+    fi
+    trap tidy EXIT
+}
+
+# suite_end: the last line of a script
+suite_end() {
+    echo "# ${0##*/}: $((SECONDS - suite_start)) s"
+    finish
+}
+
+tidy() {
+    local status=$? user
+    {
+        leash release --all
+        for user in alice bob carol; do
+            crontab -r -u "$user"
+            systemctl kill -s KILL "user-${uid_of[$user]}.slice"
+            loginctl terminate-user "$user"
+        done
+        pkill -KILL -x burn
+        pkill -KILL -x forker
+        rm -rf "$lib_run"
+        # left by a failed test, and no reason for the next suite to fail as well
+        rm -rf /run/leash /var/lib/leash
+        find /etc/systemd/system /run/systemd/system -name 'zz-leash.conf' -delete
+        systemctl stop 'leash-*.timer' 'leash-*.scope'
+        site_default none
+    } >/dev/null 2>&1 </dev/null
+    exit "$status"
+}
+
+# login USER VARIABLE: a real ssh login whose id goes to VARIABLE; without it the suite ends
+login() {
+    session_open "$1" || { not_ok "ssh logs $1 in"; finish; }
+    printf -v "$2" %s "$SESSION"
+}
+
+# shell_of ID: the PID of a login's shell
+shell_of() {
+    cut -d' ' -f4 "$lib_run/session.$1"
+}
+
+# logout_all USER: ends every process of the user, and waits until the slice is gone
+logout_all() {
+    local unit=user-${uid_of[$1]}.slice
+    systemctl kill -s KILL "$unit" 2>/dev/null
+    wait_for 30 slice_gone "${uid_of[$1]}"
+}
+
+slice_gone() {
+    [[ ! -e /sys/fs/cgroup/user.slice/user-$1.slice && \
+        ! -e /sys/fs/cgroup/systemd/user.slice/user-$1.slice ]]
+}
+
+# job_pid NAME: waits until the job has told its PID; sets JOB
+job_pid() {
+    JOB=
+    wait_for 90 test -s "$lib_run/$1.pid" || return 1
+    JOB=$(<"$lib_run/$1.pid")
+}
+
+job_end() {
+    kill -KILL "$(<"$lib_run/$1.pid")"
+    rm -rf "$lib_run/$1.pid" "$lib_run/$1.once"
+} 2>/dev/null
+
+# cron_job USER NAME: a line in the user's crontab, run within seconds: the clock is set shortly
+# before the next minute, and cron is told by a restart (it keeps its jobs, KillMode=process)
+cron_job() {
+    local now
+    echo "* * * * * $job $2" | crontab -u "$1" -
+    now=$(date +%s)
+    ((60 - now % 60 < 6)) || date -s "@$(((now / 60 + 1) * 60 - 4))" >/dev/null
+    systemctl restart cron
+}
+
+# cgroup_of PID: its path; on v1, that of the cpu controller
+cgroup_of() {
+    if [[ $(cgroup_version) == v2 ]]; then
+        sed -n 's/^0:://p' "/proc/$1/cgroup"
+    else
+        sed -nE 's/^[0-9]+:([a-z_]+,)*cpu(,[a-z_]+)*://p' "/proc/$1/cgroup"
+    fi 2>/dev/null
+}
+
+# unit_path_of PID: its path in systemd's own hierarchy
+unit_path_of() {
+    sed -nE 's/^(0:|1:name=systemd)://p' "/proc/$1/cgroup" 2>/dev/null | head -n 1
+}
+
+# in_slice PID UID: by both the limits and systemd
+in_slice() {
+    local path
+    for path in "$(cgroup_of "$1")" "$(unit_path_of "$1")"; do
+        [[ $path/ == "/user.slice/user-$2.slice/"* ]] || return 1
+    done
+}
+
+# percent_of DIRECTORY: the quota the kernel holds there in percent of one CPU, or "none"
+percent_of() {
+    local quota=max period=100000
+    if [[ -e $1/cpu.max ]]; then
+        read -r quota period <"$1/cpu.max"
+    elif [[ -e $1/cpu.cfs_quota_us ]]; then
+        quota=$(<"$1/cpu.cfs_quota_us")
+        period=$(<"$1/cpu.cfs_period_us")
+        ((quota > 0)) || quota=max
+    fi
+    if [[ $quota == max ]]; then echo none; else echo $((quota * 100 / period)); fi
+}
+
+# quota UID: the same for a user's slice
+quota() {
+    percent_of "$(slice_path "$1")"
+}
+
+# capped NAME UID PERCENT: checks the kernel's quota of the slice
+capped() {
+    check_equal "$1" "$(quota "$2")" "$3"
+}
+
+# All places of unit files that there may be, whether they exist or not.
+unit_dirs=$(systemd-analyze unit-paths | sort -u)
+
+# drop_ins UID: every directory and file that says something of the user's slice, with its contents
+drop_ins() {
+    # shellcheck disable=SC2086 # one word each
+    find $unit_dirs \( -path "*/user-$1.slice*" -o -path '*/user-.slice*' -o -path '*/slice.d*' \) \
+        \( -type d -printf '%p %m directory\n' -o -printf '%p %m %l ' -exec sha256sum {} \; \) \
+        2>/dev/null | sort -u
+}
+
+# snapshot UID: everything a leash on the user's slice may touch
+snapshot() {
+    systemctl show "user-$1.slice" -p CPUQuotaPerSecUSec -p CPUQuotaPeriodUSec
+    echo "cpu.max $(cpu_max "$1")"
+    drop_ins "$1"
+}
+
+# leftovers: what a leash has left behind; nothing, if all is well
+leftovers() {
+    find /run/leash /var/lib/leash ! -type d 2>/dev/null
+    find /etc/systemd /run/systemd -name '*zz-leash*' 2>/dev/null
+    systemctl list-units --all --plain --no-legend 'leash-expire*' | cut -d' ' -f1
+    systemctl show 'leash-*.scope' -p Id -p CPUQuotaPerSecUSec | awk -F= '
+        $1 == "Id" { id = $2 } $1 == "CPUQuotaPerSecUSec" && $2 != "infinity" { quota = $2 }
+        /^$/ { if (quota != "") print id, quota; quota = "" }
+        END { if (quota != "") print id, quota }'
+}
+
+# same NAME BEFORE AFTER: checks that two snapshots agree, and shows where they do not
+same() {
+    if [[ $2 == "$3" ]]; then
+        ok "$1"
+    else
+        not_ok "$1"
+        diff <(echo "$2") <(echo "$3") | sed 's/^/#   /'
+    fi
+}
+
+# site_default KIND [PERCENT]: what the admin has set for users before leash comes
+site_default() {
+    local etc=/etc/systemd/system percent=${2:-150}
+    rm -rf "$etc.control/user-1001.slice.d" "/run/systemd/system.control/user-1001.slice.d"
+    rm -f "$etc/user-.slice.d/"{10,99}-site.conf
+    if [[ -d $etc/user-.slice.d ]]; then rmdir --ignore-fail-on-non-empty "$etc/user-.slice.d"; fi
+    case $1 in
+    10-site | 99-site)
+        install -d "$etc/user-.slice.d"
+        printf '[Slice]\nCPUQuota=%s%%\n' "$percent" >"$etc/user-.slice.d/$1.conf"
+        ;;
+    esac
+    systemctl daemon-reload
+    case $1 in
+    set-property) systemctl set-property user-1001.slice "CPUQuota=$percent%" ;;
+    runtime) systemctl set-property --runtime user-1001.slice "CPUQuota=$percent%" ;;
+    esac
+    # systemd hands a changed default to the kernel with the slice's next unit, not at the reload
+    slice_gone 1001 || systemd-run -q --scope --slice=user-1001.slice true
+}
+
+# run COMMAND...: sets STATUS, and OUT and ERR to what it wrote; bounded, since none may hang
+run() {
+    STATUS=0
+    timeout -k 1 60 "$@" >"$lib_run/out" 2>"$lib_run/err" </dev/null || STATUS=$?
+    OUT=$(<"$lib_run/out") ERR=$(<"$lib_run/err")
+}
+
+# run_in ID COMMAND: the same for shell text in a session
+run_in() {
+    STATUS=0
+    session_run "$1" "( $2
+        ) >/run/leash-tests/$1.out 2>/run/leash-tests/$1.err" || STATUS=$?
+    OUT=$(<"$lib_run/$1.out") ERR=$(<"$lib_run/$1.err")
+    cp "$lib_run/$1.out" "$lib_run/out"
+    cp "$lib_run/$1.err" "$lib_run/err"
+}
+
+# problem TEXT, verdict NAME: one test that looks at several things
+problems=()
+problem() {
+    problems+=("$1")
+}
+
+verdict() {
+    if ((${#problems[@]} == 0)); then
+        ok "$1"
+    else
+        not_ok "$1" "$(printf '%s; ' "${problems[@]}")"
+        sed 's/^/#   out: /' "$lib_run/out" | cat -v | cut -c1-300 | head -n 8
+        sed 's/^/#   err: /' "$lib_run/err" | cat -v | cut -c1-300 | head -n 8
+    fi
+    problems=()
+}
+
+# clean_output: what was written disturbs no terminal
+clean_output() {
+    if LC_ALL=C grep -qP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]' "$lib_run/out" "$lib_run/err"; then
+        problem "control bytes in the output"
+    fi
+}
+
+# one_line: exactly one line on stderr, of a length that can be read
+one_line() {
+    local lines
+    lines=$(wc -l <"$lib_run/err")
+    ((lines == 1)) || problem "$lines lines on stderr"
+    (($(wc -c <"$lib_run/err") <= 500)) || problem "a line of $(wc -c <"$lib_run/err") bytes"
+}
+
+# status_is STATUS...: one of these
+status_is() {
+    local want
+    for want; do
+        ((STATUS != want)) || return 0
+    done
+    problem "exit $STATUS, not ${*}"
+}

@@ -1,0 +1,246 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# kill -9 at any moment, and many at once: nothing is lost, nothing is left, nobody waits for ever.
+# crash.sh [KILLS]: how often to kill, 200 without an argument
+. "${LEASH_TESTS:-/usr/lib/leash-tests}/guest/suite/common.sh"
+suite_begin
+kills=${1:-200}
+
+# pause MICROSECONDS: without starting a process, which takes longer than what is to be hit
+exec {never}<> <(:)
+pause() {
+    local text
+    printf -v text '%d.%06d' $(($1 / 1000000)) $(($1 % 1000000))
+    read -r -t "$text" -u "$never"
+}
+
+now_us() {
+    NOW=${EPOCHREALTIME/[.,]/}
+}
+
+# duration COMMAND...: the median of five runs in us; sets TOOK
+duration() {
+    local start i times=()
+    for i in 1 2 3 4 5; do
+        now_us; start=$NOW
+        "$@" >/dev/null 2>&1
+        now_us; times+=($((NOW - start)))
+        if [[ $* != *release* ]]; then leash release --all >/dev/null; else leash "$victim" >/dev/null; fi
+    done
+    TOOK=$(printf '%s\n' "${times[@]}" | sort -n | sed -n 3p)
+}
+
+# kill_one MAX COMMAND...: kills the command at a random moment within MAX us
+kill_one() {
+    local max=$1 pid status
+    shift
+    "$@" >/dev/null 2>&1 </dev/null &
+    pid=$!
+    pause $(((RANDOM << 15 | RANDOM) % max))
+    kill -KILL "$pid" 2>/dev/null
+    wait "$pid" 2>/dev/null
+    status=$?
+    killed=$((killed + (status == 137)))
+}
+
+# state: of the ledger and the kernel together
+consistent() {
+    local listed
+    run leash list --json
+    status_is 0
+    listed=$(jq -r 'map(select(.user == "alice")) | length' "$lib_run/out")
+    case "$listed $(quota 1001)" in
+    "1 50" | "0 150") ;;
+    *) problem "$1: $listed listed, quota $(quota 1001)" ;;
+    esac
+    [[ ! -s $lib_run/err ]] || problem "$1: list complains: $ERR"
+}
+
+respawn() {
+    kill -KILL "$victim" 2>/dev/null
+    session_spawn "$alice" burn 1
+    victim=$SPAWNED
+}
+
+test_kills() {
+    local before i cap release killed=0 bad=0 start=$SECONDS
+    site_default 10-site
+    login alice alice
+    before=$(snapshot 1001)
+    session_spawn "$alice" burn 1
+    victim=$SPAWNED
+    duration leash "$victim"; cap=$TOOK
+    leash "$victim" >/dev/null
+    duration leash release -u alice; release=$TOOK
+    leash release --all >/dev/null
+    echo "# cap takes $((cap / 1000)) ms, release $((release / 1000)) ms; $kills kills"
+    for ((i = 0; i < kills / 2 && bad < 5; i++)); do
+        ((i % 10)) || respawn
+        kill_one $((cap * 11 / 10)) leash "$victim"
+        consistent "after kill $i of cap"
+        run leash "$victim"
+        status_is 0
+        [[ $(quota 1001) == 50 ]] || problem "leashed after kill $i of cap: quota $(quota 1001)"
+        kill_one $((release * 11 / 10)) leash release -u alice
+        consistent "after kill $i of release"
+        run leash release -u alice
+        status_is 0
+        [[ $(quota 1001) == 150 ]] || problem "released after kill $i: quota $(quota 1001)"
+        [[ -z $(shopt -s nullglob; echo /run/leash/*) ]] || problem "left after kill $i: $(ls /run/leash)"
+        if ((i % 10 == 9)); then
+            kill_one $((cap * 11 / 10)) leash "$victim"
+            run leash doctor
+            status_is 0
+            consistent "after kill $i and doctor"
+            leash release --all >/dev/null
+        fi
+        ((${#problems[@]} == 0)) || { bad=$((bad + 1)); verdict "kill $i"; }
+    done
+    echo "# $killed of the kills hit, $((SECONDS - start)) s"
+    check_equal "after each kill list, leash and release work and agree with the kernel" "$bad" 0
+    check_range "most of the kills came before the end" "$killed" $((kills / 2)) $((kills * 2))
+    same "kill -9: as before at the end" "$before" "$(snapshot 1001)"
+    systemctl daemon-reload
+    same "kill -9: as before after daemon-reload" "$before" "$(snapshot 1001)"
+    check_equal "kill -9: nothing is left" "$(leftovers)" ""
+    run leash doctor
+    status_is 0
+    verdict "kill -9: doctor at the end"
+    kill -KILL "$victim"
+}
+
+# The same where chance would seldom hit: at each system call that changes something.
+test_kills_by_call() {
+    local before n what calls killed bad=0 status
+    before=$(snapshot 1001)
+    session_spawn "$alice" burn 1
+    victim=$SPAWNED
+    for what in "leash $victim" "leash release -u alice"; do
+        killed=0
+        for ((n = 1; n < 60; n++)); do
+            calls="renameat,renameat2,rename,unlink,unlinkat,rmdir,mkdir,mkdirat,sendmsg,fsync,fdatasync,linkat"
+            status=0
+            # shellcheck disable=SC2086 # words
+            timeout -k 1 60 strace -qq -o /dev/null -e trace=$calls \
+                -e inject=$calls:signal=KILL:when=$n $what >/dev/null 2>&1 </dev/null || status=$?
+            ((status == 137)) || break
+            killed=$((killed + 1))
+            consistent "$what killed at call $n"
+            if [[ $what == *release* ]]; then leash "$victim" >/dev/null; else leash release --all >/dev/null; fi
+            ((${#problems[@]} == 0)) || { bad=$((bad + 1)); verdict "$what, call $n"; }
+        done
+        check_equal "killed at each of $killed changing system calls of ${what/$victim/PID}" "$bad" 0
+        check_range "calls were hit" "$killed" 3 58
+        leash "$victim" >/dev/null
+    done
+    leash release --all >/dev/null
+    same "killed at each call: as before at the end" "$before" "$(snapshot 1001)"
+    check_equal "killed at each call: nothing is left" "$(leftovers)" ""
+    kill -KILL "$victim"
+}
+
+# parallel TEXT...: shell commands at once, each bounded; sets STATUSES
+parallel() {
+    local text pids=()
+    STATUSES=
+    for text; do
+        timeout -k 1 120 bash -c "$text" >>"$lib_run/parallel" 2>&1 </dev/null &
+        pids+=($!)
+    done
+    for text in "${pids[@]}"; do
+        wait "$text"
+        STATUSES+="$? "
+    done
+}
+
+# repeat N TEXT
+repeat() {
+    local i
+    for ((i = 0; i < $1; i++)); do echo "$2"; done
+}
+
+test_parallel() {
+    local before i percent texts
+    before=$(snapshot 1001)
+    for i in 1 2 3 4 5; do
+        parallel "leash -u alice -q 30%" "leash -u alice -q 60%"
+        percent=$(leash list --json | jq '.[0].cpu_quota_percent')
+        [[ $STATUSES == "0 0 " ]] || problem "exit $STATUSES"
+        [[ $percent == "$(quota 1001)" && $percent =~ ^(30|60)$ ]] ||
+            problem "listed $percent, kernel $(quota 1001)"
+    done
+    verdict "two leashes at once: one of them holds, and is listed"
+
+    for i in 1 2 3 4 5; do
+        parallel "leash -u alice -q 50%" "leash release -u alice"
+        [[ $STATUSES == "0 0 " ]] || problem "exit $STATUSES"
+        consistent "round $i"
+    done
+    verdict "leash during release: done or undone, never half"
+    leash release --all >/dev/null
+    same "two at once: as before" "$before" "$(snapshot 1001)"
+
+    mapfile -t texts < <(repeat 25 "leash -u alice -q 50%"; repeat 25 "leash release -u alice")
+    : >"$lib_run/parallel"
+    parallel "${texts[@]}"
+    [[ $STATUSES == "$(printf '0 %.0s' "${texts[@]}")" ]] || problem "exit $STATUSES"
+    consistent "50 at once"
+    cp "$lib_run/parallel" "$lib_run/err"
+    verdict "25 leash and 25 release on one user"
+    mapfile -t texts < <(repeat 50 "leash -u alice -q 50%")
+    parallel "${texts[@]}"
+    [[ $STATUSES == "$(printf '0 %.0s' "${texts[@]}")" ]] || problem "exit $STATUSES"
+    [[ $(quota 1001) == 50 ]] || problem "quota $(quota 1001)"
+    verdict "50 in parallel on one user"
+    run leash release -u alice
+    same "50 in parallel on one user: as before after one release" "$before" "$(snapshot 1001)"
+    site_default none
+}
+
+# fifty_users: u2001 to u2050, each with a process in a slice of theirs
+fifty_users() {
+    local uid
+    for uid in {2001..2050}; do
+        echo "u$uid:x:$uid:$uid::/nonexistent:/bin/sh"
+    done | newusers -r 2>/dev/null || for uid in {2001..2050}; do
+        useradd -M -u "$uid" "u$uid"
+    done
+    for uid in {2001..2050}; do
+        systemd-run -q --no-block --unit="leash-fifty-$uid" --slice="user-$uid.slice" --uid="$uid" sleep 1000
+    done
+    wait_for 60 eval '[[ $(systemctl list-units --plain --no-legend "leash-fifty-*" --state=running | wc -l) == 50 ]]'
+}
+
+quotas_of_fifty() {
+    local uid
+    for uid in {2001..2050}; do quota "$uid"; done | sort | uniq -c | awk '{ print $1 "x" $2 }'
+}
+
+test_fifty_users() {
+    local uid texts=()
+    fifty_users
+    for uid in {2001..2050}; do texts+=("leash -u u$uid -q 50%"); done
+    : >"$lib_run/parallel"
+    parallel "${texts[@]}"
+    run leash list --json
+    cp "$lib_run/parallel" "$lib_run/err"
+    [[ $STATUSES == "$(printf '0 %.0s' "${texts[@]}")" ]] || problem "exit $STATUSES"
+    [[ $(jq length "$lib_run/out") == 50 ]] || problem "$(jq length "$lib_run/out") records"
+    [[ $(jq '[.[] | select(.enforced)] | length' "$lib_run/out") == 50 ]] || problem "not all are enforced"
+    [[ $(quotas_of_fifty) == 50x50 ]] || problem "quotas $(quotas_of_fifty | tr '\n' ' ')"
+    verdict "50 in parallel on 50 users: 50 records, 50 quotas"
+    run leash release --all
+    status_is 0
+    [[ $(quotas_of_fifty) == 50xnone ]] || problem "quotas $(quotas_of_fifty | tr '\n' ' ')"
+    [[ -z $(leftovers) ]] || problem "left: $(leftovers | tr '\n' ' ')"
+    verdict "release --all: 50 given back, nothing left"
+    systemctl stop 'leash-fifty-*'
+    for uid in {2001..2050}; do echo "u$uid"; done >"$lib_run/users"
+    sed -i -E '/^u20(0[1-9]|[1-4][0-9]|50):/d' /etc/passwd /etc/shadow /etc/group /etc/gshadow
+}
+
+test_kills
+test_kills_by_call
+test_parallel
+test_fifty_users
+suite_end

@@ -1,0 +1,113 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# A limit that the kernel does not hold is not called one; freezing; and what others than root may do.
+. "${LEASH_TESTS:-/usr/lib/leash-tests}/guest/suite/common.sh"
+suite_begin
+login alice alice
+
+# Takes the cpu controller from everything below user.slice, as an admin may.
+test_no_controller() {
+    local before dropin=/run/systemd/system/user.slice.d/no-cpu.conf
+    if [[ $(cgroup_version) == v1 ]]; then
+        skip "the cpu controller is not available" "DisableControllers= is of cgroup v2"
+        return
+    fi
+    install -d "${dropin%/*}"
+    printf '[Slice]\nDisableControllers=cpu\n' >"$dropin"
+    systemctl daemon-reload
+    wait_for 5 eval '[[ ! -e $(slice_path 1001)/cpu.max ]]'
+    [[ ! -e $(slice_path 1001)/cpu.max ]] || { not_ok "the cpu controller is off"; return; }
+    before=$(snapshot 1001)
+    run leash "$(shell_of "$alice")"
+    status_is 4
+    one_line
+    grep -q 'cpu controller' "$lib_run/err" || problem "the line does not name the cpu controller"
+    grep -q 'user-1001.slice' "$lib_run/err" || problem "the line does not name the slice"
+    verdict "no cpu controller: exit 4, and the reason"
+    run leash list --json
+    jq -e 'length == 1 and .[0].enforced == false' "$lib_run/out" >/dev/null || problem "enforced is not false"
+    verdict "no cpu controller: list says so"
+    run leash doctor
+    ((STATUS != 0)) || problem "exit 0"
+    [[ $OUT$ERR == *cpu* ]] || problem "doctor does not speak of cpu"
+    verdict "no cpu controller: doctor says so"
+    run leash release -u alice
+    status_is 0
+    verdict "no cpu controller: release"
+    same "no cpu controller: as before" "$before" "$(snapshot 1001)"
+    rm "$dropin"
+    rmdir "${dropin%/*}" 2>/dev/null
+    systemctl daemon-reload
+    wait_for 5 eval '[[ -e $(slice_path 1001) ]]'
+    run leash -u alice
+    check_equal "the controller is back: it holds again" "$STATUS $(quota 1001)" "0 50"
+    leash release -u alice >/dev/null
+    check_equal "nothing is left behind" "$(leftovers)" ""
+}
+
+test_freeze() {
+    session_spawn "$alice" burn 1
+    run leash -u alice --freeze
+    if [[ $(cgroup_version) == v1 ]]; then
+        status_is 4
+        one_line
+        verdict "--freeze on cgroup v1: exit 4"
+        leash release -u alice >/dev/null
+        kill -KILL "$SPAWNED"
+        return
+    fi
+    status_is 0
+    sleep 0.5
+    verdict "--freeze"
+    check_range "--freeze: CPU of the slice" "$(cpu_of_slice 1001 2)" 0 1
+    check "--freeze: the process still lives" kill -0 "$SPAWNED"
+    run leash list
+    [[ ${OUT,,} == *fr[eo]*z* ]] || problem "list does not say frozen"
+    verdict "--freeze: list says so"
+    run leash release -u alice
+    status_is 0
+    verdict "--freeze: release"
+    check_range "--freeze: running again" "$(cpu_of_slice 1001 2)" 50 210
+    check_equal "--freeze: the shell answers" "$(session_run "$alice" "echo alive")" alive
+    check_equal "--freeze: nothing is left" "$(leftovers)" ""
+    kill -KILL "$SPAWNED"
+}
+
+# what bob may do: look, and be told what to do instead of changing
+test_not_root() {
+    local before verb
+    login bob bob
+    session_spawn "$alice" burn 1
+    leash "$SPAWNED" >/dev/null
+    before=$(snapshot 1001; leftovers)
+    for verb in list "list --json" doctor "explain $SPAWNED" "show $SPAWNED" "show -u bob" "show -u alice --json" --help --version; do
+        run_in "$bob" "timeout 60 leash $verb"
+        status_is 0
+        [[ -s $lib_run/out ]] || problem "nothing on stdout"
+        clean_output
+        verdict "not root: ${verb/$SPAWNED/PID}"
+    done
+    for verb in "$SPAWNED" "-q 90% -u alice" "release -u alice" "release --all" "--force -q 90% -u bob"; do
+        run_in "$bob" "timeout 60 leash $verb"
+        ((STATUS != 0 && STATUS != 124)) || problem "exit $STATUS"
+        [[ -s $lib_run/err ]] || problem "nothing on stderr"
+        clean_output
+        [[ $before == "$(snapshot 1001; leftovers)" ]] || problem "something changed"
+        verdict "not root, not allowed: ${verb/$SPAWNED/PID} (exit $STATUS)"
+    done
+    # the leashed user cannot help herself either
+    run_in "$alice" "timeout 60 leash release -u alice"
+    ((STATUS != 0)) || problem "exit 0"
+    run_in "$alice" "echo max > $(slice_path 1001)/cpu.max"
+    run_in "$alice" "systemctl set-property --runtime user-1001.slice CPUQuota=90% </dev/null"
+    [[ $(quota 1001) == 50 ]] || problem "quota $(quota 1001)"
+    verdict "alice cannot lift her own leash"
+    run_in "$bob" "LEASH_BACKEND=cgroup timeout 60 leash list"
+    leash release --all >/dev/null
+    kill -KILL "$SPAWNED"
+}
+
+test_no_controller
+test_freeze
+test_not_root
+suite_end

@@ -1,0 +1,252 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# What leash will not do: each refusal says in one line what the process belongs to, and changes nothing.
+. "${LEASH_TESTS:-/usr/lib/leash-tests}/guest/suite/common.sh"
+suite_begin
+
+# system_state: the limits of all units, and every file leash may write
+system_state() {
+    systemctl show -p Id -p CPUQuotaPerSecUSec -p CPUQuotaPeriodUSec -p MemoryHigh -p TasksMax \
+        -- -.slice init.scope system.slice machine.slice nginx.service cron.service 'user*.slice' '*.scope'
+    find /run/leash /var/lib/leash /run/systemd/system /run/systemd/system.control \
+        /run/systemd/transient /etc/systemd -type f 2>/dev/null | sort
+}
+
+# refuses NAME STATUS PATTERN COMMAND...: the exit status, one line that matches, nothing changed
+refuses() {
+    local name=$1 status=$2 pattern=$3 before
+    shift 3
+    before=$(system_state)
+    "$@"
+    status_is "$status"
+    one_line
+    clean_output
+    grep -qiE -- "$pattern" "$lib_run/err" || problem "the line has no '$pattern'"
+    [[ $before == "$(system_state)" ]] ||
+        problem "changed: $(diff <(echo "$before") <(system_state) | grep '^[<>]' | tr '\n' ' ')"
+    verdict "$name"
+}
+
+# make_box: a container's root directory of one program
+make_box() {
+    local box=/var/lib/machines/leashbox
+    mkdir -p $box/{bin,usr,etc,proc,sys,dev,tmp}
+    cp "$(command -v busybox)" $box/bin/busybox
+    ln -sf busybox $box/bin/sh
+    ln -sf busybox $box/bin/sleep
+    echo ID=box >$box/etc/os-release
+    systemd-nspawn -q -D $box -M leashbox --private-network --as-pid2 /bin/sleep 1000 \
+        >"$lib_run/nspawn" 2>&1 </dev/null &
+    wait_for 20 machinectl show leashbox -P Leader
+    box_pid=$(machinectl show leashbox -P Leader)
+    wait_for 10 pgrep -P "$box_pid" || :
+}
+
+test_system() {
+    local nginx
+    refuses "PID 1" 3 'init|PID 1|systemd' run leash 1
+    refuses "a kernel thread" 3 'kernel thread' run leash 2
+    refuses "a kernel worker" 3 'kernel' run leash "$(pgrep -f '^\[?kworker' | head -n 1)"
+    systemctl start nginx
+    nginx=$(systemctl show nginx -P MainPID)
+    refuses "nginx" 3 'nginx\.service' run leash "$nginx"
+    refuses "a worker of nginx" 3 'nginx\.service' run leash "$(pgrep -P "$nginx" | head -n 1)"
+    refuses "nginx, with --force" 3 'nginx\.service' run leash --force "$nginx"
+    systemd-run -q --unit=leash-test-alice --uid=alice sleep 1000
+    refuses "a system service with User=alice" 3 'leash-test-alice\.service' \
+        run leash "$(systemctl show leash-test-alice -P MainPID)"
+    systemctl stop nginx leash-test-alice
+}
+
+test_sessions() {
+    local root svc svc_uid
+    login root root
+    session_spawn "$root" sleep 1000
+    refuses "root's ssh session" 3 'root' run leash "$SPAWNED"
+    refuses "-u root" 3 'root' run leash -u root
+    refuses "-s, a session of root" 3 'root' run leash -s "$root"
+    kill "$SPAWNED"
+    session_close "$root"
+
+    useradd --system --create-home --shell /bin/bash svc
+    cp -r /home/bob/.ssh /home/svc/
+    chown -R svc: /home/svc/.ssh
+    svc_uid=$(id -u svc)
+    login svc svc
+    session_spawn "$svc" sleep 1000
+    refuses "a system user's session" 3 'system user' run leash "$SPAWNED"
+    refuses "-u of a system user" 3 'system user' run leash -u svc
+    systemctl kill -s KILL "user-$svc_uid.slice"
+    wait_for 20 slice_gone "$svc_uid"
+    userdel -r svc 2>/dev/null
+
+    refuses "-s, no such session" 3 'no such session' run leash -s nosuch
+    refuses "-u, no such user" 3 'no such user' run leash -u nosuch
+}
+
+test_own_session() {
+    local before
+    login alice alice
+    session_spawn "$alice" burn 1
+    refuses "the caller's own session, by sudo" 3 'own|called from' \
+        run_in "$alice" "sudo leash $SPAWNED"
+    refuses "the caller's own user, by sudo -u" 3 'own|called from' run_in "$alice" "sudo leash -u alice"
+    run_in "$alice" "sudo leash --force $SPAWNED"
+    check_equal "with --force it is done" "$STATUS $(quota 1001)" "0 50"
+    run_in "$alice" "sudo leash release -u alice"
+    check_equal "and undone from there" "$STATUS $(quota 1001)" "0 none"
+    run_in "$alice" "sudo leash $(login_pid bob)"
+    check_equal "another user's session, by sudo" "$STATUS $(quota 1002)" "0 50"
+    leash release --all >/dev/null
+    kill "$SPAWNED"
+
+    # not a container: browsers and flatpaks live in a PID namespace of their own
+    session_spawn "$alice" "unshare --user --map-root-user --pid --fork --mount-proc $job sandbox"
+    wait_for 20 pgrep -u 1001 -x burn
+    run leash "$(pgrep -u 1001 -x burn)"
+    check_equal "a sandboxed process of alice is hers" "$STATUS $(quota 1001)" "0 50"
+    leash release --all >/dev/null
+    pkill -x burn
+}
+
+# login_pid USER: logs in, and prints the PID of the login shell
+login_pid() {
+    session_open "$1" >/dev/null && echo "$SESSION_PID"
+}
+
+test_container() {
+    make_box
+    refuses "a process in a container" 3 'container' run leash "$(pgrep -P "$box_pid" | head -n 1)"
+    refuses "the container's leader" 3 'container' run leash "$box_pid"
+    machinectl terminate leashbox 2>/dev/null
+    wait_for 20 eval '! machinectl show leashbox'
+    rm -rf /var/lib/machines/leashbox
+}
+
+test_gone() {
+    local pid i
+    sleep 0 &
+    pid=$!
+    wait "$pid"
+    refuses "a PID that is gone" 5 "$pid.*no such process" run leash "$pid"
+    refuses "the same for release" 5 "$pid.*no such process" run leash release "$pid"
+    refuses "a PID nobody has" 5 'no such process' run leash 4194303
+    # ends at some moment while leash looks at it: either it was there or it was not
+    for i in {0..19}; do
+        session_spawn "$alice" "sleep 0.$((i / 10))$((i % 10))"
+        run leash "$SPAWNED"
+        status_is 0 5
+        ((STATUS != 5)) || one_line
+        if ((STATUS == 5)); then
+            [[ $(quota 1001) == none ]] || problem "gone, and yet the quota is $(quota 1001)"
+        else
+            leash release -u alice >/dev/null
+        fi
+    done
+    verdict "a PID that ends meanwhile: done or exit 5"
+    run leash 1 "$pid" "$(shell_of "$alice")"
+    check_equal "of several PIDs the worst counts, and the good one is limited" \
+        "$STATUS $(quota 1001) $(wc -l <"$lib_run/err")" "5 50 2"
+    leash release --all >/dev/null
+}
+
+# bad NAME ARGUMENTS...: exit 2 or 5
+bad() {
+    local name=$1
+    shift
+    run leash "$@"
+    status_is 2 5
+    one_line
+    clean_output
+    [[ ! -s $lib_run/out ]] || problem "something on stdout"
+    verdict "bad input: $name"
+}
+
+test_bad_input() {
+    local long verb quota before
+    before=$(system_state)
+    long=$(printf '%070000d' 7)
+    bad abc abc
+    bad -5 -5
+    bad "-- -5" -- -5
+    bad 0 0
+    bad 99999999999 99999999999
+    bad "empty" ""
+    bad "nothing at all"
+    bad "1x" 1x
+    bad "a PID with a leading blank" " 12"
+    bad "70000 digits" "$long"
+    bad "escape sequences" $'1\e]0;owned\a\n2'
+    bad "a user with escape sequences" -u $'al\e[2Jice\n' -q 0%
+    for quota in 0% -1% 1e9% 50 % nan% inf% 50%% ' 50%' 50%hosts 0.001% "$long%" ''; do
+        bad "--quota ${quota:0:20}" -u alice --quota "$quota"
+    done
+    for verb in release show explain; do
+        bad "$verb abc" $verb abc
+        bad "$verb 0" $verb 0
+    done
+    bad "release without whom" release
+    bad "list with an operand" list 12
+    bad "--for nonsense" -u alice --for nonsense
+    bad "--for -1s" -u alice --for -1s
+    bad "--until in the past" -u alice --until '2001-01-01 00:00'
+    bad "--for and --until" -u alice --for 1h --until 23:59
+    bad "--memory-max lots" -u alice --memory-max lots
+    bad "--cpus 99999" -u alice --cpus 99999
+    bad "--scope nonsense" -u alice --scope nonsense
+    bad "an option that is none" --nonsense 12
+    bad "-u and a PID" -u alice "$$"
+    bad "a reason of 70000 characters" -u alice --reason "$long"
+    [[ $before == "$(system_state)" ]] ||
+        problem "$(diff <(echo "$before") <(system_state) | grep '^[<>]' | tr '\n' ' ')"
+    verdict "bad input changes nothing"
+}
+
+test_evil_names() {
+    local evil
+    cat >"$lib_run/evil" <<'END'
+printf 'a\e]0;x\a\n) R 1\e[2J' >/proc/$$/comm
+echo $$ >"$1.part" && mv "$1.part" "$1"
+while :; do :; done
+END
+    session_spawn "$alice" "bash $lib_run/evil /home/alice/evil"
+    wait_for 20 test -s /home/alice/evil
+    evil=$(</home/alice/evil)
+    [[ $(<"/proc/$evil/comm") == *$'\e'* ]] || problem "the name is not evil"
+    for verb in explain show "" list release; do
+        # shellcheck disable=SC2086 # none or one
+        if [[ $verb == list ]]; then run leash list; else run leash $verb "$evil"; fi
+        status_is 0
+        clean_output
+        [[ ! -s $lib_run/err ]] || problem "something on stderr"
+        verdict "an evil name: leash $verb"
+    done
+    leash "$evil" --reason $'because\e[2J\nof me' >/dev/null
+    run leash list
+    clean_output
+    [[ $OUT == *because* && $(wc -l <"$lib_run/out") -eq 2 ]] || problem "not a header and one line"
+    verdict "an evil reason in list"
+    run leash show "$evil" --json
+    status_is 0
+    clean_output
+    jq -e . "$lib_run/out" >/dev/null || problem "not JSON"
+    verdict "an evil name in show --json"
+    leash release --all >/dev/null
+    kill -KILL "$evil"
+
+    systemd-run -q --unit=leash-test-evil bash "$lib_run/evil" "$lib_run/evil.pid"
+    wait_for 20 test -s "$lib_run/evil.pid"
+    refuses "a service's process with an evil name" 3 'leash-test-evil\.service' \
+        run leash "$(<"$lib_run/evil.pid")"
+    systemctl stop leash-test-evil
+}
+
+test_system
+test_sessions
+test_own_session
+test_container
+test_gone
+test_bad_input
+test_evil_names
+check_equal "nothing is left behind" "$(leftovers)" ""
+suite_end

@@ -1,0 +1,179 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# What a limit does to the rest of the user's session: a probe that sleeps 5 ms and works 0.2 ms,
+# beside busy programs, in an ssh login and in an xrdp desktop. Its delay is the desktop's stutter.
+. "${LEASH_TESTS:-/usr/lib/leash-tests}/guest/suite/common.sh"
+suite_begin
+seconds=5
+
+# p99 ID: of a probe in the session; prints the whole line as a comment for what it is called
+measure() {
+    local line
+    line=$(session_run "$1" "$LEASH_TESTS/probe $seconds")
+    echo "# $2: $line"
+    p99=$(awk '{ print $6 }' <<<"$line")
+}
+
+# spared NAME ID COMMAND...: the probe's p99 is at most twice that of the unleashed, loaded session.
+# The machine beneath the guest has moments of its own, which can only make it worse: the best of three.
+spared() {
+    local name=$1 id=$2 free leashed try
+    shift 2
+    for try in 1 2 3; do
+        measure "$id" "$name, loaded, free"
+        free=$p99
+        run "$@"
+        status_is 0
+        sleep 0.5
+        measure "$id" "$name, leashed"
+        leashed=$p99
+        after_leash
+        leash release -u alice >/dev/null
+        ((${#problems[@]} == 0)) || break
+        ! awk -v f="$free" -v l="$leashed" 'BEGIN { exit !(l != "" && f != "" && l <= 2 * f) }' ||
+            { verdict "$name: p99 $leashed ms leashed, $free ms free"; return 0; }
+        sleep 1
+    done
+    ((${#problems[@]} > 0)) || problem "p99 $leashed ms leashed, $free ms free, in the last of $try tries"
+    verdict "$name: p99 at most doubled"
+}
+
+# after_leash: what else must hold while leashed; set by the tests
+after_leash() { :; }
+
+# unspared NAME ID COMMAND...: the same without sparing, for comparison
+unspared() {
+    local name=$1 id=$2
+    shift 2
+    run "$@" --no-spare
+    sleep 0.5
+    measure "$id" "$name, leashed with --no-spare"
+    leash release -u alice >/dev/null
+    systemctl set-property --runtime user-1001.slice CPUQuota=50%
+    sleep 0.5
+    measure "$id" "$name, plain systemctl set-property"
+    site_default none
+}
+
+test_ssh() {
+    local loops=() i
+    login alice alice
+    measure "$alice" "ssh, idle"
+    for i in 1 2 3; do
+        session_spawn "$alice" burn 1
+        loops+=("$SPAWNED")
+    done
+    sleep 1
+    after_leash() {
+        local pid
+        for pid in "${loops[@]}"; do
+            [[ $(unit_path_of "$pid") == */user-1001.slice/leash-1001-*.scope ]] ||
+                problem "$pid burns in $(unit_path_of "$pid")"
+        done
+        [[ $(quota 1001) == 50 ]] || problem "quota $(quota 1001)"
+    }
+    unspared "ssh, 3 loops" "$alice" leash "${loops[1]}"
+    spared "ssh, 3 loops, one named" "$alice" leash "${loops[1]}"
+    kill -KILL "${loops[@]}"
+    logout_all alice
+}
+
+# desktop_open: a client in the guest logs alice in to xrdp. Sets desktop: a handle for session_run,
+# for a shell that is a program of the desktop.
+desktop_open() {
+    local dir=$lib_run/desktop client="xfreerdp /cert-ignore /tls-seclevel:0"
+    ! command -v xfreerdp3 >/dev/null || client="xfreerdp3 /cert:ignore /tls:seclevel:0"
+    systemctl start xrdp-sesman xrdp
+    install -d -o alice "$dir"
+    mkfifo "$dir/in"
+    chmod 666 "$dir/in"
+    exec {desktop_fd}<>"$dir/in"
+    cat >/home/alice/.xsession <<END
+bash -s <$dir/in >$dir/log 2>&1 &
+xterm -e sleep 1000 &
+exec openbox
+END
+    echo "echo \"- \$\$ \$DISPLAY\" >$dir/id.part; mv $dir/id.part $dir/id" >&"$desktop_fd"
+    Xvfb :50 -screen 0 800x600x24 -nolisten tcp >"$lib_run/xvfb" 2>&1 {desktop_fd}>&- &
+    xvfb=$!
+    wait_for 20 test -S /tmp/.X11-unix/X50 || return 1
+    # shellcheck disable=SC2086 # words
+    DISPLAY=:50 $client /v:127.0.0.1 /u:alice /p:leash /w:800 /h:600 /sec:tls \
+        >"$lib_run/xfreerdp" 2>&1 </dev/null {desktop_fd}>&- &
+    client_pid=$!
+    wait_for 90 test -s "$dir/id" || return 1
+    read -r _ desktop_pid desktop_display <"$dir/id"
+    desktop=$(grep -o 'session-[^/]*\.scope' "/proc/$desktop_pid/cgroup" | head -n 1)
+    desktop=${desktop#session-} desktop=${desktop%.scope}
+    echo "$dir $desktop_fd $client_pid $desktop_pid" >"$lib_run/session.$desktop"
+    echo "# desktop: session $desktop, display $desktop_display," \
+        "$(loginctl show-session "$desktop" -P Type) by $(loginctl show-session "$desktop" -P Service)"
+}
+
+desktop_close() {
+    kill "$client_pid" "$xvfb"
+    logout_all alice
+    systemctl stop xrdp xrdp-sesman
+    rm -f /home/alice/.xsession
+} 2>/dev/null
+
+# pillars: what must stay where it is, as "name pid path" in lines
+pillars() {
+    local pid leader name
+    leader=$(loginctl show-session "$desktop" -P Leader)
+    echo "leader $leader $(unit_path_of "$leader")"
+    for pid in $(pgrep -u 1001 -x 'Xorg|openbox|\(sd-pam\)|systemd|dbus-daemon|dbus-broker|xrdp-chansrv'); do
+        name=$(<"/proc/$pid/comm")
+        echo "$name $pid $(unit_path_of "$pid")"
+    done | sort
+}
+
+# A build of small C files by four compilers at a time, which never ends within the test
+write_build() {
+    local dir=$lib_run/build
+    install -d -o alice "$dir"
+    cat >"$dir/Makefile" <<'END'
+objects := $(foreach n,$(shell seq 2000),$(n).o)
+all: $(objects)
+%.o:
+	echo '#include <stdio.h>' >$*.c
+	echo 'int f$*(void) { return printf("%d\n", $*); }' >>$*.c
+	gcc -O2 -c $*.c
+END
+}
+
+test_desktop() {
+    local before
+    desktop_open || {
+        not_ok "an xrdp desktop comes up"
+        tail -n 5 "$lib_run/xfreerdp" "$lib_run/xvfb" /var/log/xrdp-sesman.log | sed 's/^/# /'
+        return
+    }
+    ok "an xrdp desktop comes up"
+    measure "$desktop" "desktop, idle"
+    write_build
+    session_spawn "$desktop" "make -s -C $lib_run/build -j4"
+    wait_for 20 pgrep -u 1001 -x cc1
+    before=$(pillars)
+    echo "# ${before//$'\n'/$'\n# '}"
+    after_leash() {
+        [[ $(pillars) == "$before" ]] ||
+            problem "moved: $(diff <(echo "$before") <(pillars) | grep '^[<>]' | tr '\n' ' ')"
+        [[ $(unit_path_of "$SPAWNED") == */leash-1001-*.scope ]] ||
+            problem "make is in $(unit_path_of "$SPAWNED")"
+        [[ $(wc -l <<<"$before") -ge 6 ]] || problem "not all of the desktop was found"
+        kill -0 "$SPAWNED" || problem "the build has ended"
+    }
+    unspared "desktop, make -j4" "$desktop" leash "$SPAWNED"
+    spared "desktop, make -j4, make named" "$desktop" leash "$SPAWNED"
+    run leash "$SPAWNED"
+    check_range "desktop: CPU of the slice" "$(cpu_of_slice 1001 5)" 40 52
+    leash release -u alice >/dev/null
+    kill -KILL "$SPAWNED"
+    desktop_close
+}
+
+test_ssh
+test_desktop
+check_equal "nothing is left behind" "$(leftovers)" ""
+suite_end

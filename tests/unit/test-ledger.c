@@ -1,0 +1,561 @@
+/* SPDX-License-Identifier: MIT */
+/* The ledger in a folder of its own: locks, damage, the two places. As root or as anybody. */
+
+#define _GNU_SOURCE
+#include "harness.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+
+#include "temproot.h"
+
+#include "backend/ledger.h"
+#include "os/clock.h"
+
+#define TARGET "user-1000.slice"
+#define RUN "/run/leash"
+#define LIB "/var/lib/leash"
+
+/* How often a regular file was flushed to disk under its temporary name. */
+static unsigned *n_synced(void) {
+        static unsigned n;
+
+        return &n;
+}
+
+/* Stands before the C library's. */
+int fsync(int fd) {
+        char link[64], path[PATH_MAX];
+        ssize_t n;
+
+        (void) snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+        n = readlink(link, path, sizeof(path) - 1);
+        if (n > 4 && strncmp(path + n - 4, ".tmp", 4) == 0)
+                (*n_synced())++;
+        return 0;
+}
+
+int syncfs(int fd _unused_) {
+        return 0; /* the host's disks are not what is tested */
+}
+
+static Ledger *open_ledger(const char *root) {
+        Ledger *l = NULL;
+
+        assert_int_equal(ledger_open(root, true, &l), 0);
+        return l;
+}
+
+static Record *new_record(const char *target, uid_t uid, uint64_t quota) {
+        Record *r = record_new(target, TARGET_USER, uid, "alice");
+        Limits l = {};
+
+        assert_non_null(r);
+        limits_set(&l, LIMIT_CPU_QUOTA, quota);
+        assert_int_equal(record_set_layer(r, LAYER_MANUAL, &l, "admin", "too\nloud", 1, USEC_INFINITY), 0);
+        r->serial = quota;
+        return r;
+}
+
+static void write_record(Ledger *l, const char *target, uid_t uid, uint64_t quota, bool persist) {
+        _cleanup_(record_freep) Record *r = new_record(target, uid, quota);
+
+        r->persist = persist;
+        assert_int_equal(ledger_write(l, r), 0);
+}
+
+/* The quota of a target's record, or the error. */
+static int64_t read_quota(Ledger *l, const char *target) {
+        _cleanup_(record_freep) Record *r = NULL;
+        int k = ledger_read(l, target, &r);
+
+        if (k < 0) {
+                assert_null(r);
+                return k;
+        }
+        assert_string_equal(r->target, target);
+        return r->layers[LAYER_MANUAL].limits.value[LIMIT_CPU_QUOTA];
+}
+
+static void there_is_none_until_it_is_made(void **state) {
+        _cleanup_(ledger_freep) Ledger *l = NULL;
+
+        assert_int_equal(ledger_open(*state, false, &l), -ENOENT);
+        assert_null(l);
+        assert_false(temproot_exists(*state, "/run"));
+        assert_int_equal(ledger_open(*state, true, &l), 0);
+        assert_int_equal(temproot_mode(*state, RUN), 0700);
+        assert_false(temproot_exists(*state, LIB));
+        l = ledger_free(l);
+        assert_int_equal(ledger_open(*state, false, &l), 0);
+}
+
+static void a_record_is_written_read_and_deleted(void **state) {
+        _cleanup_(ledger_freep) Ledger *l = open_ledger(*state);
+        _cleanup_(record_freep) Record *r = new_record(TARGET, 1000, 500000), *again = NULL;
+
+        assert_int_equal(read_quota(l, TARGET), -ENOENT);
+        assert_int_equal(ledger_write(l, r), 0);
+        assert_int_equal(temproot_mode(*state, RUN "/" TARGET), 0600);
+        assert_false(temproot_exists(*state, RUN "/." TARGET ".tmp"));
+        assert_int_equal(ledger_read(l, TARGET, &again), 0);
+        assert_string_equal(again->layers[LAYER_MANUAL].reason, "too\nloud");
+        write_record(l, TARGET, 1000, 250000, false);
+        assert_int_equal(read_quota(l, TARGET), 250000);
+        assert_int_equal(read_quota(l, "user-1001.slice"), -ENOENT);
+        assert_int_equal(ledger_delete(l, r), 0);
+        assert_int_equal(read_quota(l, TARGET), -ENOENT);
+        assert_int_equal(ledger_delete(l, r), 0); /* as often as one likes */
+}
+
+static void a_record_that_persists_is_in_the_other_place(void **state) {
+        _cleanup_(record_freep) Record *r = new_record(TARGET, 1000, 3);
+        _cleanup_(ledger_freep) Ledger *l = open_ledger(*state);
+
+        write_record(l, TARGET, 1000, 1, false);
+        assert_true(temproot_exists(*state, RUN "/" TARGET));
+        write_record(l, TARGET, 1000, 2, true);
+        assert_int_equal(temproot_mode(*state, LIB), 0700);
+        assert_true(temproot_exists(*state, LIB "/" TARGET));
+        assert_false(temproot_exists(*state, RUN "/" TARGET));
+        assert_int_equal(read_quota(l, TARGET), 2);
+        write_record(l, TARGET, 1000, 3, false);
+        assert_true(temproot_exists(*state, RUN "/" TARGET));
+        assert_false(temproot_exists(*state, LIB "/" TARGET));
+        assert_int_equal(read_quota(l, TARGET), 3);
+        write_record(l, TARGET, 1000, 4, true);
+        assert_int_equal(ledger_delete(l, r), 0);
+        assert_int_equal(read_quota(l, TARGET), -ENOENT);
+}
+
+static void a_record_that_persists_is_on_disk_before_it_has_its_name(void **state) {
+        _cleanup_(ledger_freep) Ledger *l = open_ledger(*state);
+
+        *n_synced() = 0;
+        write_record(l, TARGET, 1000, 1, true);
+        assert_int_equal(*n_synced(), 1);
+}
+
+static void after_a_reboot_the_other_place_is_enough(void **state) {
+        _cleanup_(ledger_freep) Ledger *l = open_ledger(*state);
+        _cleanup_free_ char *run = file_path("%s" RUN, (char *) *state);
+
+        write_record(l, TARGET, 1000, 7, true);
+        l = ledger_free(l);
+        assert_int_equal(rmdir(run), 0);
+        assert_int_equal(ledger_open(*state, false, &l), 0);
+        assert_int_equal(read_quota(l, TARGET), 7);
+        write_record(l, "user-1001.slice", 1001, 8, false);
+        assert_true(temproot_exists(*state, RUN "/user-1001.slice"));
+        assert_int_equal(read_quota(l, "user-1001.slice"), 8);
+}
+
+/* Whoever only looks may be the first after a reboot, and finds one place; who changes makes both. */
+static void lookers_and_changers_share_a_lock(void **state) {
+        _cleanup_(ledger_unlockp) LedgerLock *lock = NULL, *other = NULL;
+        _cleanup_(ledger_freep) Ledger *looker = NULL, *changer = NULL;
+
+        temproot_mkdir(*state, LIB, 0700);
+        assert_int_equal(ledger_open(*state, false, &looker), 0);
+        changer = open_ledger(*state);
+        assert_int_equal(ledger_lock(looker, TARGET, 0, &lock), 0);
+        assert_int_equal(ledger_lock(changer, TARGET, 0, &other), -EBUSY);
+}
+
+/* A leash killed between writing the one place and clearing the other leaves two records. */
+static void the_newer_of_two_records_counts(void **state) {
+        for (int persist = 0; persist <= 1; persist++) {
+                _cleanup_(ledger_freep) Ledger *l = open_ledger(*state);
+                const char *older = persist ? RUN "/" TARGET : LIB "/" TARGET;
+                _cleanup_free_ char *text = NULL;
+                size_t n, damaged;
+                Record **records;
+
+                write_record(l, TARGET, 1000, 1, !persist);
+                text = temproot_read(*state, older);
+                assert_non_null(text);
+                write_record(l, TARGET, 1000, 2, persist);
+                temproot_write(*state, older, text);
+                assert_int_equal(read_quota(l, TARGET), 2);
+                assert_int_equal(ledger_read_all(l, &records, &n, &damaged), 0);
+                assert_int_equal(n, 1);
+                assert_int_equal(records[0]->serial, 2);
+                assert_int_equal(damaged, 0);
+                ledger_free_records(records, n);
+                write_record(l, TARGET, 1000, 3, persist);
+                assert_false(temproot_exists(*state, older));
+        }
+}
+
+static void a_lock_excludes_until_it_is_let_go(void **state) {
+        _cleanup_(ledger_freep) Ledger *a = open_ledger(*state), *b = open_ledger(*state);
+        LedgerLock *lock = NULL, *other = NULL;
+        usec_t start;
+
+        assert_int_equal(ledger_lock(a, TARGET, 0, &lock), 0);
+        assert_int_equal(ledger_lock(b, TARGET, 0, &other), -EBUSY);
+        assert_int_equal(ledger_lock(a, TARGET, 0, &other), -EBUSY);
+        start = clock_monotonic();
+        assert_int_equal(ledger_lock(b, TARGET, 30 * USEC_PER_MSEC, &other), -EBUSY);
+        assert_true(clock_monotonic() - start >= 30 * USEC_PER_MSEC);
+        assert_null(other);
+        assert_int_equal(ledger_lock(b, "user-1001.slice", 0, &other), 0);
+        other = ledger_unlock(other);
+        lock = ledger_unlock(lock);
+        assert_null(lock);
+        assert_int_equal(ledger_lock(b, TARGET, 0, &other), 0);
+        other = ledger_unlock(other);
+        assert_null(ledger_unlock(NULL));
+}
+
+static void no_lock_file_stays(void **state) {
+        _cleanup_(ledger_freep) Ledger *l = open_ledger(*state);
+        LedgerLock *lock = NULL;
+
+        assert_int_equal(ledger_lock(l, TARGET, 0, &lock), 0);
+        assert_true(temproot_exists(*state, RUN "/" TARGET ".lock"));
+        lock = ledger_unlock(lock);
+        assert_false(temproot_exists(*state, RUN "/" TARGET ".lock"));
+}
+
+/* Runs `work` in a child, which says through the pipe when it holds the lock. */
+static pid_t start_holder(const char *root, usec_t hold) {
+        int fds[2];
+        char byte;
+        pid_t pid;
+
+        assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+        pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+                LedgerLock *lock = NULL;
+                Ledger *l = NULL;
+
+                if (ledger_open(root, true, &l) < 0 || ledger_lock(l, TARGET, 0, &lock) < 0 || write(fds[1], "x", 1) != 1)
+                        _exit(1);
+                clock_sleep(hold);
+                (void) ledger_unlock(lock);
+                _exit(0);
+        }
+        (void) close(fds[1]);
+        assert_int_equal(read(fds[0], &byte, 1), 1);
+        (void) close(fds[0]);
+        return pid;
+}
+
+static void the_lock_of_the_dead_is_free(void **state) {
+        _cleanup_(ledger_freep) Ledger *l = open_ledger(*state);
+        LedgerLock *lock = NULL;
+        pid_t pid = start_holder(*state, 60 * USEC_PER_SEC);
+
+        assert_int_equal(ledger_lock(l, TARGET, 0, &lock), -EBUSY);
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+        assert_true(temproot_exists(*state, RUN "/" TARGET ".lock"));
+        assert_int_equal(ledger_lock(l, TARGET, USEC_PER_SEC, &lock), 0);
+        lock = ledger_unlock(lock);
+        assert_false(temproot_exists(*state, RUN "/" TARGET ".lock"));
+}
+
+static void waiting_gets_the_lock(void **state) {
+        _cleanup_(ledger_freep) Ledger *l = open_ledger(*state);
+        LedgerLock *lock = NULL;
+        pid_t pid = start_holder(*state, 30 * USEC_PER_MSEC);
+
+        assert_int_equal(ledger_lock(l, TARGET, 20 * USEC_PER_SEC, &lock), 0);
+        lock = ledger_unlock(lock);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+/* Adds one to the record's quota, the careful way. */
+static bool add_one(Ledger *l) {
+        _cleanup_(ledger_unlockp) LedgerLock *lock = NULL;
+        _cleanup_(record_freep) Record *r = NULL;
+
+        if (ledger_lock(l, TARGET, 60 * USEC_PER_SEC, &lock) < 0 || ledger_read(l, TARGET, &r) < 0)
+                return false;
+        r->layers[LAYER_MANUAL].limits.value[LIMIT_CPU_QUOTA]++;
+        return ledger_write(l, r) >= 0;
+}
+
+#define WRITERS 4
+#define ROUNDS 20
+
+/* Lock files come and go all the while. */
+static void no_change_is_lost_between_many(void **state) {
+        _cleanup_(ledger_freep) Ledger *l = open_ledger(*state);
+
+        write_record(l, TARGET, 1000, 0, false);
+        for (int i = 0; i < WRITERS; i++) {
+                pid_t pid = fork();
+
+                assert_true(pid >= 0);
+                if (pid == 0) {
+                        Ledger *mine = NULL;
+                        bool fine = ledger_open(*state, true, &mine) >= 0;
+
+                        for (int j = 0; j < ROUNDS && fine; j++)
+                                fine = add_one(mine);
+                        _exit(fine ? 0 : 1);
+                }
+        }
+        for (int i = 0; i < WRITERS; i++) {
+                int status;
+
+                assert_true(wait(&status) > 0);
+                assert_int_equal(status, 0);
+        }
+        assert_int_equal(read_quota(l, TARGET), WRITERS * ROUNDS);
+}
+
+static void check_set_aside(const char *root, Ledger *l, const char *place) {
+        _cleanup_free_ char *target = file_path("%s/" TARGET, place), *aside = file_path("%s/" TARGET ".damaged", place);
+
+        assert_int_equal(read_quota(l, TARGET), -EBADMSG);
+        assert_false(temproot_exists(root, target));
+        assert_true(temproot_exists(root, aside));
+        assert_int_equal(read_quota(l, TARGET), -ENOENT);
+}
+
+static void a_damaged_record_is_set_aside(void **state) {
+        static const char *const texts[] = {
+                "", "junk", "[leash]\n", "[leash]\nVersion=9\nTarget=" TARGET "\nUid=1000\n[end]\n",
+                "[leash]\nTarget=" TARGET "\nUid=1000\n[files]\n../x=y\n[end]\n",
+                "[leash]\nTarget=user-0.slice\nUid=0\n[end]\n", /* sound, but another's */
+        };
+        _cleanup_(ledger_freep) Ledger *l = open_ledger(*state);
+
+        for (size_t i = 0; i < ELEMENTSOF(texts); i++) {
+                _cleanup_free_ char *kept = NULL;
+
+                temproot_write(*state, RUN "/" TARGET, texts[i]);
+                check_set_aside(*state, l, RUN);
+                kept = temproot_read(*state, RUN "/" TARGET ".damaged");
+                assert_non_null(kept);
+                assert_string_equal(kept, texts[i]); /* for a person to look at */
+        }
+        write_record(l, TARGET, 1000, 5, false);
+        assert_int_equal(read_quota(l, TARGET), 5);
+        write_record(l, TARGET, 1000, 5, true);
+        temproot_write(*state, LIB "/" TARGET, "junk");
+        check_set_aside(*state, l, LIB);
+}
+
+static void a_record_too_large_to_be_one_is_damaged(void **state) {
+        _cleanup_free_ char *path = file_path("%s" RUN "/" TARGET, (char *) *state);
+        _cleanup_(ledger_freep) Ledger *l = open_ledger(*state);
+
+        temproot_write(*state, RUN "/" TARGET, "");
+        assert_int_equal(truncate(path, (off_t) RECORD_TEXT_MAX + 1), 0);
+        check_set_aside(*state, l, RUN);
+}
+
+static void what_is_no_file_is_damaged(void **state) {
+        _cleanup_free_ char *path = file_path("%s" RUN "/" TARGET, (char *) *state);
+        _cleanup_free_ char *aside = file_path("%s" RUN "/" TARGET ".damaged", (char *) *state);
+        _cleanup_free_ char *elsewhere = file_path("%s/elsewhere", (char *) *state), *kept = NULL;
+        _cleanup_(ledger_freep) Ledger *l = open_ledger(*state);
+
+        (void) alarm(20);
+        assert_int_equal(mkdir(path, 0700), 0);
+        check_set_aside(*state, l, RUN);
+        assert_int_equal(rmdir(aside), 0);
+        assert_int_equal(mkfifo(path, 0600), 0);
+        check_set_aside(*state, l, RUN);
+        temproot_write(*state, "/elsewhere", "[leash]\nTarget=" TARGET "\nUid=1000\n[end]\n");
+        assert_int_equal(symlink(elsewhere, path), 0);
+        check_set_aside(*state, l, RUN);
+        kept = temproot_read(*state, "/elsewhere");
+        assert_non_null(kept);
+        (void) alarm(0);
+}
+
+/* EACCES stands for whatever may be better at the next try: ENFILE, EIO. */
+static void a_record_that_cannot_be_read_now_stays(void **state) {
+        _cleanup_free_ char *path = file_path("%s" RUN "/" TARGET, (char *) *state);
+        _cleanup_(ledger_freep) Ledger *l = open_ledger(*state);
+        bool root = geteuid() == 0;
+        int64_t quota;
+
+        write_record(l, TARGET, 1000, 5, false);
+        assert_int_equal(chmod(path, 0), 0);
+        if (root)
+                assert_int_equal(seteuid(65534), 0);
+        quota = read_quota(l, TARGET);
+        if (root)
+                assert_int_equal(seteuid(0), 0);
+        assert_int_equal(quota, -EACCES);
+        assert_int_equal(chmod(path, 0600), 0);
+        assert_int_equal(read_quota(l, TARGET), 5);
+}
+
+/* What a killed write left lies beside the record, and means nothing. */
+static void half_written_records_are_not_seen(void **state) {
+        _cleanup_(record_freep) Record *r = new_record(TARGET, 1000, 5);
+        _cleanup_(ledger_freep) Ledger *l = open_ledger(*state);
+        size_t n, damaged;
+        Record **records;
+
+        temproot_write(*state, RUN "/." TARGET ".tmp", "[leash]\nTar");
+        assert_int_equal(read_quota(l, TARGET), -ENOENT);
+        assert_int_equal(ledger_read_all(l, &records, &n, &damaged), 0);
+        assert_int_equal(n, 0);
+        assert_int_equal(damaged, 0);
+        ledger_free_records(records, n);
+        assert_int_equal(ledger_write(l, r), 0);
+        assert_int_equal(read_quota(l, TARGET), 5);
+        temproot_write(*state, RUN "/." TARGET ".tmp", "[leash]\nTar");
+        assert_int_equal(ledger_delete(l, r), 0);
+        assert_false(temproot_exists(*state, RUN "/." TARGET ".tmp"));
+}
+
+static void all_records_come_sorted(void **state) {
+        static const char *const expected[] = { "session-2.scope", "user-5.slice", "leash-tree-1000-7.scope",
+                                                "session-1.scope", "user-1000.slice", "user-70000.slice" };
+        static const uid_t uids[] = { 5, 5, 1000, 1000, 1000, 70000 };
+        static const size_t order[] = { 4, 0, 5, 2, 1, 3 };
+        _cleanup_(ledger_freep) Ledger *l = open_ledger(*state);
+        LedgerLock *lock = NULL;
+        size_t n, damaged;
+        Record **records;
+
+        for (size_t i = 0; i < ELEMENTSOF(order); i++)
+                write_record(l, expected[order[i]], uids[order[i]], 1, i % 2 == 0);
+        temproot_write(*state, RUN "/user-8.slice", "junk");
+        temproot_write(*state, LIB "/user-9.slice", "junk");
+        temproot_write(*state, RUN "/user-10.slice.damaged", "junk");
+        temproot_write(*state, RUN "/README", "not a record");
+        assert_int_equal(ledger_lock(l, "user-5.slice", 0, &lock), 0);
+        assert_int_equal(ledger_read_all(l, &records, &n, &damaged), 0);
+        assert_int_equal(n, ELEMENTSOF(expected));
+        assert_int_equal(damaged, 2);
+        for (size_t i = 0; i < n; i++) {
+                assert_string_equal(records[i]->target, expected[i]);
+                assert_int_equal(records[i]->uid, uids[i]);
+        }
+        ledger_free_records(records, n);
+        lock = ledger_unlock(lock);
+        assert_true(temproot_exists(*state, RUN "/user-8.slice.damaged"));
+        assert_true(temproot_exists(*state, LIB "/user-9.slice.damaged"));
+        assert_true(temproot_exists(*state, RUN "/README"));
+        assert_int_equal(ledger_read_all(l, &records, &n, &damaged), 0);
+        assert_int_equal(n, ELEMENTSOF(expected));
+        assert_int_equal(damaged, 0);
+        ledger_free_records(records, n);
+}
+
+static void an_empty_ledger_has_no_records(void **state) {
+        _cleanup_(ledger_freep) Ledger *l = open_ledger(*state);
+        size_t n = 7, damaged = 7;
+        Record **records;
+
+        assert_int_equal(ledger_read_all(l, &records, &n, &damaged), 0);
+        assert_int_equal(n, 0);
+        assert_int_equal(damaged, 0);
+        ledger_free_records(records, n);
+}
+
+static void many_records_are_read(void **state) {
+        _cleanup_(ledger_freep) Ledger *l = open_ledger(*state);
+        size_t n, damaged;
+        Record **records;
+
+        for (uid_t uid = 1000; uid < 1100; uid++) {
+                char target[32];
+
+                (void) snprintf(target, sizeof(target), "user-%u.slice", uid);
+                write_record(l, target, uid, uid, false);
+        }
+        assert_int_equal(ledger_read_all(l, &records, &n, &damaged), 0);
+        assert_int_equal(n, 100);
+        for (size_t i = 0; i < n; i++)
+                assert_int_equal(records[i]->serial, 1000 + i);
+        ledger_free_records(records, n);
+}
+
+/* Base values and file contents go back from here with root's rights. */
+static void a_folder_others_may_write_to_is_refused(void **state) {
+        static const char *const places[] = { RUN, LIB };
+        static const mode_t modes[] = { 0770, 0707, 0777, 01777, 0720, 0702 };
+        int expected = geteuid() == 0 ? -EPERM : -EACCES;
+
+        temproot_mkdir(*state, RUN, 0700);
+        temproot_mkdir(*state, LIB, 0700);
+        for (size_t i = 0; i < ELEMENTSOF(places); i++) {
+                _cleanup_free_ char *path = file_path("%s%s", (char *) *state, places[i]);
+
+                for (size_t j = 0; j < ELEMENTSOF(modes); j++) {
+                        Ledger *l = NULL;
+
+                        assert_int_equal(chmod(path, modes[j]), 0);
+                        assert_int_equal(ledger_open(*state, true, &l), expected);
+                        assert_int_equal(ledger_open(*state, false, &l), expected);
+                        assert_null(l);
+                }
+                assert_int_equal(chmod(path, 0700), 0);
+        }
+}
+
+static void a_folder_of_somebody_else_is_refused(void **state) {
+        Ledger *l = NULL;
+
+        if (geteuid() != 0)
+                skip(); /* only root can give a folder away */
+        temproot_mkdir(*state, RUN, 0700);
+        for (int lib = 0; lib <= 1; lib++) {
+                _cleanup_free_ char *path = file_path("%s%s", (char *) *state, lib ? LIB : RUN);
+
+                temproot_mkdir(*state, LIB, 0700);
+                assert_int_equal(chown(path, 65534, 65534), 0);
+                assert_int_equal(ledger_open(*state, true, &l), -EPERM);
+                assert_null(l);
+                assert_int_equal(chown(path, 0, 0), 0);
+        }
+        assert_int_equal(ledger_open(*state, true, &l), 0);
+        l = ledger_free(l);
+}
+
+static void a_folder_that_is_a_link_is_refused(void **state) {
+        _cleanup_free_ char *link = file_path("%s" RUN, (char *) *state), *to = file_path("%s/to", (char *) *state);
+        Ledger *l = NULL;
+
+        temproot_mkdir(*state, "/run", 0755);
+        temproot_mkdir(*state, "/to", 0700);
+        assert_int_equal(symlink(to, link), 0);
+        assert_true(ledger_open(*state, true, &l) < 0);
+        assert_null(l);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, temproot_setup, temproot_teardown)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                TEST(there_is_none_until_it_is_made),
+                TEST(a_record_is_written_read_and_deleted),
+                TEST(a_record_that_persists_is_in_the_other_place),
+                TEST(a_record_that_persists_is_on_disk_before_it_has_its_name),
+                TEST(after_a_reboot_the_other_place_is_enough),
+                TEST(lookers_and_changers_share_a_lock),
+                TEST(the_newer_of_two_records_counts),
+                TEST(a_lock_excludes_until_it_is_let_go),
+                TEST(no_lock_file_stays),
+                TEST(the_lock_of_the_dead_is_free),
+                TEST(waiting_gets_the_lock),
+                TEST(no_change_is_lost_between_many),
+                TEST(a_damaged_record_is_set_aside),
+                TEST(a_record_too_large_to_be_one_is_damaged),
+                TEST(what_is_no_file_is_damaged),
+                TEST(a_record_that_cannot_be_read_now_stays),
+                TEST(half_written_records_are_not_seen),
+                TEST(all_records_come_sorted),
+                TEST(an_empty_ledger_has_no_records),
+                TEST(many_records_are_read),
+                TEST(a_folder_others_may_write_to_is_refused),
+                TEST(a_folder_of_somebody_else_is_refused),
+                TEST(a_folder_that_is_a_link_is_refused),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
