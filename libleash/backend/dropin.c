@@ -31,15 +31,19 @@ static int open_dir(const char *path) {
 int dropin_save(const char *root, Record *record, Limit limit) {
         _cleanup_free_ char *path = NULL, *content = NULL;
         char name[64];
+        size_t size;
         int r;
 
         (void) snprintf(name, sizeof(name), "50-%s.conf", limits_table[limit].directive);
         path = file_path("%s" CONTROL_DIR "/%s.d/%s", root, record->target, name);
         if (!path)
                 return -ENOMEM;
-        r = file_read(AT_FDCWD, path, CONTENT_MAX, &content, NULL);
+        r = file_read(AT_FDCWD, path, CONTENT_MAX, &content, &size);
         if (r < 0 && r != -ENOENT && r != -ENOTDIR)
                 return r;
+        /* No unit file; and the ledger keeps text, so it could not be given back byte for byte. */
+        if (content && strlen(content) != size)
+                return -EBADMSG;
         return record_add_file(record, name, content);
 }
 
