@@ -110,10 +110,13 @@ static void tell_settled(const Record *record, Settled what, void *userdata) {
         Context *c = userdata;
 
         if (what == SETTLED_DAMAGED) {
+                journal_send(JOURNAL_DAMAGED, record, c->by);
                 output_error("a damaged record was set aside in /run/leash; see 'leash doctor'");
                 return;
         }
-        journal_send(what == SETTLED_EXPIRED ? JOURNAL_EXPIRED : JOURNAL_SETTLED, record, c->by);
+        if (what != SETTLED_ARMED)
+                journal_send(what == SETTLED_EXPIRED ? JOURNAL_EXPIRED : JOURNAL_SETTLED, record,
+                             c->by);
         if (what == SETTLED_EXPIRED)
                 (void) notify_terminals(record->uid,
                                         "\r\n[leash] Your session is no longer limited.\r\n");

@@ -147,13 +147,17 @@ static Health check_ledger(Context *c, char detail[static DETAIL_MAX]) {
 }
 
 static Health check_set_aside(Context *c, char detail[static DETAIL_MAX]) {
-        _cleanup_free_ char *path = file_path("%s/run/leash", c->backend_options.root);
-        _cleanup_closedir_ DIR *d = path ? opendir(path) : NULL;
-        struct dirent *de;
+        static const char *const dirs[] = { "/run/leash", "/var/lib/leash" };
         size_t n = 0;
 
-        while (d && (de = readdir(d)))
-                n += strstr(de->d_name, ".damaged") != NULL;
+        for (size_t i = 0; i < ELEMENTSOF(dirs); i++) {
+                _cleanup_free_ char *path = file_path("%s%s", c->backend_options.root, dirs[i]);
+                _cleanup_closedir_ DIR *d = path ? opendir(path) : NULL;
+                struct dirent *de;
+
+                while (d && (de = readdir(d)))
+                        n += strstr(de->d_name, ".damaged") != NULL;
+        }
         (void) snprintf(detail, DETAIL_MAX, "%zu set aside", n);
         return n > 0 ? HEALTH_WARNING : HEALTH_OK;
 }

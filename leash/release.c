@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backend/dropin.h"
 #include "backend/journal.h"
@@ -223,6 +224,10 @@ Exit verb_release(Context *c) {
         worst = c->args.dry_run ? context_look_at_ledger(c) : context_open_ledger(c);
         if (worst != EXIT_DONE)
                 return worst;
+        if (!c->ledger && geteuid() != 0) {
+                output_error("only root may see what there is to release; use sudo");
+                return EXIT_REFUSED;
+        }
         if (!c->ledger) {
                 output_line("nobody is leashed");
                 return EXIT_DONE;

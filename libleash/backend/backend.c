@@ -216,6 +216,20 @@ typedef struct Settling {
         void *userdata;
 } Settling;
 
+/* The limits stand: they are in the drop-in. Setting them live would wake up the slice of a user
+ * who is not logged in. */
+static int rearm(const Settling *s, Record *record) {
+        int r;
+
+        r = s->backend->ops->arm(s->backend, record, record_next_expiry(record));
+        if (r >= 0)
+                r = ledger_write(s->ledger, record);
+        if (r < 0)
+                return r;
+        s->told(record, SETTLED_ARMED, s->userdata);
+        return 1;
+}
+
 static int settle_one(const Settling *s, const char *target) {
         _cleanup_(ledger_unlockp) LedgerLock *lock = NULL;
         _cleanup_(record_freep) Record *record = NULL, *before = NULL;
@@ -234,6 +248,8 @@ static int settle_one(const Settling *s, const char *target) {
                 return r == -ENOENT ? 0 : r;
         if (!needs_work(s->backend, record, now, &what))
                 return 0;
+        if (what == SETTLED_ARMED)
+                return rearm(s, record);
         (void) record_expire(record, now); /* none is fine: it may be dirty instead */
         for (Layer i = 0; i < _LAYER_MAX && what == SETTLED_GONE; i++)
                 record_clear_layer(record, i);

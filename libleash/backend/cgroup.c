@@ -238,6 +238,18 @@ static int handle_new(const Site *s, const char *group, size_t n, struct cgroup 
         return 0;
 }
 
+static int set_value(const char *group, const char *controller, const char *file,
+                     const char *value) {
+        _cleanup_handle_ struct cgroup *g = cgroup_new_cgroup(group);
+        struct cgroup_controller *c = g ? cgroup_add_controller(g, controller) : NULL;
+        int r;
+
+        if (!c)
+                return -ENOMEM;
+        r = errno_from_ecg(cgroup_add_value_string(c, file, value));
+        return r < 0 ? r : errno_from_ecg(cgroup_modify_cgroup(g));
+}
+
 static int create_one(const Site *s, const char *group, size_t n_controllers) {
         _cleanup_handle_ struct cgroup *g = NULL;
         int r;
@@ -256,6 +268,9 @@ static int create_group(const Site *s, const char *group, size_t n_trees) {
                 /* v2: for a group further down it does not have the root hand the controllers
                  * down (seen with 2.0.2). They stay handed down: others may use them by then. */
                 r = create_one(s, TOP, n);
+                /* Without it, before Linux 5.11, the user's limit is not for the groups in it. */
+                if (is_v1(s))
+                        (void) set_value(TOP, "memory", "memory.use_hierarchy", "1");
                 if (r >= 0)
                         r = create_one(s, group, n);
         }
@@ -293,18 +308,6 @@ static int remove_group(const Site *s, const char *group) {
                         return r < 0 ? r : -EBUSY;
                 clock_sleep(REMOVE_POLL);
         }
-}
-
-static int set_value(const char *group, const char *controller, const char *file,
-                     const char *value) {
-        _cleanup_handle_ struct cgroup *g = cgroup_new_cgroup(group);
-        struct cgroup_controller *c = g ? cgroup_add_controller(g, controller) : NULL;
-        int r;
-
-        if (!c)
-                return -ENOMEM;
-        r = errno_from_ecg(cgroup_add_value_string(c, file, value));
-        return r < 0 ? r : errno_from_ecg(cgroup_modify_cgroup(g));
 }
 
 /* What stands in the file of a limit, CPU time per second for the quota. */

@@ -26,7 +26,7 @@ static const struct {
         [JOURNAL_SETTLED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad05", LOG_NOTICE,
                               "brought to order after an interrupted leash" },
         [JOURNAL_DAMAGED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad06", LOG_ERR,
-                              "has a damaged record, which was set aside" },
+                              "A damaged record was set aside in /run/leash" },
 };
 
 static void describe(const Record *record, char *buf, size_t size) {
@@ -49,7 +49,7 @@ static void describe(const Record *record, char *buf, size_t size) {
         }
 }
 
-void journal_send(JournalEvent event, const Record *record, const char *by) {
+static void send_record(JournalEvent event, const Record *record, const char *by) {
         Layer top = record_top_layer(record);
         const char *raw = top >= 0 && record->layers[top].reason ? record->layers[top].reason : "";
         _cleanup_free_ char *user = escape_text(record->user, 256), *reason = escape_text(raw, 512);
@@ -69,4 +69,22 @@ void journal_send(JournalEvent event, const Record *record, const char *by) {
                                "LEASH_TARGET=%s", record->target, "LEASH_UID=%u",
                                (unsigned) record->uid, "LEASH_USER=%s", user, "LEASH_LIMITS=%s",
                                limits, "LEASH_BY=%s", by, "LEASH_REASON=%s", reason, NULL);
+}
+
+static void send_damaged(const char *by) {
+        if (access("/run/systemd/journal/socket", W_OK) < 0)
+                syslog(LOG_AUTHPRIV | events[JOURNAL_DAMAGED].priority, "leash: %s",
+                       events[JOURNAL_DAMAGED].text);
+        else
+                (void) sd_journal_send("MESSAGE=%s", events[JOURNAL_DAMAGED].text, "MESSAGE_ID=%s",
+                                       events[JOURNAL_DAMAGED].id, "PRIORITY=%d",
+                                       events[JOURNAL_DAMAGED].priority, "SYSLOG_IDENTIFIER=leash",
+                                       "LEASH_BY=%s", by, NULL);
+}
+
+void journal_send(JournalEvent event, const Record *record, const char *by) {
+        if (record)
+                send_record(event, record, by);
+        else
+                send_damaged(by);
 }

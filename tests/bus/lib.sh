@@ -131,7 +131,16 @@ conf() {
 # live PROPERTY: what PID 1 holds of the slice
 live() { sed -n "s/^$1=//p" "$root/fake/live/$slice"; }
 
-# rule NUMBER|* MEMBER ACTION...: misbehave, see fake-systemd.c; behave: not any more
+# burn: a busy loop, $burner; its average is over the mark after a third of a second
+burn() {
+    timeout 30 bash -c 'while :; do :; done' &
+    burner=$!
+    sleep 0.1
+    burner=$(pgrep -P $burner)
+    sleep 0.4
+}
+
+# rule NUMBER|first|* MEMBER ACTION...: misbehave, see fake-systemd.c; behave: not any more
 rule() { echo "$*" >>"$root/fake/rules"; }
 behave() { rm -f "$root/fake/rules"; }
 
@@ -154,7 +163,7 @@ no_changes() {
 leash() {
     local to=$root.$BASHPID
     {
-        timeout -k 2 "${limit:-20}" env -i PATH="$PATH" LC_ALL=C.UTF-8 TZ=UTC \
+        setpriv --pdeathsig TERM timeout -k 2 "${limit:-20}" env -i PATH="$PATH" LC_ALL=C.UTF-8 TZ=UTC \
             LEASH_TEST_ROOT="$root" LEASH_BACKEND=systemd DBUS_SYSTEM_BUS_ADDRESS="unix:path=$root/bus" \
             ASAN_OPTIONS=verify_asan_link_order=0:exitcode=99 UBSAN_OPTIONS=print_stacktrace=1 \
             "${environment[@]}" "${as[@]}" "$leash" "$@" >"$to.out" 2>"$to.err" </dev/null

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* One limit's value as a person, the ledger and the kernel write it. The first byte picks the limit. */
+/* One limit's value as a person, the ledger and the kernel write it. The first byte picks the
+ * limit. */
 
 #include "fuzz.h"
 

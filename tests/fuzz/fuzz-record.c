@@ -8,13 +8,16 @@
 static void check_names(const Record *r) {
         must(r->target[0] != '\0' && !strchr(r->target, '/'));
         must(r->uid != (uid_t) -1 && r->user);
-        must(r->n_files <= RECORD_FILES_MAX && r->n_scopes <= RECORD_SCOPES_MAX && r->n_origins <= RECORD_ORIGINS_MAX);
+        must(r->n_files <= RECORD_FILES_MAX && r->n_scopes <= RECORD_SCOPES_MAX &&
+             r->n_origins <= RECORD_ORIGINS_MAX);
         for (size_t i = 0; i < r->n_files; i++)
-                must(!strchr(r->files[i].name, '/') && r->files[i].name[0] != '.' && r->files[i].name[0] != '\0');
+                must(!strchr(r->files[i].name, '/') && r->files[i].name[0] != '.' &&
+                     r->files[i].name[0] != '\0');
         for (size_t i = 0; i < r->n_scopes; i++)
                 must(!strchr(r->scopes[i], '/') && strncmp(r->scopes[i], "leash-", 6) == 0);
         for (size_t i = 0; i < r->n_origins; i++)
-                must(r->origins[i].pid > 0 && r->origins[i].cgroup[0] == '/' && !strstr(r->origins[i].cgroup, "/../"));
+                must(r->origins[i].pid > 0 && r->origins[i].cgroup[0] == '/' &&
+                     !strstr(r->origins[i].cgroup, "/../"));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -7,7 +7,8 @@
 #include "core/placement.h"
 
 static void check_escaped(const char *text, size_t size) {
-        _cleanup_free_ char *whole = escape_text(text, strlen(text)), *cut = escape_text(text, size / 2), *back = NULL;
+        _cleanup_free_ char *whole = escape_text(text, strlen(text)),
+                            *cut = escape_text(text, size / 2), *back = NULL;
 
         must(whole && cut);
         for (const char *p = whole; *p; p++)
@@ -31,8 +32,9 @@ static void check_place(const char *text) {
         if (placement_parse(text, &p) < 0)
                 return;
         must(p.kind >= 0 && p.kind < _PLACEMENT_MAX);
-        must((p.owner != (uid_t) -1) == (p.kind == PLACEMENT_SESSION || p.kind == PLACEMENT_MANAGER ||
-                                         p.kind == PLACEMENT_LEASHED || p.kind == PLACEMENT_SLICE));
+        must((p.owner != (uid_t) -1) ==
+             (p.kind == PLACEMENT_SESSION || p.kind == PLACEMENT_MANAGER ||
+              p.kind == PLACEMENT_LEASHED || p.kind == PLACEMENT_SLICE));
         must(!strchr(p.session, '/') && !strchr(p.unit, '/') && !strchr(p.app, '/'));
         must((p.session[0] != '\0') == (p.kind == PLACEMENT_SESSION));
 }

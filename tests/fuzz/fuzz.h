@@ -10,13 +10,13 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-#define must(condition)                                                                        \
-        do {                                                                                   \
-                if (!(condition)) {                                                            \
-                        (void) fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-                        abort();                                                               \
-                }                                                                              \
-        } while (0)
+#define must(condition)                                                           \
+ do {                                                                             \
+  if (!(condition)) {                                                             \
+   (void) fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
+   abort();                                                                       \
+  }                                                                               \
+ } while (0)
 
 /* The input as a string of its own, whose end is where the sanitizer looks. */
 static inline char *fuzz_string(const uint8_t *data, size_t size) {

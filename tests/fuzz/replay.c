@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs a fuzz target over the files named on the command line, without a fuzzer: for "make check". */
+/* Runs a fuzz target over the files named on the command line, without a fuzzer: for "make check".
+ */
 
 #include "fuzz.h"
 

@@ -176,7 +176,7 @@ rdp_session() {
 # rdp_connected USER: whether a client is at the desktop, as the kernel's list of sockets tells
 rdp_connected() {
     SESSION=$(rdp_session "$1") || return
-    kill -0 "$RDP_CLIENT" || return
+    kill -0 "$RDP_CLIENT" 2>/dev/null || return
     awk '$8 ~ /xrdp_display_[0-9]+$/ && $6 == "03" { found = 1 } END { exit !found }' /proc/net/unix
 }
 

@@ -13,11 +13,11 @@
 
 #include <cmocka.h>
 
-#define check_row(row, condition)                               \
-        do {                                                    \
-                if (!(condition))                               \
-                        fail_msg("%s: %s", (row), #condition);  \
-        } while (0)
+#define check_row(row, condition)         \
+ do {                                     \
+  if (!(condition))                       \
+   fail_msg("%s: %s", (row), #condition); \
+ } while (0)
 
 /* The same row after row, on every host: xorshift32, Marsaglia 2003. */
 static inline uint32_t next_random(uint32_t *state) {

@@ -20,8 +20,8 @@ static inline int temproot_setup(void **state) {
         return 0;
 }
 
-static inline int temproot_remove_one(const char *path, const struct stat *st _unused_, int kind _unused_,
-                                      struct FTW *ftw _unused_) {
+static inline int temproot_remove_one(const char *path, const struct stat *st _unused_,
+                                      int kind _unused_, struct FTW *ftw _unused_) {
         return remove(path);
 }
 

@@ -35,9 +35,24 @@ static void cpu_max_is_read(void **state _unused_) {
 
 static void cpu_max_is_refused(void **state _unused_) {
         static const char *const rows[] = {
-                "", "\n", "max", "max\n", "50000", "50000 ", "abc 100000", "50000 abc", "50000 0", "max 0",
-                "-2 100000", "-50000 100000", "+1 100000", "0x10 100000", "maxi 100000", "18446744073710 1",
-                "18446744073709551616 100000", "5e4 100000",
+                "",
+                "\n",
+                "max",
+                "max\n",
+                "50000",
+                "50000 ",
+                "abc 100000",
+                "50000 abc",
+                "50000 0",
+                "max 0",
+                "-2 100000",
+                "-50000 100000",
+                "+1 100000",
+                "0x10 100000",
+                "maxi 100000",
+                "18446744073710 1",
+                "18446744073709551616 100000",
+                "5e4 100000",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
@@ -52,8 +67,10 @@ static void cpu_max_is_refused(void **state _unused_) {
 static void cpu_stat_of_v2_is_read(void **state _unused_) {
         CpuStat stat = {};
 
-        cgfile_parse_cpu_stat("usage_usec 123456789\nuser_usec 100\nsystem_usec 200\nnr_periods 40\n"
-                              "nr_throttled 30\nthrottled_usec 9876543\nnr_bursts 1\nburst_usec 2\n", &stat);
+        cgfile_parse_cpu_stat(
+                "usage_usec 123456789\nuser_usec 100\nsystem_usec 200\nnr_periods 40\n"
+                "nr_throttled 30\nthrottled_usec 9876543\nnr_bursts 1\nburst_usec 2\n",
+                &stat);
         assert_int_equal(stat.usage, 123456789);
         assert_int_equal(stat.n_periods, 40);
         assert_int_equal(stat.n_throttled, 30);
@@ -75,7 +92,8 @@ static void cpu_stat_without_a_controller_leaves_the_rest(void **state _unused_)
 
         cgfile_parse_cpu_stat("", &stat);
         cgfile_parse_cpu_stat("\n\n", &stat);
-        cgfile_parse_cpu_stat("nr_periods\nnr_throttled x\nusage_usec_extra 9\nthrottled 9\n", &stat);
+        cgfile_parse_cpu_stat("nr_periods\nnr_throttled x\nusage_usec_extra 9\nthrottled 9\n",
+                              &stat);
         assert_int_equal(stat.usage, 1);
         assert_int_equal(stat.n_periods, 2);
         assert_int_equal(stat.n_throttled, 3);
@@ -114,7 +132,8 @@ static const Agreement agreements[] = {
         { LIMIT_MEMORY_MAX, UINT64_C(4294967296), "max", false, false },
         { LIMIT_MEMORY_MAX, LIMIT_INFINITY, "max\n", false, true },
         { LIMIT_MEMORY_MAX, LIMIT_INFINITY, "4294967296", false, false },
-        { LIMIT_MEMORY_MAX, LIMIT_INFINITY, "9223372036854771712", true, true }, /* v1's largest, 4 KiB pages */
+        { LIMIT_MEMORY_MAX, LIMIT_INFINITY, "9223372036854771712", true,
+          true }, /* v1's largest, 4 KiB pages */
         { LIMIT_MEMORY_MAX, UINT64_C(4294967296), "9223372036854771712", true, false },
         { LIMIT_SWAP_MAX, 0, "0", false, true },
         { LIMIT_SWAP_MAX, 0, "4096", false, false },
@@ -155,7 +174,8 @@ static void the_kernel_agrees_or_not(void **state _unused_) {
                 limits_set(&wanted, row->limit, row->wanted);
                 (void) snprintf(label, sizeof(label), "%s %llu '%s'", limits_table[row->limit].key,
                                 (unsigned long long) row->wanted, row->text);
-                check_row(label, cgfile_agrees(&wanted, row->limit, row->text, row->v1) == row->agrees);
+                check_row(label,
+                          cgfile_agrees(&wanted, row->limit, row->text, row->v1) == row->agrees);
         }
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Drop-in files below a folder of its own: saved and put back, our own, and those only looked at. */
+/* Drop-in files below a folder of its own: saved and put back, our own, and those only looked at.
+ */
 
 #define _GNU_SOURCE
 #include "harness.h"
@@ -33,7 +34,8 @@ static Limits quota(uint64_t value) {
 }
 
 static void set_manual(Record *r, const Limits *l, usec_t until) {
-        assert_int_equal(record_set_layer(r, LAYER_MANUAL, l, "admin", "too loud", SINCE, until), 0);
+        assert_int_equal(record_set_layer(r, LAYER_MANUAL, l, "admin", "too loud", SINCE, until),
+                         0);
 }
 
 static void assert_file(const char *root, const char *path, const char *expected) {
@@ -61,7 +63,7 @@ static Record *through_the_ledger(Record *r) {
 
 static void what_was_there_is_put_back_byte_for_byte(void **state) {
         static const char *const contents[] = {
-                "# This is a drop-in unit file extension, created via \"systemctl set-property\"\n[Slice]\nCPUQuota=80.00%\n",
+                "# created via \"systemctl set-property\"\n[Slice]\nCPUQuota=80.00%\n",
                 "",
                 "\n\n",
                 "no newline at the end",
@@ -242,8 +244,8 @@ static void a_later_change_replaces_the_file(void **state) {
         assert_null(strstr(text, "CPUQuota=50%"));
 }
 
-/* systemd-analyze verify: "Invalid CPU quota 'infinity', ignoring". Lists grow from file to file until an
- * empty value resets them (systemd.resource-control(5)). */
+/* systemd-analyze verify: "Invalid CPU quota 'infinity', ignoring". Lists grow from file to file
+ * until an empty value resets them (systemd.resource-control(5)). */
 static void every_limit_is_written_as_a_unit_file_takes_it(void **state) {
         static const struct {
                 Limit limit;
@@ -304,13 +306,16 @@ static void everybody_can_read_it_whatever_the_umask(void **state) {
                 set_manual(r, &l, USEC_INFINITY);
                 assert_int_equal(dropin_write(*state, r, &l), 0);
                 assert_int_equal(temproot_mode(*state, persist[i] ? ETC : RUN), 0755);
-                assert_int_equal(temproot_mode(*state, persist[i] ? ETC "/" DROPIN_NAME : RUN "/" DROPIN_NAME), 0644);
+                assert_int_equal(temproot_mode(*state, persist[i] ? ETC "/" DROPIN_NAME
+                                                                  : RUN "/" DROPIN_NAME),
+                                 0644);
         }
         (void) umask(before);
 }
 
 static void a_folder_that_is_a_link_is_refused(void **state) {
-        _cleanup_free_ char *link = file_path("%s" RUN, (char *) *state), *to = file_path("%s/to", (char *) *state);
+        _cleanup_free_ char *link = file_path("%s" RUN, (char *) *state),
+                            *to = file_path("%s/to", (char *) *state);
         _cleanup_(record_freep) Record *r = new_record();
         Limits l = quota(500000);
 
@@ -335,7 +340,8 @@ static void free_records(Record **records, size_t n) {
         free(records);
 }
 
-static void write_leash(const char *root, const char *target, uid_t uid, bool persist, const Limits *l, usec_t until) {
+static void write_leash(const char *root, const char *target, uid_t uid, bool persist,
+                        const Limits *l, usec_t until) {
         _cleanup_(record_freep) Record *r = record_new(target, TARGET_USER, uid, "alice");
 
         assert_non_null(r);
@@ -353,7 +359,10 @@ static void everybody_sees_the_leashes_in_force(void **state) {
 
         for (Limit i = 0; i < _LIMIT_MAX; i++)
                 if (limits_table[i].directive && i != LIMIT_CPUS)
-                        limits_set(&all, i, limits_table[i].kind == LIMIT_KIND_QUOTA ? 123400 : limits_table[i].min + 100);
+                        limits_set(&all, i,
+                                   limits_table[i].kind == LIMIT_KIND_QUOTA
+                                           ? 123400
+                                           : limits_table[i].min + 100);
         assert_int_equal(limits_parse(&all, LIMIT_CPUS, "0-3,8", &host), 0);
         limits_set(&some, LIMIT_CPU_WEIGHT, LIMIT_INFINITY);
         limits_set(&some, LIMIT_TASKS_MAX, LIMIT_INFINITY);
@@ -383,7 +392,8 @@ static void the_layer_that_counts_is_told(void **state) {
                 Record **records;
                 size_t n;
 
-                assert_int_equal(record_set_layer(r, i, &l, "leashd", NULL, SINCE, USEC_INFINITY), 0);
+                assert_int_equal(record_set_layer(r, i, &l, "leashd", NULL, SINCE, USEC_INFINITY),
+                                 0);
                 assert_int_equal(dropin_write(*state, r, &l), 0);
                 assert_int_equal(dropin_read_public(*state, &records, &n), 0);
                 assert_int_equal(n, 1);
@@ -393,10 +403,12 @@ static void the_layer_that_counts_is_told(void **state) {
 }
 
 static void what_is_no_leash_is_not_seen(void **state) {
-        static const char *const folders[] = { "/run/systemd/system/user-1001.slice.d", "/run/systemd/system/user-.slice.d",
-                                               "/run/systemd/system/cron.service.d", "/run/systemd/system/user-x.slice.d",
-                                               "/run/systemd/system/user-65535.slice.d", "/run/systemd/system/.d",
-                                               "/run/systemd/system/user-1002.slice" };
+        static const char *const folders[] = {
+                "/run/systemd/system/user-1001.slice.d",  "/run/systemd/system/user-.slice.d",
+                "/run/systemd/system/cron.service.d",     "/run/systemd/system/user-x.slice.d",
+                "/run/systemd/system/user-65535.slice.d", "/run/systemd/system/.d",
+                "/run/systemd/system/user-1002.slice"
+        };
         Record **records;
         size_t n = 7;
 
@@ -404,13 +416,15 @@ static void what_is_no_leash_is_not_seen(void **state) {
         assert_int_equal(n, 0);
         free_records(records, n);
         for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
-                _cleanup_free_ char *path = file_path("%s/%s", folders[i], i == 0 ? "99-admin.conf" : DROPIN_NAME);
+                _cleanup_free_ char *path =
+                        file_path("%s/%s", folders[i], i == 0 ? "99-admin.conf" : DROPIN_NAME);
 
                 temproot_mkdir(*state, folders[i], 0755);
                 temproot_write(*state, path, "[X-Leash]\nLayer=manual\n[Slice]\nCPUQuota=10%\n");
         }
         temproot_mkdir(*state, "/run/systemd/system/user-1003.slice.d", 0755);
-        temproot_write(*state, "/run/systemd/system/user-1003.slice.d/" DROPIN_NAME, "[X-Leash]\nLayer=bogus\n[Slice]\nCPUQuota=10%\n");
+        temproot_write(*state, "/run/systemd/system/user-1003.slice.d/" DROPIN_NAME,
+                       "[X-Leash]\nLayer=bogus\n[Slice]\nCPUQuota=10%\n");
         assert_int_equal(dropin_read_public(*state, &records, &n), 0);
         assert_int_equal(n, 0);
         free_records(records, n);
@@ -455,7 +469,10 @@ static void our_own_file_leaves_the_fingerprint(void **state) {
 }
 
 static void what_is_not_read_by_systemd_leaves_the_fingerprint(void **state) {
-        static const char *const paths[] = { ETC "/README", ETC "/.hidden.conf", ETC "/99-admin.conf~", ETC "/conf",
+        static const char *const paths[] = { ETC "/README",
+                                             ETC "/.hidden.conf",
+                                             ETC "/99-admin.conf~",
+                                             ETC "/conf",
                                              "/etc/systemd/system/user-1001.slice.d/99-admin.conf",
                                              "/etc/systemd/system/user.slice.d/99-admin.conf" };
         _cleanup_free_ char *before = fingerprint(*state);
@@ -480,16 +497,24 @@ static void set_mtime(const char *root, const char *path, time_t t) {
 
 static void an_admins_change_anywhere_changes_the_fingerprint(void **state) {
         static const char *const folders[] = {
-                "/etc/systemd/system.control/" UNIT ".d", ETC, RUN, "/usr/lib/systemd/system/" UNIT ".d",
-                "/usr/local/lib/systemd/system/" UNIT ".d", "/run/systemd/transient/" UNIT ".d",
-                "/run/systemd/generator/" UNIT ".d", "/run/systemd/generator.late/" UNIT ".d",
-                "/etc/systemd/system/user-.slice.d", "/run/systemd/system/user-.slice.d",
-                "/usr/lib/systemd/system/user-.slice.d", "/etc/systemd/system/slice.d",
+                "/etc/systemd/system.control/" UNIT ".d",
+                ETC,
+                RUN,
+                "/usr/lib/systemd/system/" UNIT ".d",
+                "/usr/local/lib/systemd/system/" UNIT ".d",
+                "/run/systemd/transient/" UNIT ".d",
+                "/run/systemd/generator/" UNIT ".d",
+                "/run/systemd/generator.late/" UNIT ".d",
+                "/etc/systemd/system/user-.slice.d",
+                "/run/systemd/system/user-.slice.d",
+                "/usr/lib/systemd/system/user-.slice.d",
+                "/etc/systemd/system/slice.d",
         };
         _cleanup_free_ char *empty = fingerprint(*state);
 
         for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
-                _cleanup_free_ char *path = file_path("%s/99-admin.conf", folders[i]), *other = file_path("%s/98-admin.conf", folders[i]);
+                _cleanup_free_ char *path = file_path("%s/99-admin.conf", folders[i]),
+                                    *other = file_path("%s/98-admin.conf", folders[i]);
                 _cleanup_free_ char *added = NULL, *edited = NULL, *touched = NULL, *both = NULL;
 
                 temproot_mkdir(*state, folders[i], 0755);
@@ -522,7 +547,8 @@ static void an_admins_change_anywhere_changes_the_fingerprint(void **state) {
 }
 
 static void a_masked_dropin_changes_the_fingerprint(void **state) {
-        _cleanup_free_ char *empty = fingerprint(*state), *path = file_path("%s" ETC "/10-vendor.conf", (char *) *state);
+        _cleanup_free_ char *empty = fingerprint(*state),
+                            *path = file_path("%s" ETC "/10-vendor.conf", (char *) *state);
 
         temproot_mkdir(*state, ETC, 0755);
         assert_int_equal(symlink("/dev/null", path), 0);

@@ -35,15 +35,35 @@ static const Row rows[] = {
         { "strictest is the first", LIMIT_CPU_QUOTA, { 1, 2, 3, UNSET }, 1, LAYER_DEFAULT },
         { "strictest is the second", LIMIT_CPU_QUOTA, { 2, 1, 3, UNSET }, 1, LAYER_STATE },
         { "strictest is the third", LIMIT_CPU_QUOTA, { 3, 2, 1, UNSET }, 1, LAYER_RUNAWAY },
-        { "anything beats no limit", LIMIT_CPU_QUOTA, { LIMIT_INFINITY, 9, UNSET, UNSET }, 9, LAYER_STATE },
-        { "no limit is a value", LIMIT_TASKS_MAX, { LIMIT_INFINITY, UNSET, UNSET, UNSET }, LIMIT_INFINITY, LAYER_DEFAULT },
+        { "anything beats no limit",
+          LIMIT_CPU_QUOTA,
+          { LIMIT_INFINITY, 9, UNSET, UNSET },
+          9,
+          LAYER_STATE },
+        { "no limit is a value",
+          LIMIT_TASKS_MAX,
+          { LIMIT_INFINITY, UNSET, UNSET, UNSET },
+          LIMIT_INFINITY,
+          LAYER_DEFAULT },
         { "manual is laxer and wins", LIMIT_CPU_QUOTA, { 1, 1, 1, 800 }, 800, LAYER_MANUAL },
-        { "manual is no limit and wins", LIMIT_MEMORY_MAX, { 1, 1, 1, LIMIT_INFINITY }, LIMIT_INFINITY, LAYER_MANUAL },
+        { "manual is no limit and wins",
+          LIMIT_MEMORY_MAX,
+          { 1, 1, 1, LIMIT_INFINITY },
+          LIMIT_INFINITY,
+          LAYER_MANUAL },
         { "manual is stricter and wins", LIMIT_CPU_QUOTA, { 5, 6, 7, 1 }, 1, LAYER_MANUAL },
         { "zero is strictest", LIMIT_SWAP_MAX, { 5, 0, 7, UNSET }, 0, LAYER_STATE },
         { "low weight", LIMIT_CPU_WEIGHT, { 100, 20, 50, UNSET }, 20, LAYER_STATE },
-        { "default weight is 100", LIMIT_CPU_WEIGHT, { 200, LIMIT_INFINITY, UNSET, UNSET }, LIMIT_INFINITY, LAYER_STATE },
-        { "below the default weight", LIMIT_IO_WEIGHT, { LIMIT_INFINITY, UNSET, 99, UNSET }, 99, LAYER_RUNAWAY },
+        { "default weight is 100",
+          LIMIT_CPU_WEIGHT,
+          { 200, LIMIT_INFINITY, UNSET, UNSET },
+          LIMIT_INFINITY,
+          LAYER_STATE },
+        { "below the default weight",
+          LIMIT_IO_WEIGHT,
+          { LIMIT_INFINITY, UNSET, 99, UNSET },
+          99,
+          LAYER_RUNAWAY },
         { "frozen is stricter", LIMIT_FREEZE, { 0, 1, 0, UNSET }, 1, LAYER_STATE },
         { "manual thaws", LIMIT_FREEZE, { 0, 1, 1, 0 }, 0, LAYER_MANUAL },
 };
@@ -58,8 +78,10 @@ static void manual_wins_else_the_strictest(void **state _unused_) {
                         if (row->values[j] != UNSET)
                                 limits_set(&layers[j], row->limit, row->values[j]);
                 layers_effective(layers, &effective, from);
-                check_row(row->name, limits_has(&effective, row->limit) == (row->effective != UNSET));
-                check_row(row->name, row->effective == UNSET || effective.value[row->limit] == row->effective);
+                check_row(row->name,
+                          limits_has(&effective, row->limit) == (row->effective != UNSET));
+                check_row(row->name,
+                          row->effective == UNSET || effective.value[row->limit] == row->effective);
                 check_row(row->name, from[row->limit] == row->from);
         }
 }
@@ -74,7 +96,8 @@ static void each_limit_is_decided_by_itself(void **state _unused_) {
         limits_set(&layers[LAYER_RUNAWAY], LIMIT_CPU_QUOTA, 250000);
         limits_set(&layers[LAYER_MANUAL], LIMIT_MEMORY_HIGH, 1 << 30);
         layers_effective(layers, &effective, from);
-        assert_int_equal(effective.set, UINT32_C(1) << LIMIT_CPU_QUOTA | UINT32_C(1) << LIMIT_TASKS_MAX |
+        assert_int_equal(effective.set, UINT32_C(1) << LIMIT_CPU_QUOTA |
+                                                UINT32_C(1) << LIMIT_TASKS_MAX |
                                                 UINT32_C(1) << LIMIT_MEMORY_HIGH);
         assert_int_equal(effective.value[LIMIT_CPU_QUOTA], 250000);
         assert_int_equal(from[LIMIT_CPU_QUOTA], LAYER_RUNAWAY);

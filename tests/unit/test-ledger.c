@@ -54,7 +54,8 @@ static Record *new_record(const char *target, uid_t uid, uint64_t quota) {
 
         assert_non_null(r);
         limits_set(&l, LIMIT_CPU_QUOTA, quota);
-        assert_int_equal(record_set_layer(r, LAYER_MANUAL, &l, "admin", "too\nloud", 1, USEC_INFINITY), 0);
+        assert_int_equal(
+                record_set_layer(r, LAYER_MANUAL, &l, "admin", "too\nloud", 1, USEC_INFINITY), 0);
         r->serial = quota;
         return r;
 }
@@ -152,7 +153,8 @@ static void after_a_reboot_the_other_place_is_enough(void **state) {
         assert_int_equal(read_quota(l, "user-1001.slice"), 8);
 }
 
-/* Whoever only looks may be the first after a reboot, and finds one place; who changes makes both. */
+/* Whoever only looks may be the first after a reboot, and finds one place; who changes makes both.
+ */
 static void lookers_and_changers_share_a_lock(void **state) {
         _cleanup_(ledger_unlockp) LedgerLock *lock = NULL, *other = NULL;
         _cleanup_(ledger_freep) Ledger *looker = NULL, *changer = NULL;
@@ -233,7 +235,8 @@ static pid_t start_holder(const char *root, usec_t hold) {
                 LedgerLock *lock = NULL;
                 Ledger *l = NULL;
 
-                if (ledger_open(root, true, &l) < 0 || ledger_lock(l, TARGET, 0, &lock) < 0 || write(fds[1], "x", 1) != 1)
+                if (ledger_open(root, true, &l) < 0 || ledger_lock(l, TARGET, 0, &lock) < 0 ||
+                    write(fds[1], "x", 1) != 1)
                         _exit(1);
                 clock_sleep(hold);
                 (void) ledger_unlock(lock);
@@ -311,7 +314,8 @@ static void no_change_is_lost_between_many(void **state) {
 }
 
 static void check_set_aside(const char *root, Ledger *l, const char *place) {
-        _cleanup_free_ char *target = file_path("%s/" TARGET, place), *aside = file_path("%s/" TARGET ".damaged", place);
+        _cleanup_free_ char *target = file_path("%s/" TARGET, place),
+                            *aside = file_path("%s/" TARGET ".damaged", place);
 
         assert_int_equal(read_quota(l, TARGET), -EBADMSG);
         assert_false(temproot_exists(root, target));
@@ -321,7 +325,10 @@ static void check_set_aside(const char *root, Ledger *l, const char *place) {
 
 static void a_damaged_record_is_set_aside(void **state) {
         static const char *const texts[] = {
-                "", "junk", "[leash]\n", "[leash]\nVersion=9\nTarget=" TARGET "\nUid=1000\n[end]\n",
+                "",
+                "junk",
+                "[leash]\n",
+                "[leash]\nVersion=9\nTarget=" TARGET "\nUid=1000\n[end]\n",
                 "[leash]\nTarget=" TARGET "\nUid=1000\n[files]\n../x=y\n[end]\n",
                 "[leash]\nTarget=user-0.slice\nUid=0\n[end]\n", /* sound, but another's */
         };
@@ -412,8 +419,9 @@ static void half_written_records_are_not_seen(void **state) {
 }
 
 static void all_records_come_sorted(void **state) {
-        static const char *const expected[] = { "session-2.scope", "user-5.slice", "leash-tree-1000-7.scope",
-                                                "session-1.scope", "user-1000.slice", "user-70000.slice" };
+        static const char *const expected[] = { "session-2.scope",         "user-5.slice",
+                                                "leash-tree-1000-7.scope", "session-1.scope",
+                                                "user-1000.slice",         "user-70000.slice" };
         static const uid_t uids[] = { 5, 5, 1000, 1000, 1000, 70000 };
         static const size_t order[] = { 4, 0, 5, 2, 1, 3 };
         _cleanup_(ledger_freep) Ledger *l = open_ledger(*state);
@@ -518,7 +526,8 @@ static void a_folder_of_somebody_else_is_refused(void **state) {
 }
 
 static void a_folder_that_is_a_link_is_refused(void **state) {
-        _cleanup_free_ char *link = file_path("%s" RUN, (char *) *state), *to = file_path("%s/to", (char *) *state);
+        _cleanup_free_ char *link = file_path("%s" RUN, (char *) *state),
+                            *to = file_path("%s/to", (char *) *state);
         Ledger *l = NULL;
 
         temproot_mkdir(*state, "/run", 0755);

@@ -10,7 +10,7 @@
 static const LimitsHost host = { .n_cpus = 8, .memory_bytes = 16 * GIB };
 
 static void limits_of_cpus(Limits *l, const char *list) {
-        *l = (Limits) {};
+        *l = (Limits){};
         assert_int_equal(limits_parse(l, LIMIT_CPUS, list, &host), 0);
 }
 
@@ -24,8 +24,10 @@ static void every_row_is_complete(void **state _unused_) {
                 check_row(info->key, info->min <= info->max);
                 check_row(info->key, !info->metavar == (info->kind == LIMIT_KIND_FLAG));
                 check_row(info->key, !info->property == !info->directive);
-                check_row(info->key, strspn(info->option, "abcdefghijklmnopqrstuvwxyz-") == strlen(info->option));
-                check_row(info->key, strspn(info->json, "abcdefghijklmnopqrstuvwxyz_") == strlen(info->json));
+                check_row(info->key, strspn(info->option, "abcdefghijklmnopqrstuvwxyz-") ==
+                                             strlen(info->option));
+                check_row(info->key,
+                          strspn(info->json, "abcdefghijklmnopqrstuvwxyz_") == strlen(info->json));
         }
 }
 
@@ -39,14 +41,16 @@ static void no_two_rows_share_a_name(void **state _unused_) {
                         const LimitInfo *a = &limits_table[i], *b = &limits_table[j];
 
                         check_row(a->key, !same(a->key, b->key) && !same(a->option, b->option));
-                        check_row(a->key, !same(a->json, b->json) && !same(a->property, b->property));
+                        check_row(a->key,
+                                  !same(a->json, b->json) && !same(a->property, b->property));
                         check_row(a->key, !same(a->directive, b->directive));
                         check_row(a->key, !a->short_option || a->short_option != b->short_option);
                 }
 }
 
 static void every_key_finds_its_limit(void **state _unused_) {
-        static const char *const strangers[] = { "", "quota", "CPU-QUOTA", "cpu-quota ", "cpu-quot", "cpu_quota", "=" };
+        static const char *const strangers[] = { "",         "quota",     "CPU-QUOTA", "cpu-quota ",
+                                                 "cpu-quot", "cpu_quota", "=" };
 
         for (Limit i = 0; i < _LIMIT_MAX; i++)
                 assert_int_equal(limits_from_key(limits_table[i].key), i);
@@ -253,9 +257,9 @@ static void cpu_lists_are_sets(void **state _unused_) {
         static const struct {
                 const char *text, *formatted;
         } rows[] = {
-                { "0", "0" },           { "1023", "1023" },     { "0-3,8", "0-3,8" },
-                { "8,0-3", "0-3,8" },   { "0,1,2", "0-2" },     { "3,1-2", "1-3" },
-                { "5-5", "5" },         { "0-2,1-4", "0-4" },   { "0-1023", "0-1023" },
+                { "0", "0" },           { "1023", "1023" },   { "0-3,8", "0-3,8" },
+                { "8,0-3", "0-3,8" },   { "0,1,2", "0-2" },   { "3,1-2", "1-3" },
+                { "5-5", "5" },         { "0-2,1-4", "0-4" }, { "0-1023", "0-1023" },
                 { "7,8,15", "7-8,15" }, { "0000", "0" },
         };
 
@@ -264,7 +268,8 @@ static void cpu_lists_are_sets(void **state _unused_) {
                 Limits l;
 
                 limits_of_cpus(&l, rows[i].text);
-                check_row(rows[i].text, strcmp(limits_format(&l, LIMIT_CPUS, buf), rows[i].formatted) == 0);
+                check_row(rows[i].text,
+                          strcmp(limits_format(&l, LIMIT_CPUS, buf), rows[i].formatted) == 0);
         }
 }
 
@@ -303,7 +308,9 @@ static void infinity_is_a_word_where_there_is_one(void **state _unused_) {
 }
 
 static void encode_is_decoded_to_the_same(void **state _unused_) {
-        static const uint64_t values[] = { 0, 1, 2, 99, 100, 12345, 123457, 333333, UINT32_MAX, UINT64_MAX - 1, LIMIT_INFINITY };
+        static const uint64_t values[] = {
+                0, 1, 2, 99, 100, 12345, 123457, 333333, UINT32_MAX, UINT64_MAX - 1, LIMIT_INFINITY
+        };
 
         for (Limit i = 0; i < _LIMIT_MAX; i++)
                 for (size_t j = 0; j < ELEMENTSOF(values); j++) {
@@ -374,13 +381,13 @@ static void decode_takes_whatever_the_system_had(void **state _unused_) {
 
 static void decode_refuses_and_leaves_the_limits_alone(void **state _unused_) {
         static const Refused rows[] = {
-                { LIMIT_CPU_QUOTA, "", 0 },      { LIMIT_CPU_QUOTA, "50%", 0 },
-                { LIMIT_CPU_QUOTA, "-1", 0 },    { LIMIT_CPU_QUOTA, "1.5", 0 },
-                { LIMIT_CPU_QUOTA, " 1", 0 },    { LIMIT_CPU_QUOTA, "1 ", 0 },
-                { LIMIT_CPU_QUOTA, "0x1", 0 },   { LIMIT_MEMORY_MAX, "4G", 0 },
-                { LIMIT_MEMORY_MAX, "max", 0 },  { LIMIT_MEMORY_MAX, "18446744073709551616", 0 },
-                { LIMIT_FREEZE, "yes", 0 },      { LIMIT_CPUS, "0-", 0 },
-                { LIMIT_CPUS, "1024", 0 },       { LIMIT_CPUS, "infinity", 0 },
+                { LIMIT_CPU_QUOTA, "", 0 },     { LIMIT_CPU_QUOTA, "50%", 0 },
+                { LIMIT_CPU_QUOTA, "-1", 0 },   { LIMIT_CPU_QUOTA, "1.5", 0 },
+                { LIMIT_CPU_QUOTA, " 1", 0 },   { LIMIT_CPU_QUOTA, "1 ", 0 },
+                { LIMIT_CPU_QUOTA, "0x1", 0 },  { LIMIT_MEMORY_MAX, "4G", 0 },
+                { LIMIT_MEMORY_MAX, "max", 0 }, { LIMIT_MEMORY_MAX, "18446744073709551616", 0 },
+                { LIMIT_FREEZE, "yes", 0 },     { LIMIT_CPUS, "0-", 0 },
+                { LIMIT_CPUS, "1024", 0 },      { LIMIT_CPUS, "infinity", 0 },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
@@ -421,7 +428,8 @@ static void describe_is_for_people(void **state _unused_) {
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
                 limits_set(&l, rows[i].limit, rows[i].value);
-                check_row(rows[i].text, strcmp(limits_describe(&l, rows[i].limit, buf), rows[i].text) == 0);
+                check_row(rows[i].text,
+                          strcmp(limits_describe(&l, rows[i].limit, buf), rows[i].text) == 0);
         }
         limits_of_cpus(&l, "0-3,8");
         assert_string_equal(limits_describe(&l, LIMIT_CPUS, buf), "0-3,8");
@@ -441,7 +449,7 @@ static void stricter_allows_at_most_as_much(void **state _unused_) {
                 { LIMIT_MEMORY_MAX, 0, 1, true },
                 { LIMIT_TASKS_MAX, LIMIT_INFINITY, 10, false },
                 { LIMIT_CPU_WEIGHT, 20, 100, true },
-                { LIMIT_CPU_WEIGHT, 20, LIMIT_INFINITY, true },   /* the default is 100 */
+                { LIMIT_CPU_WEIGHT, 20, LIMIT_INFINITY, true }, /* the default is 100 */
                 { LIMIT_CPU_WEIGHT, 200, LIMIT_INFINITY, false },
                 { LIMIT_CPU_WEIGHT, LIMIT_INFINITY, 200, true },
                 { LIMIT_CPU_WEIGHT, LIMIT_INFINITY, 20, false },
@@ -465,8 +473,8 @@ static void a_subset_of_cpus_is_stricter(void **state _unused_) {
                 const char *a, *b;
                 bool stricter;
         } rows[] = {
-                { "0-1", "0-3", true },  { "0-3", "0-1", false }, { "0-3", "0-3", true },
-                { "8", "0-3", false },   { "0-2", "1-3", false }, { "1023", "0-1023", true },
+                { "0-1", "0-3", true },        { "0-3", "0-1", false }, { "0-3", "0-3", true },
+                { "8", "0-3", false },         { "0-2", "1-3", false }, { "1023", "0-1023", true },
                 { "0,1023", "0-1022", false },
         };
 

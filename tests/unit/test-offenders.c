@@ -34,9 +34,14 @@ typedef struct Session {
 
 static ProcSample sample(const Process *p) {
         ProcSample s = {
-                .pid = p->pid, .ppid = p->ppid, .sid = p->sid, .runnable = p->is & BURNS ? BURNING : 40,
-                .age = 60 * USEC_PER_SEC, .children_cpu = p->is & SPAWNS ? 30 * USEC_PER_SEC : 0,
-                .protected = p->is & GUARDED, .named = p->is & NAMED,
+                .pid = p->pid,
+                .ppid = p->ppid,
+                .sid = p->sid,
+                .runnable = p->is & BURNS ? BURNING : 40,
+                .age = 60 * USEC_PER_SEC,
+                .children_cpu = p->is & SPAWNS ? 30 * USEC_PER_SEC : 0,
+                .protected = p->is & GUARDED,
+                .named = p->is & NAMED,
         };
 
         (void) snprintf(s.comm, sizeof(s.comm), "%s", p->comm);
@@ -44,115 +49,132 @@ static ProcSample sample(const Process *p) {
 }
 
 static const Session sessions[] = {
-        { "an idle desktop", {
-                { 10, 1, 10, "xfce4-session", GUARDED },
-                { 20, 10, 10, "xfwm4", 0 },
-                { 30, 10, 30, "bash", 0 },
-        } },
-        { "one busy loop", {
-                { 10, 1, 10, "xfce4-session", GUARDED },
-                { 20, 10, 20, "bash", 0 },
-                { 21, 20, 20, "burn", BURNS | OFFENDS },
-                { 22, 20, 20, "vim", 0 },
-        } },
-        { "the named process sleeps, and brings its descendants", {
-                { 10, 1, 10, "bash", GUARDED },
-                { 20, 10, 10, "python3", NAMED | OFFENDS },
-                { 21, 20, 10, "python3", OFFENDS },
-                { 22, 21, 99, "worker", OFFENDS }, /* setsid is no way out */
-                { 23, 10, 10, "less", 0 },
-        } },
-        { "one is named, another burns", {
-                { 10, 1, 10, "bash", GUARDED },
-                { 20, 10, 10, "named", NAMED | OFFENDS },
-                { 30, 10, 10, "burn", BURNS | OFFENDS },
-                { 31, 30, 10, "child-of-burn", OFFENDS },
-                { 40, 10, 10, "quiet", 0 },
-        } },
-        { "what draws the desktop stays, burning or named", {
-                { 10, 1, 10, "gnome-shell", BURNS },
-                { 20, 1, 20, "Xorg", NAMED | BURNS },
-                { 30, 10, 30, "pipewire", BURNS },
-                { 31, 20, 31, "client-of-nobody", 0 },
-        } },
-        { "who is protected stays, burning or named", {
-                { 10, 1, 10, "startwm.sh", GUARDED | BURNS | NAMED },
-                { 20, 10, 10, "quiet", 0 },
-                { 30, 10, 10, "burn", BURNS | OFFENDS },
-        } },
-        { "a desktop program below a named one stays", {
-                { 10, 1, 10, "login", GUARDED },
-                { 20, 10, 20, "startx", NAMED | OFFENDS },
-                { 21, 20, 20, "Xorg", 0 },
-                { 22, 20, 20, "client", OFFENDS },
-        } },
-        { "make keeps starting compilers", {
-                { 10, 1, 10, "bash", SPAWNS },
-                { 20, 10, 10, "make", SPAWNS | OFFENDS },
-                { 21, 20, 10, "cc1", BURNS | OFFENDS },
-                { 22, 20, 10, "sh", OFFENDS },
-                { 23, 22, 10, "ld", OFFENDS },
-                { 30, 10, 10, "vim", 0 },
-        } },
-        { "ninja starts them through sh and gcc", {
-                { 10, 1, 10, "bash", SPAWNS },
-                { 20, 10, 10, "ninja", SPAWNS | OFFENDS },
-                { 21, 20, 10, "sh", OFFENDS },
-                { 22, 21, 10, "gcc", OFFENDS },
-                { 23, 22, 10, "cc1plus", BURNS | OFFENDS },
-        } },
-        { "the highest of nested makes", {
-                { 10, 1, 10, "bash", SPAWNS },
-                { 20, 10, 10, "make", SPAWNS | OFFENDS },
-                { 30, 20, 10, "make", SPAWNS | OFFENDS },
-                { 31, 30, 10, "cc1", BURNS | OFFENDS },
-                { 40, 20, 10, "make", OFFENDS },
-        } },
-        { "the shell of a terminal is a spawner, and leads its session", {
-                { 10, 1, 10, "bash", SPAWNS },
-                { 20, 10, 10, "burn", BURNS | OFFENDS },
-                { 30, 10, 10, "ssh", 0 },
-        } },
-        { "a script that does nothing but spawn burners", {
-                { 10, 1, 10, "bash", SPAWNS },
-                { 20, 10, 10, "loop.sh", SPAWNS | OFFENDS },
-                { 21, 20, 10, "sleep", OFFENDS },
-                { 22, 20, 10, "gzip", BURNS | OFFENDS },
-        } },
-        { "no climbing into another POSIX session", {
-                { 10, 1, 10, "bash", 0 },
-                { 20, 10, 10, "tmux", SPAWNS },
-                { 30, 20, 30, "bash", SPAWNS },
-                { 31, 30, 30, "burn", BURNS | OFFENDS },
-                { 40, 20, 40, "bash", 0 },
-        } },
-        { "no climbing through the desktop or the protected", {
-                { 10, 1, 5, "manager", SPAWNS },
-                { 20, 10, 5, "plasmashell", SPAWNS },
-                { 30, 20, 5, "burn", BURNS | OFFENDS },
-                { 40, 10, 5, "guarded", SPAWNS | GUARDED },
-                { 50, 40, 5, "burn", BURNS | OFFENDS },
-        } },
-        { "a busy parent that is no spawner stays", {
-                { 10, 1, 10, "bash", 0 },
-                { 20, 10, 10, "runner", 0 },
-                { 30, 20, 10, "burn", BURNS | OFFENDS },
-                { 40, 20, 10, "quiet", 0 },
-        } },
-        { "a parent that is not there", {
-                { 20, 4000, 10, "orphan", BURNS | OFFENDS },
-                { 30, 4001, 10, "quiet", 0 },
-        } },
-        { "parents in a circle", {
-                { 10, 20, 5, "a", 0 },
-                { 20, 10, 5, "b", 0 },
-                { 30, 30, 5, "self", 0 },
-                { 40, 60, 5, "c", BURNS | SPAWNS | OFFENDS },
-                { 50, 40, 5, "d", SPAWNS | OFFENDS },
-                { 60, 50, 5, "e", SPAWNS | OFFENDS },
-                { 70, 10, 5, "f", 0 },
-                { 80, 80, 5, "own-father", BURNS | OFFENDS },
-        } },
+        { "an idle desktop",
+          {
+                  { 10, 1, 10, "xfce4-session", GUARDED },
+                  { 20, 10, 10, "xfwm4", 0 },
+                  { 30, 10, 30, "bash", 0 },
+          } },
+        { "one busy loop",
+          {
+                  { 10, 1, 10, "xfce4-session", GUARDED },
+                  { 20, 10, 20, "bash", 0 },
+                  { 21, 20, 20, "burn", BURNS | OFFENDS },
+                  { 22, 20, 20, "vim", 0 },
+          } },
+        { "the named process sleeps, and brings its descendants",
+          {
+                  { 10, 1, 10, "bash", GUARDED },
+                  { 20, 10, 10, "python3", NAMED | OFFENDS },
+                  { 21, 20, 10, "python3", OFFENDS },
+                  { 22, 21, 99, "worker", OFFENDS }, /* setsid is no way out */
+                  { 23, 10, 10, "less", 0 },
+          } },
+        { "one is named, another burns",
+          {
+                  { 10, 1, 10, "bash", GUARDED },
+                  { 20, 10, 10, "named", NAMED | OFFENDS },
+                  { 30, 10, 10, "burn", BURNS | OFFENDS },
+                  { 31, 30, 10, "child-of-burn", OFFENDS },
+                  { 40, 10, 10, "quiet", 0 },
+          } },
+        { "what draws the desktop stays, burning or named",
+          {
+                  { 10, 1, 10, "gnome-shell", BURNS },
+                  { 20, 1, 20, "Xorg", NAMED | BURNS },
+                  { 30, 10, 30, "pipewire", BURNS },
+                  { 31, 20, 31, "client-of-nobody", 0 },
+          } },
+        { "who is protected stays, burning or named",
+          {
+                  { 10, 1, 10, "startwm.sh", GUARDED | BURNS | NAMED },
+                  { 20, 10, 10, "quiet", 0 },
+                  { 30, 10, 10, "burn", BURNS | OFFENDS },
+          } },
+        { "a desktop program below a named one stays",
+          {
+                  { 10, 1, 10, "login", GUARDED },
+                  { 20, 10, 20, "startx", NAMED | OFFENDS },
+                  { 21, 20, 20, "Xorg", 0 },
+                  { 22, 20, 20, "client", OFFENDS },
+          } },
+        { "make keeps starting compilers",
+          {
+                  { 10, 1, 10, "bash", SPAWNS },
+                  { 20, 10, 10, "make", SPAWNS | OFFENDS },
+                  { 21, 20, 10, "cc1", BURNS | OFFENDS },
+                  { 22, 20, 10, "sh", OFFENDS },
+                  { 23, 22, 10, "ld", OFFENDS },
+                  { 30, 10, 10, "vim", 0 },
+          } },
+        { "ninja starts them through sh and gcc",
+          {
+                  { 10, 1, 10, "bash", SPAWNS },
+                  { 20, 10, 10, "ninja", SPAWNS | OFFENDS },
+                  { 21, 20, 10, "sh", OFFENDS },
+                  { 22, 21, 10, "gcc", OFFENDS },
+                  { 23, 22, 10, "cc1plus", BURNS | OFFENDS },
+          } },
+        { "the highest of nested makes",
+          {
+                  { 10, 1, 10, "bash", SPAWNS },
+                  { 20, 10, 10, "make", SPAWNS | OFFENDS },
+                  { 30, 20, 10, "make", SPAWNS | OFFENDS },
+                  { 31, 30, 10, "cc1", BURNS | OFFENDS },
+                  { 40, 20, 10, "make", OFFENDS },
+          } },
+        { "the shell of a terminal is a spawner, and leads its session",
+          {
+                  { 10, 1, 10, "bash", SPAWNS },
+                  { 20, 10, 10, "burn", BURNS | OFFENDS },
+                  { 30, 10, 10, "ssh", 0 },
+          } },
+        { "a script that does nothing but spawn burners",
+          {
+                  { 10, 1, 10, "bash", SPAWNS },
+                  { 20, 10, 10, "loop.sh", SPAWNS | OFFENDS },
+                  { 21, 20, 10, "sleep", OFFENDS },
+                  { 22, 20, 10, "gzip", BURNS | OFFENDS },
+          } },
+        { "no climbing into another POSIX session",
+          {
+                  { 10, 1, 10, "bash", 0 },
+                  { 20, 10, 10, "tmux", SPAWNS },
+                  { 30, 20, 30, "bash", SPAWNS },
+                  { 31, 30, 30, "burn", BURNS | OFFENDS },
+                  { 40, 20, 40, "bash", 0 },
+          } },
+        { "no climbing through the desktop or the protected",
+          {
+                  { 10, 1, 5, "manager", SPAWNS },
+                  { 20, 10, 5, "plasmashell", SPAWNS },
+                  { 30, 20, 5, "burn", BURNS | OFFENDS },
+                  { 40, 10, 5, "guarded", SPAWNS | GUARDED },
+                  { 50, 40, 5, "burn", BURNS | OFFENDS },
+          } },
+        { "a busy parent that is no spawner stays",
+          {
+                  { 10, 1, 10, "bash", 0 },
+                  { 20, 10, 10, "runner", 0 },
+                  { 30, 20, 10, "burn", BURNS | OFFENDS },
+                  { 40, 20, 10, "quiet", 0 },
+          } },
+        { "a parent that is not there",
+          {
+                  { 20, 4000, 10, "orphan", BURNS | OFFENDS },
+                  { 30, 4001, 10, "quiet", 0 },
+          } },
+        { "parents in a circle",
+          {
+                  { 10, 20, 5, "a", 0 },
+                  { 20, 10, 5, "b", 0 },
+                  { 30, 30, 5, "self", 0 },
+                  { 40, 60, 5, "c", BURNS | SPAWNS | OFFENDS },
+                  { 50, 40, 5, "d", SPAWNS | OFFENDS },
+                  { 60, 50, 5, "e", SPAWNS | OFFENDS },
+                  { 70, 10, 5, "f", 0 },
+                  { 80, 80, 5, "own-father", BURNS | OFFENDS },
+          } },
 };
 
 static size_t count(const Session *s) {
@@ -181,9 +203,11 @@ static void check_session(const Session *s, size_t turn) {
         for (size_t i = 0; i < n; i++) {
                 char label[96];
 
-                (void) snprintf(label, sizeof(label), "%s: %d %s", s->name, (int) samples[i].pid, samples[i].comm);
+                (void) snprintf(label, sizeof(label), "%s: %d %s", s->name, (int) samples[i].pid,
+                                samples[i].comm);
                 check_row(label, i == 0 || samples[i - 1].pid < samples[i].pid);
-                check_row(label, samples[i].offender == !!(by_pid(s, samples[i].pid)->is & OFFENDS));
+                check_row(label,
+                          samples[i].offender == !!(by_pid(s, samples[i].pid)->is & OFFENDS));
                 offenders += samples[i].offender;
         }
         check_row(s->name, found == offenders);
@@ -202,19 +226,36 @@ static void burning_is_most_of_a_cpu(void **state _unused_) {
                 unsigned runnable;
                 bool burning;
         } rows[] = {
-                { 0, false }, { 200, false }, { 512, false }, /* a process just forked starts at half */
-                { 967, true }, { 1023, true }, { 8 * 1024, true },
+                { 0, false },       { 200, false },
+                { 512, false }, /* a process just forked starts at half */
+                { 967, true },      { 1023, true },
+                { 8 * 1024, true },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++)
-                assert_int_equal(offenders_is_burning(&(ProcSample) { .runnable = rows[i].runnable }), rows[i].burning);
+                assert_int_equal(
+                        offenders_is_burning(&(ProcSample){ .runnable = rows[i].runnable }),
+                        rows[i].burning);
 }
 
 static void the_desktop_is_known_by_name(void **state _unused_) {
-        static const char *const desktop[] = { "Xorg", "Xvnc", "gnome-shell", "kwin_wayland", "xfwm4", "dbus-daemon",
-                                               "pipewire", "pulseaudio", "ibus-daemon", "systemd", "(sd-pam)",
-                                               "gnome-session-b", "dbus-broker-lau", "xrdp-sesexec" };
-        static const char *const others[] = { "", "xorg", "Xorg2", "firefox", "bash", "gnome-session-binary", "stress" };
+        static const char *const desktop[] = { "Xorg",
+                                               "Xvnc",
+                                               "gnome-shell",
+                                               "kwin_wayland",
+                                               "xfwm4",
+                                               "dbus-daemon",
+                                               "pipewire",
+                                               "pulseaudio",
+                                               "ibus-daemon",
+                                               "systemd",
+                                               "(sd-pam)",
+                                               "gnome-session-b",
+                                               "dbus-broker-lau",
+                                               "xrdp-sesexec" };
+        static const char *const others[] = { "",        "xorg", "Xorg2",
+                                              "firefox", "bash", "gnome-session-binary",
+                                              "stress" };
 
         for (size_t i = 0; i < ELEMENTSOF(desktop); i++) {
                 check_row(desktop[i], strlen(desktop[i]) < PROC_COMM_MAX);
@@ -242,12 +283,19 @@ static void a_little_work_makes_no_spawner(void **state _unused_) {
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
                 ProcSample samples[] = {
                         { .pid = 10, .ppid = 1, .sid = 10, .comm = "bash" },
-                        { .pid = 20, .ppid = 10, .sid = 10, .comm = "make", .age = rows[i].age, .children_cpu = rows[i].children_cpu },
+                        { .pid = 20,
+                          .ppid = 10,
+                          .sid = 10,
+                          .comm = "make",
+                          .age = rows[i].age,
+                          .children_cpu = rows[i].children_cpu },
                         { .pid = 30, .ppid = 20, .sid = 10, .comm = "cc1", .runnable = BURNING },
                 };
 
-                check_row(rows[i].name, offenders_select(samples, ELEMENTSOF(samples)) == (rows[i].offends ? 2 : 1));
-                check_row(rows[i].name, samples[1].offender == rows[i].offends && samples[2].offender);
+                check_row(rows[i].name, offenders_select(samples, ELEMENTSOF(samples)) ==
+                                                (rows[i].offends ? 2 : 1));
+                check_row(rows[i].name,
+                          samples[1].offender == rows[i].offends && samples[2].offender);
         }
 }
 
@@ -302,17 +350,27 @@ static void somebody_is_left_who_would_suffer(void **state _unused_) {
                 { "a display", { .comm = "Xorg", .age = 60 * USEC_PER_SEC }, true },
                 { "a protected display", { .comm = "gnome-shell", .protected = true }, true },
                 { "a display that was moved", { .comm = "Xorg", .offender = true }, false },
-                { "a shell waiting for a key", { .comm = "bash", .age = 3600 * USEC_PER_SEC, .wakeups = 400 }, false },
-                { "a player", { .comm = "mpv", .age = 60 * USEC_PER_SEC, .wakeups = 60 * 100 }, true },
-                { "a player that is the offender", { .comm = "mpv", .age = 60 * USEC_PER_SEC, .wakeups = 6000, .offender = true }, false },
-                { "a lively session leader", { .comm = "sshd", .age = 60 * USEC_PER_SEC, .wakeups = 6000, .protected = true }, false },
+                { "a shell waiting for a key",
+                  { .comm = "bash", .age = 3600 * USEC_PER_SEC, .wakeups = 400 },
+                  false },
+                { "a player",
+                  { .comm = "mpv", .age = 60 * USEC_PER_SEC, .wakeups = 60 * 100 },
+                  true },
+                { "a player that is the offender",
+                  { .comm = "mpv", .age = 60 * USEC_PER_SEC, .wakeups = 6000, .offender = true },
+                  false },
+                { "a lively session leader",
+                  { .comm = "sshd", .age = 60 * USEC_PER_SEC, .wakeups = 6000, .protected = true },
+                  false },
                 { "a start-up", { .comm = "vim", .age = USEC_PER_SEC / 2, .wakeups = 500 }, false },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
-                ProcSample samples[] = { { .pid = 10, .comm = "burn", .offender = true }, rows[i].sample };
+                ProcSample samples[] = { { .pid = 10, .comm = "burn", .offender = true },
+                                         rows[i].sample };
 
-                check_row(rows[i].name, offenders_leave_somebody(samples, ELEMENTSOF(samples)) == rows[i].left);
+                check_row(rows[i].name,
+                          offenders_leave_somebody(samples, ELEMENTSOF(samples)) == rows[i].left);
                 check_row(rows[i].name, offenders_leave_somebody(samples, 1) == false);
         }
 }
@@ -351,20 +409,26 @@ static void check_crowd(const char *name, Shape shape, bool burning) {
 
         assert_non_null(samples);
         for (size_t i = 0; i < CROWD; i++)
-                samples[CROWD - 1 - i] = (ProcSample) { .pid = i + 100, .ppid = shape(i), .sid = 5, .comm = "crowd",
-                                                        .runnable = burning ? BURNING : 0 };
+                samples[CROWD - 1 - i] = (ProcSample){ .pid = i + 100,
+                                                       .ppid = shape(i),
+                                                       .sid = 5,
+                                                       .comm = "crowd",
+                                                       .runnable = burning ? BURNING : 0 };
         check_row(name, offenders_select(samples, CROWD) == (burning ? CROWD : 0));
         offenders_mark_tree(samples, CROWD, 100);
         check_row(name, samples[0].offender);
         check_row(name, cpu_time() - start < USEC_PER_SEC);
 }
 
-/* A user may start as many processes as pids.max allows, in any shape; leash is called just then. */
+/* A user may start as many processes as pids.max allows, in any shape; leash is called just then.
+ */
 static void a_crowd_of_any_shape_is_quickly_seen_through(void **state _unused_) {
         static const struct {
                 const char *name;
                 Shape shape;
-        } shapes[] = { { "flat", flat }, { "chain", chain }, { "tree", binary_tree }, { "circle", circle } };
+        } shapes[] = {
+                { "flat", flat }, { "chain", chain }, { "tree", binary_tree }, { "circle", circle }
+        };
 
         (void) alarm(60);
         for (size_t i = 0; i < ELEMENTSOF(shapes); i++) {

@@ -25,7 +25,8 @@ typedef struct Number {
 } Number;
 
 /* Runs a reader over its rows: the value, or that nothing was written. */
-static void check_numbers(int (*parse)(const char *text, uint64_t *ret), const Number *rows, size_t n) {
+static void check_numbers(int (*parse)(const char *text, uint64_t *ret), const Number *rows,
+                          size_t n) {
         for (size_t i = 0; i < n; i++) {
                 uint64_t value = UNTOUCHED;
 
@@ -70,11 +71,13 @@ static void decimals_are_scaled(void **state _unused_) {
                 uint64_t value = UNTOUCHED;
                 const char *rest = NULL;
 
-                check_row(rows[i].text, parse_decimal(rows[i].text, rows[i].digits, &value, &rest) == rows[i].result);
+                check_row(rows[i].text, parse_decimal(rows[i].text, rows[i].digits, &value,
+                                                      &rest) == rows[i].result);
                 if (rows[i].result < 0)
                         check_row(rows[i].text, value == UNTOUCHED && !rest);
                 else
-                        check_row(rows[i].text, value == rows[i].value && strcmp(rest, rows[i].rest) == 0);
+                        check_row(rows[i].text,
+                                  value == rows[i].value && strcmp(rest, rows[i].rest) == 0);
         }
 }
 
@@ -247,9 +250,10 @@ static void durations_are_spans_of_systemd_time(void **state _unused_) {
 
 static void booleans_are_eight_words(void **state _unused_) {
         static const Number rows[] = {
-                { "yes", 0, 1 },       { "true", 0, 1 },      { "on", 0, 1 },        { "1", 0, 1 },
-                { "no", 0, 0 },        { "false", 0, 0 },     { "off", 0, 0 },       { "0", 0, 0 },
-                { "", -EINVAL, 0 },    { "YES", -EINVAL, 0 }, { "y", -EINVAL, 0 },   { "2", -EINVAL, 0 },
+                { "yes", 0, 1 },        { "true", 0, 1 },     { "on", 0, 1 },
+                { "1", 0, 1 },          { "no", 0, 0 },       { "false", 0, 0 },
+                { "off", 0, 0 },        { "0", 0, 0 },        { "", -EINVAL, 0 },
+                { "YES", -EINVAL, 0 },  { "y", -EINVAL, 0 },  { "2", -EINVAL, 0 },
                 { "yes ", -EINVAL, 0 }, { "00", -EINVAL, 0 },
         };
 
@@ -266,8 +270,10 @@ static void check_moments(const Moment *rows, size_t n) {
         for (size_t i = 0; i < n; i++) {
                 usec_t when = UNTOUCHED;
 
-                check_row(rows[i].text, parse_timestamp(rows[i].text, rows[i].now * USEC_PER_SEC, &when) == rows[i].result);
-                check_row(rows[i].text, when == (rows[i].result < 0 ? UNTOUCHED : rows[i].when * USEC_PER_SEC));
+                check_row(rows[i].text, parse_timestamp(rows[i].text, rows[i].now * USEC_PER_SEC,
+                                                        &when) == rows[i].result);
+                check_row(rows[i].text,
+                          when == (rows[i].result < 0 ? UNTOUCHED : rows[i].when * USEC_PER_SEC));
         }
 }
 
@@ -350,14 +356,17 @@ static void timestamps_know_summer_time(void **state _unused_) {
                 { "2026-03-29 02:30", NOON, 0, -EINVAL },
                 { "2026-03-29 03:00", NOON, 1774746000, 0 },
                 { "2026-10-25 03:00", NOON, 1792893600, 0 },
-                { "18:30", 1792861200, 1792949400, 0 }, /* 2026-10-24 19:00 CEST: 23.5 hours and one more */
-                { "18:30", 1774720800, 1774801800, 0 }, /* 2026-03-28 19:00 CET: 23.5 hours less one */
+                { "18:30", 1792861200, 1792949400,
+                  0 }, /* 2026-10-24 19:00 CEST: 23.5 hours and one more */
+                { "18:30", 1774720800, 1774801800,
+                  0 }, /* 2026-03-28 19:00 CET: 23.5 hours less one */
         };
         usec_t when;
 
         set_zone(CENTRAL_EUROPE);
         check_moments(rows, ELEMENTSOF(rows));
-        assert_int_equal(parse_timestamp("2026-10-25 02:30", 0, &when), 0); /* twice: either will do */
+        assert_int_equal(parse_timestamp("2026-10-25 02:30", 0, &when),
+                         0); /* twice: either will do */
         assert_true(when == 1792888200 * USEC_PER_SEC || when == 1792891800 * USEC_PER_SEC);
 }
 
@@ -382,17 +391,27 @@ static void a_time_of_day_is_never_past(void **state _unused_) {
 }
 
 static void rfc3339_is_read_back(void **state _unused_) {
-        static const uint64_t seconds[] = { 0, 1, 951782400, NOON, 1774746000, 4102444800, 253402300799 };
+        static const uint64_t seconds[] = { 0,          1,          951782400,   NOON,
+                                            1774746000, 4102444800, 253402300799 };
         static const char *const refused[] = {
-                "", "2026-01-31", "2026-01-31T18:30:05", "2026-01-31 18:30:05Z", "2026-01-31T18:30:05+00:00",
-                "2026-01-31T18:30:05Zx", "2026-13-31T18:30:05Z", "2026-01-31T24:30:05Z", "?",
+                "",
+                "2026-01-31",
+                "2026-01-31T18:30:05",
+                "2026-01-31 18:30:05Z",
+                "2026-01-31T18:30:05+00:00",
+                "2026-01-31T18:30:05Zx",
+                "2026-13-31T18:30:05Z",
+                "2026-01-31T24:30:05Z",
+                "?",
         };
         char buf[TIMESTAMP_MAX];
         usec_t when;
 
         set_zone(CENTRAL_EUROPE); /* must not matter */
-        assert_string_equal(format_timestamp(1769884205 * USEC_PER_SEC, buf), "2026-01-31T18:30:05Z");
-        assert_string_equal(format_timestamp(1769884205 * USEC_PER_SEC + 999999, buf), "2026-01-31T18:30:05Z");
+        assert_string_equal(format_timestamp(1769884205 * USEC_PER_SEC, buf),
+                            "2026-01-31T18:30:05Z");
+        assert_string_equal(format_timestamp(1769884205 * USEC_PER_SEC + 999999, buf),
+                            "2026-01-31T18:30:05Z");
         for (size_t i = 0; i < ELEMENTSOF(seconds); i++) {
                 format_timestamp(seconds[i] * USEC_PER_SEC, buf);
                 check_row(buf, parse_rfc3339(buf, &when) == 0);
@@ -412,9 +431,15 @@ static void sizes_are_formatted(void **state _unused_) {
                 uint64_t bytes;
                 const char *text;
         } rows[] = {
-                { 0, "0" },          { 512, "512" },      { 1023, "1023" },
-                { 1024, "1.0K" },    { 1536, "1.5K" },    { 1048575, "1023.9K" },
-                { 1048576, "1.0M" }, { UINT64_C(4294967296), "4.0G" }, { UINT64_C(1649267441664), "1.5T" },
+                { 0, "0" },
+                { 512, "512" },
+                { 1023, "1023" },
+                { 1024, "1.0K" },
+                { 1536, "1.5K" },
+                { 1048575, "1023.9K" },
+                { 1048576, "1.0M" },
+                { UINT64_C(4294967296), "4.0G" },
+                { UINT64_C(1649267441664), "1.5T" },
                 { UINT64_MAX, "15.9E" },
         };
         char buf[32];
@@ -496,41 +521,42 @@ static void text_is_escaped_or_kept(void **state _unused_) {
                 { "\x1b]0;title\a", "\\x1b]0;title\\x07" },
                 { "two\nlines\r\n", "two\\x0alines\\x0d\\x0a" },
                 { "caf\xc3\xa9", "caf\xc3\xa9" },
-                { "\xc2\xa0", "\xc2\xa0" },                         /* U+00A0, the first after C1 */
-                { "\xe2\x82\xac", "\xe2\x82\xac" },                 /* euro sign */
-                { "\xf0\x9f\x90\x95", "\xf0\x9f\x90\x95" },         /* dog */
-                { "\xe0\xa0\x80", "\xe0\xa0\x80" },                 /* U+0800 */
-                { "\xed\x9f\xbf", "\xed\x9f\xbf" },                 /* U+D7FF */
-                { "\xee\x80\x80", "\xee\x80\x80" },                 /* U+E000 */
-                { "\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf" },         /* U+10FFFF */
-                { "\xc0\x80", "\\xc0\\x80" },                       /* overlong */
+                { "\xc2\xa0", "\xc2\xa0" },                 /* U+00A0, the first after C1 */
+                { "\xe2\x82\xac", "\xe2\x82\xac" },         /* euro sign */
+                { "\xf0\x9f\x90\x95", "\xf0\x9f\x90\x95" }, /* dog */
+                { "\xe0\xa0\x80", "\xe0\xa0\x80" },         /* U+0800 */
+                { "\xed\x9f\xbf", "\xed\x9f\xbf" },         /* U+D7FF */
+                { "\xee\x80\x80", "\xee\x80\x80" },         /* U+E000 */
+                { "\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf" }, /* U+10FFFF */
+                { "\xc0\x80", "\\xc0\\x80" },               /* overlong */
                 { "\xc1\xbf", "\\xc1\\xbf" },
                 { "\xe0\x80\xaf", "\\xe0\\x80\\xaf" },
                 { "\xe0\x9f\xbf", "\\xe0\\x9f\\xbf" },
                 { "\xf0\x80\x80\xaf", "\\xf0\\x80\\x80\\xaf" },
                 { "\xf0\x8f\xbf\xbf", "\\xf0\\x8f\\xbf\\xbf" },
-                { "\xed\xa0\x80", "\\xed\\xa0\\x80" },               /* surrogates */
+                { "\xed\xa0\x80", "\\xed\\xa0\\x80" }, /* surrogates */
                 { "\xed\xbf\xbf", "\\xed\\xbf\\xbf" },
-                { "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80" },     /* beyond Unicode */
+                { "\xf4\x90\x80\x80", "\\xf4\\x90\\x80\\x80" }, /* beyond Unicode */
                 { "\xf5\x80\x80\x80", "\\xf5\\x80\\x80\\x80" },
                 { "\xff\xfe", "\\xff\\xfe" },
-                { "\xc3", "\\xc3" },                                /* cut off */
+                { "\xc3", "\\xc3" }, /* cut off */
                 { "\xe2\x82", "\\xe2\\x82" },
                 { "\xf0\x9f\x90", "\\xf0\\x9f\\x90" },
-                { "\xe2\x82\x1b[1m", "\\xe2\\x82\\x1b[1m" },        /* a lead byte must not hide an escape */
+                { "\xe2\x82\x1b[1m",
+                  "\\xe2\\x82\\x1b[1m" }, /* a lead byte must not hide an escape */
                 { "\xf0\x1b\x9f\x90", "\\xf0\\x1b\\x9f\\x90" },
                 { "\xc3\xc3\xa9", "\\xc3\xc3\xa9" },
-                { "\xe2\x80\xa7", "\xe2\x80\xa7" },                 /* U+2027, before the line separators */
+                { "\xe2\x80\xa7", "\xe2\x80\xa7" }, /* U+2027, before the line separators */
                 { "\xe2\x80\xa8", "\\xe2\\x80\\xa8" },
                 { "\xe2\x80\xa9", "\\xe2\\x80\\xa9" },
-                { "\xe2\x80\xaa", "\\xe2\\x80\\xaa" },               /* U+202A: bidi embeddings, overrides */
+                { "\xe2\x80\xaa", "\\xe2\\x80\\xaa" }, /* U+202A: bidi embeddings, overrides */
                 { "\xe2\x80\xab", "\\xe2\\x80\\xab" },
                 { "\xe2\x80\xac", "\\xe2\\x80\\xac" },
                 { "\xe2\x80\xad", "\\xe2\\x80\\xad" },
                 { "\xe2\x80\xae", "\\xe2\\x80\\xae" },
                 { "\xe2\x80\xaf", "\xe2\x80\xaf" },
                 { "\xe2\x81\xa5", "\xe2\x81\xa5" },
-                { "\xe2\x81\xa6", "\\xe2\\x81\\xa6" },               /* U+2066: bidi isolates */
+                { "\xe2\x81\xa6", "\\xe2\\x81\\xa6" }, /* U+2066: bidi isolates */
                 { "\xe2\x81\xa7", "\\xe2\\x81\\xa7" },
                 { "\xe2\x81\xa8", "\\xe2\\x81\\xa8" },
                 { "\xe2\x81\xa9", "\\xe2\\x81\\xa9" },
@@ -586,7 +612,8 @@ static void whatever_is_escaped_is_printable_and_comes_back(void **state _unused
 
 static void broken_escapes_are_refused(void **state _unused_) {
         static const char *const rows[] = {
-                "\\", "\\x", "\\x1", "\\xg1", "\\x1g", "\\n", "\\\\", "\\X41", "\\x00", "ok\\", "ok\\x4", "\\ x41",
+                "\\",   "\\x",   "\\x1",  "\\xg1", "\\x1g",  "\\n",
+                "\\\\", "\\X41", "\\x00", "ok\\",  "ok\\x4", "\\ x41",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {

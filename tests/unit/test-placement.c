@@ -10,6 +10,9 @@
 #define SLICE "/user.slice/user-1000.slice"
 #define MANAGER SLICE "/user@1000.service"
 #define ID "3f4be2a9c1d07788a5e6"
+#define CRI "cri-containerd-" ID ".scope"
+#define NSPAWN "systemd-nspawn@web.service"
+#define RUNTIME "user-runtime-dir@1000.service"
 
 typedef struct Row {
         const char *path;
@@ -36,22 +39,30 @@ static void check_rows(const Row *rows, size_t n) {
 static void logins_are_found(void **state _unused_) {
         static const Row rows[] = {
                 { SLICE "/session-3.scope", PLACEMENT_SESSION, 1000, "3", "session-3.scope", "" },
-                { SLICE "/session-c12.scope", PLACEMENT_SESSION, 1000, "c12", "session-c12.scope", "" },
-                { SLICE "/session-3.scope/app.slice", PLACEMENT_SESSION, 1000, "3", "session-3.scope", "" },
-                { "/user.slice/user-0.slice/session-1.scope", PLACEMENT_SESSION, 0, "1", "session-1.scope", "" },
-                { "/user.slice/user-114.slice/session-c1.scope", PLACEMENT_SESSION, 114, "c1", "session-c1.scope", "" },
-                { "/user.slice/user-4294967294.slice/session-1.scope", PLACEMENT_SESSION, 4294967294, "1", "session-1.scope", "" },
+                { SLICE "/session-c12.scope", PLACEMENT_SESSION, 1000, "c12", "session-c12.scope",
+                  "" },
+                { SLICE "/session-3.scope/app.slice", PLACEMENT_SESSION, 1000, "3",
+                  "session-3.scope", "" },
+                { "/user.slice/user-0.slice/session-1.scope", PLACEMENT_SESSION, 0, "1",
+                  "session-1.scope", "" },
+                { "/user.slice/user-114.slice/session-c1.scope", PLACEMENT_SESSION, 114, "c1",
+                  "session-c1.scope", "" },
+                { "/user.slice/user-4294967294.slice/session-1.scope", PLACEMENT_SESSION,
+                  4294967294, "1", "session-1.scope", "" },
                 { MANAGER, PLACEMENT_MANAGER, 1000, "", "user@1000.service", "" },
-                { MANAGER "/init.scope", PLACEMENT_MANAGER, 1000, "", "user@1000.service", "init.scope" },
+                { MANAGER "/init.scope", PLACEMENT_MANAGER, 1000, "", "user@1000.service",
+                  "init.scope" },
                 { MANAGER "/app.slice", PLACEMENT_MANAGER, 1000, "", "user@1000.service", "" },
                 { MANAGER "/app.slice/app-gnome-firefox-4711.scope", PLACEMENT_MANAGER, 1000, "",
                   "user@1000.service", "app-gnome-firefox-4711.scope" },
                 { MANAGER "/session.slice/org.gnome.Shell@x11.service", PLACEMENT_MANAGER, 1000, "",
                   "user@1000.service", "org.gnome.Shell@x11.service" },
-                { SLICE "/leash-1000-4711.scope", PLACEMENT_LEASHED, 1000, "", "leash-1000-4711.scope", "" },
+                { SLICE "/leash-1000-4711.scope", PLACEMENT_LEASHED, 1000, "",
+                  "leash-1000-4711.scope", "" },
                 { SLICE, PLACEMENT_SLICE, 1000, "", "", "" },
                 { SLICE "/", PLACEMENT_SLICE, 1000, "", "", "" },
-                { "//user.slice//user-1000.slice//session-3.scope//", PLACEMENT_SESSION, 1000, "3", "session-3.scope", "" },
+                { "//user.slice//user-1000.slice//session-3.scope//", PLACEMENT_SESSION, 1000, "3",
+                  "session-3.scope", "" },
         };
 
         check_rows(rows, ELEMENTSOF(rows));
@@ -64,18 +75,26 @@ static void the_system_is_nobodys_login(void **state _unused_) {
                 { "/system.slice", PLACEMENT_ROOT, NOBODY, "", "", "" },
                 { "/init.scope", PLACEMENT_INIT, NOBODY, "", "init.scope", "" },
                 { "/system.slice/cron.service", PLACEMENT_SERVICE, NOBODY, "", "cron.service", "" },
-                { "/system.slice/xrdp-sesman.service", PLACEMENT_SERVICE, NOBODY, "", "xrdp-sesman.service", "" },
-                { "/system.slice/system-getty.slice/getty@tty1.service", PLACEMENT_SERVICE, NOBODY, "", "getty@tty1.service", "" },
-                { "/system.slice/system-user\\x2druntime\\x2ddir.slice/user-runtime-dir@1000.service",
-                  PLACEMENT_SERVICE, NOBODY, "", "user-runtime-dir@1000.service", "" },
+                { "/system.slice/xrdp-sesman.service", PLACEMENT_SERVICE, NOBODY, "",
+                  "xrdp-sesman.service", "" },
+                { "/system.slice/system-getty.slice/getty@tty1.service", PLACEMENT_SERVICE, NOBODY,
+                  "", "getty@tty1.service", "" },
+                { "/system.slice/system-user\\x2druntime\\x2ddir.slice/" RUNTIME, PLACEMENT_SERVICE,
+                  NOBODY, "", RUNTIME, "" },
                 { "/system.slice/ssh.socket", PLACEMENT_SERVICE, NOBODY, "", "ssh.socket", "" },
                 { "/system.slice/home.mount", PLACEMENT_SERVICE, NOBODY, "", "home.mount", "" },
-                { "/system.slice/dev-sda2.swap", PLACEMENT_SERVICE, NOBODY, "", "dev-sda2.swap", "" },
-                { "/system.slice/run-r4711.scope", PLACEMENT_SERVICE, NOBODY, "", "run-r4711.scope", "" },
-                { "/system.slice/docker.service", PLACEMENT_SERVICE, NOBODY, "", "docker.service", "" },
-                { "/system.slice/docker.socket", PLACEMENT_SERVICE, NOBODY, "", "docker.socket", "" },
-                { "/system.slice/containerd.service", PLACEMENT_SERVICE, NOBODY, "", "containerd.service", "" },
-                { "/system.slice/dockerd-rootless.service", PLACEMENT_SERVICE, NOBODY, "", "dockerd-rootless.service", "" },
+                { "/system.slice/dev-sda2.swap", PLACEMENT_SERVICE, NOBODY, "", "dev-sda2.swap",
+                  "" },
+                { "/system.slice/run-r4711.scope", PLACEMENT_SERVICE, NOBODY, "", "run-r4711.scope",
+                  "" },
+                { "/system.slice/docker.service", PLACEMENT_SERVICE, NOBODY, "", "docker.service",
+                  "" },
+                { "/system.slice/docker.socket", PLACEMENT_SERVICE, NOBODY, "", "docker.socket",
+                  "" },
+                { "/system.slice/containerd.service", PLACEMENT_SERVICE, NOBODY, "",
+                  "containerd.service", "" },
+                { "/system.slice/dockerd-rootless.service", PLACEMENT_SERVICE, NOBODY, "",
+                  "dockerd-rootless.service", "" },
         };
 
         check_rows(rows, ELEMENTSOF(rows));
@@ -83,23 +102,30 @@ static void the_system_is_nobodys_login(void **state _unused_) {
 
 static void containers_are_machines(void **state _unused_) {
         static const Row rows[] = {
-                { "/system.slice/docker-" ID ".scope", PLACEMENT_MACHINE, NOBODY, "", "docker-" ID ".scope", "" },
+                { "/system.slice/docker-" ID ".scope", PLACEMENT_MACHINE, NOBODY, "",
+                  "docker-" ID ".scope", "" },
                 { "/docker/" ID, PLACEMENT_MACHINE, NOBODY, "", "docker", "" },
-                { "/machine.slice/libpod-" ID ".scope/container", PLACEMENT_MACHINE, NOBODY, "", "libpod-" ID ".scope", "" },
-                { "/machine.slice/libpod-conmon-" ID ".scope", PLACEMENT_MACHINE, NOBODY, "", "libpod-conmon-" ID ".scope", "" },
-                { "/machine.slice/systemd-nspawn@web.service/payload", PLACEMENT_MACHINE, NOBODY, "", "systemd-nspawn@web.service", "" },
-                { "/machine.slice/machine-qemu\\x2d1\\x2dvm.scope/libvirt/emulator", PLACEMENT_MACHINE, NOBODY, "",
-                  "machine-qemu\\x2d1\\x2dvm.scope", "" },
+                { "/machine.slice/libpod-" ID ".scope/container", PLACEMENT_MACHINE, NOBODY, "",
+                  "libpod-" ID ".scope", "" },
+                { "/machine.slice/libpod-conmon-" ID ".scope", PLACEMENT_MACHINE, NOBODY, "",
+                  "libpod-conmon-" ID ".scope", "" },
+                { "/machine.slice/" NSPAWN "/payload", PLACEMENT_MACHINE, NOBODY, "", NSPAWN, "" },
+                { "/machine.slice/machine-qemu\\x2d1\\x2dvm.scope/libvirt/emulator",
+                  PLACEMENT_MACHINE, NOBODY, "", "machine-qemu\\x2d1\\x2dvm.scope", "" },
                 { "/lxc/web", PLACEMENT_MACHINE, NOBODY, "", "lxc", "" },
                 { "/lxc.payload.web/init.scope", PLACEMENT_MACHINE, NOBODY, "", NULL, "" },
-                { "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod12_34.slice/cri-containerd-" ID ".scope",
-                  PLACEMENT_MACHINE, NOBODY, "", "cri-containerd-" ID ".scope", "" },
-                { "/kubepods.slice/kubepods-pod12_34.slice/crio-" ID ".scope", PLACEMENT_MACHINE, NOBODY, "", "crio-" ID ".scope", "" },
-                { "/kubepods/besteffort/pod12-34/" ID, PLACEMENT_MACHINE, NOBODY, "", "kubepods", "" },
-                { "/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod1.slice/cri-containerd-" ID ".scope",
-                  PLACEMENT_MACHINE, NOBODY, "", "cri-containerd-" ID ".scope", "" },
-                { "/system.slice/docker-" ID ".scope/user.slice/user-1000.slice/session-3.scope", PLACEMENT_MACHINE, NOBODY, "", NULL, "" },
-                { "/docker/" ID "/user.slice/user-1000.slice/session-3.scope", PLACEMENT_MACHINE, NOBODY, "", NULL, "" },
+                { "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod12.slice/" CRI,
+                  PLACEMENT_MACHINE, NOBODY, "", CRI, "" },
+                { "/kubepods.slice/kubepods-pod12_34.slice/crio-" ID ".scope", PLACEMENT_MACHINE,
+                  NOBODY, "", "crio-" ID ".scope", "" },
+                { "/kubepods/besteffort/pod12-34/" ID, PLACEMENT_MACHINE, NOBODY, "", "kubepods",
+                  "" },
+                { "/kubelet.slice/kubelet-kubepods.slice/kubelet-kubepods-pod1.slice/" CRI,
+                  PLACEMENT_MACHINE, NOBODY, "", CRI, "" },
+                { "/system.slice/docker-" ID ".scope/user.slice/user-1000.slice/session-3.scope",
+                  PLACEMENT_MACHINE, NOBODY, "", NULL, "" },
+                { "/docker/" ID "/user.slice/user-1000.slice/session-3.scope", PLACEMENT_MACHINE,
+                  NOBODY, "", NULL, "" },
         };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
@@ -110,45 +136,62 @@ static void containers_are_machines(void **state _unused_) {
                         continue;
                 }
                 check_row(rows[i].path, placement_parse(rows[i].path, &p) == 0);
-                check_row(rows[i].path, p.kind == rows[i].kind && p.owner == NOBODY && p.session[0] == '\0');
+                check_row(rows[i].path,
+                          p.kind == rows[i].kind && p.owner == NOBODY && p.session[0] == '\0');
         }
 }
 
 /* What runs below a container's own scope or service is named by the container. */
 static void a_container_does_not_name_itself(void **state _unused_) {
         static const Row rows[] = {
-                { "/machine.slice/systemd-nspawn@web.service/payload/user.slice/user-1000.slice/session-1.scope",
-                  PLACEMENT_MACHINE, NOBODY, "", "systemd-nspawn@web.service", "" },
-                { "/system.slice/docker-" ID ".scope/system.slice/nginx.service", PLACEMENT_MACHINE, NOBODY, "",
-                  "docker-" ID ".scope", "" },
-                { "/machine.slice/libpod-" ID ".scope/container/docker", PLACEMENT_MACHINE, NOBODY, "", "libpod-" ID ".scope", "" },
+                { "/machine.slice/" NSPAWN "/payload/user.slice/user-1000.slice/session-1.scope",
+                  PLACEMENT_MACHINE, NOBODY, "", NSPAWN, "" },
+                { "/system.slice/docker-" ID ".scope/system.slice/nginx.service", PLACEMENT_MACHINE,
+                  NOBODY, "", "docker-" ID ".scope", "" },
+                { "/machine.slice/libpod-" ID ".scope/container/docker", PLACEMENT_MACHINE, NOBODY,
+                  "", "libpod-" ID ".scope", "" },
         };
 
         check_rows(rows, ELEMENTSOF(rows));
 }
 
-/* Below their session or manager a user makes groups of any name; the outermost user slice decides. */
+/* Below their session or manager a user makes groups of any name; the outermost user slice decides.
+ */
 static void a_user_cannot_pass_for_another(void **state _unused_) {
         static const Row rows[] = {
-                { MANAGER "/user-0.slice/session-1.scope", PLACEMENT_MANAGER, 1000, "", "user@1000.service", "session-1.scope" },
-                { MANAGER "/app.slice/user.slice/user-0.slice", PLACEMENT_MANAGER, 1000, "", "user@1000.service", "" },
-                { MANAGER "/user.slice/user-0.slice/user@0.service", PLACEMENT_MANAGER, 1000, "", "user@1000.service", "user@0.service" },
-                { MANAGER "/leash-0-1.scope", PLACEMENT_MANAGER, 1000, "", "user@1000.service", "leash-0-1.scope" },
-                { MANAGER "/machine.slice/docker-" ID ".scope", PLACEMENT_MANAGER, 1000, "", "user@1000.service", "docker-" ID ".scope" },
-                { MANAGER "/user.slice/libpod-" ID ".scope/container", PLACEMENT_MANAGER, 1000, "", "user@1000.service",
-                  "libpod-" ID ".scope" },
-                { MANAGER "/../../user-0.slice/session-1.scope", PLACEMENT_MANAGER, 1000, "", "user@1000.service", "session-1.scope" },
-                { SLICE "/session-3.scope/user-0.slice/session-1.scope", PLACEMENT_SESSION, 1000, "3", "session-3.scope", "" },
-                { SLICE "/session-3.scope/init.scope", PLACEMENT_SESSION, 1000, "3", "session-3.scope", "" },
-                { SLICE "/session-3.scope/docker-" ID ".scope", PLACEMENT_SESSION, 1000, "3", "session-3.scope", "" },
-                { SLICE "/leash-1000-4711.scope/user-0.slice", PLACEMENT_LEASHED, 1000, "", "leash-1000-4711.scope", "" },
+                { MANAGER "/user-0.slice/session-1.scope", PLACEMENT_MANAGER, 1000, "",
+                  "user@1000.service", "session-1.scope" },
+                { MANAGER "/app.slice/user.slice/user-0.slice", PLACEMENT_MANAGER, 1000, "",
+                  "user@1000.service", "" },
+                { MANAGER "/user.slice/user-0.slice/user@0.service", PLACEMENT_MANAGER, 1000, "",
+                  "user@1000.service", "user@0.service" },
+                { MANAGER "/leash-0-1.scope", PLACEMENT_MANAGER, 1000, "", "user@1000.service",
+                  "leash-0-1.scope" },
+                { MANAGER "/machine.slice/docker-" ID ".scope", PLACEMENT_MANAGER, 1000, "",
+                  "user@1000.service", "docker-" ID ".scope" },
+                { MANAGER "/user.slice/libpod-" ID ".scope/container", PLACEMENT_MANAGER, 1000, "",
+                  "user@1000.service", "libpod-" ID ".scope" },
+                { MANAGER "/../../user-0.slice/session-1.scope", PLACEMENT_MANAGER, 1000, "",
+                  "user@1000.service", "session-1.scope" },
+                { SLICE "/session-3.scope/user-0.slice/session-1.scope", PLACEMENT_SESSION, 1000,
+                  "3", "session-3.scope", "" },
+                { SLICE "/session-3.scope/init.scope", PLACEMENT_SESSION, 1000, "3",
+                  "session-3.scope", "" },
+                { SLICE "/session-3.scope/docker-" ID ".scope", PLACEMENT_SESSION, 1000, "3",
+                  "session-3.scope", "" },
+                { SLICE "/leash-1000-4711.scope/user-0.slice", PLACEMENT_LEASHED, 1000, "",
+                  "leash-1000-4711.scope", "" },
                 { SLICE "/user-0.slice", PLACEMENT_SLICE, 1000, "", "", "" },
-                { SLICE "/user-0.slice/session-1.scope", PLACEMENT_SESSION, 1000, "1", "session-1.scope", "" },
+                { SLICE "/user-0.slice/session-1.scope", PLACEMENT_SESSION, 1000, "1",
+                  "session-1.scope", "" },
                 { SLICE "/init.scope", PLACEMENT_SLICE, 1000, "", "", "" },
                 { SLICE "/user@0.service", PLACEMENT_MANAGER, 1000, "", "user@0.service", "" },
-                { "/system.slice/cron.service/user-0.slice/session-1.scope", PLACEMENT_SERVICE, NOBODY, "", "cron.service", "" },
-                { "/system.slice/cron.service/machine.slice/init.scope", PLACEMENT_SERVICE, NOBODY, "", "cron.service", "" },
-                { "/init.scope/user.slice/user-1000.slice", PLACEMENT_INIT, NOBODY, "", "init.scope", "" },
+                { "/system.slice/cron.service/user-0.slice/session-1.scope", PLACEMENT_SERVICE,
+                  NOBODY, "", "cron.service", "" },
+                { "/system.slice/cron.service/machine.slice/init.scope", PLACEMENT_SERVICE, NOBODY,
+                  "", "cron.service", "" },
+                { "/init.scope/user.slice/user-1000.slice", PLACEMENT_INIT, NOBODY, "",
+                  "init.scope", "" },
         };
 
         check_rows(rows, ELEMENTSOF(rows));
@@ -201,7 +244,9 @@ static void overlong_names_decide_nothing(void **state _unused_) {
 }
 
 static void only_absolute_paths_are_read(void **state _unused_) {
-        static const char *const rows[] = { "", "user.slice/user-1000.slice", "0::/user.slice", ".", " /", "-" };
+        static const char *const rows[] = {
+                "", "user.slice/user-1000.slice", "0::/user.slice", ".", " /", "-"
+        };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
                 Placement p = { .owner = 4711 };
@@ -215,11 +260,26 @@ static void slices_name_their_user(void **state _unused_) {
         static const struct {
                 const char *name;
                 uid_t uid;
-        } accepted[] = { { "user-0.slice", 0 }, { "user-1000.slice", 1000 }, { "user-4294967294.slice", 4294967294 } };
+        } accepted[] = { { "user-0.slice", 0 },
+                         { "user-1000.slice", 1000 },
+                         { "user-4294967294.slice", 4294967294 } };
         static const char *const refused[] = {
-                "", "user-.slice", "user.slice", "user-1000", "user-1000.slice ", " user-1000.slice", "user-1000.scope",
-                "user--1.slice", "user-65535.slice", "user-4294967295.slice", "user-99999999999999999.slice",
-                "user-1 000.slice", "user-1e3.slice", "User-1000.slice", "user-1000.slice.slice", "/user-1000.slice",
+                "",
+                "user-.slice",
+                "user.slice",
+                "user-1000",
+                "user-1000.slice ",
+                " user-1000.slice",
+                "user-1000.scope",
+                "user--1.slice",
+                "user-65535.slice",
+                "user-4294967295.slice",
+                "user-99999999999999999.slice",
+                "user-1 000.slice",
+                "user-1e3.slice",
+                "User-1000.slice",
+                "user-1000.slice.slice",
+                "/user-1000.slice",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(accepted); i++) {

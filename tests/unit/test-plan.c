@@ -6,13 +6,19 @@
 #include "core/plan.h"
 
 #define NOBODY ((uid_t) -1)
-#define SLICE "/user.slice/user-1000.slice"
+#define SYSTEM "/system.slice"
+#define USERS "/user.slice"
+#define ALICE USERS "/user-1000.slice"
 
 static const CallerFacts admin = { .owner = 1500, .uid_min = 1000, .placement = true };
-static const CallerFacts forcing = { .owner = 1500, .uid_min = 1000, .placement = true, .force = true };
+static const CallerFacts forcing = {
+        .owner = 1500, .uid_min = 1000, .placement = true, .force = true
+};
 
 static ProcessFacts facts(const char *cgroup, uid_t ruid, uid_t loginuid) {
-        ProcessFacts f = { .pid = 4711, .ruid = ruid, .euid = ruid, .loginuid = loginuid, .comm = "burn" };
+        ProcessFacts f = {
+                .pid = 4711, .ruid = ruid, .euid = ruid, .loginuid = loginuid, .comm = "burn"
+        };
 
         assert_int_equal(placement_parse(cgroup, &f.placement), 0);
         return f;
@@ -21,7 +27,7 @@ static ProcessFacts facts(const char *cgroup, uid_t ruid, uid_t loginuid) {
 typedef struct Row {
         const char *cgroup;
         uid_t ruid, loginuid;
-        PlanRefusal refusal, forced;
+        PlanRefusal refusal;
         uid_t owner;
         const char *session;
         bool capture;
@@ -29,55 +35,60 @@ typedef struct Row {
 
 static const Row rows[] = {
         /* Logins, whoever the process runs as */
-        { SLICE "/session-3.scope", 1000, 1000, PLAN_OK, PLAN_OK, 1000, "3", false },
-        { SLICE "/session-3.scope", 0, 1000, PLAN_OK, PLAN_OK, 1000, "3", false },    /* sudo */
-        { SLICE "/session-3.scope", 1001, 1000, PLAN_OK, PLAN_OK, 1000, "3", false }, /* su */
-        { SLICE "/session-3.scope", 1500, NOBODY, PLAN_OK, PLAN_OK, 1000, "3", false },
-        { SLICE "/user@1000.service/app.slice/app-firefox-1.scope", 1000, 1000, PLAN_OK, PLAN_OK, 1000, "", false },
-        { SLICE "/leash-1000-4711.scope", 1000, 1000, PLAN_OK, PLAN_OK, 1000, "", false },
-        { SLICE, 1000, 1000, PLAN_OK, PLAN_OK, 1000, "", false },
-        { "/user.slice/user-1500.slice/session-9.scope", 1500, 1500, PLAN_OWN_SESSION, PLAN_OK, 1500, "9", false },
-        { "/user.slice/user-1500.slice/session-9.scope", 0, 1500, PLAN_OWN_SESSION, PLAN_OK, 1500, "9", false },
-        { "/user.slice/user-0.slice/session-1.scope", 0, 0, PLAN_ROOT_SESSION, PLAN_OK, 0, "1", false },
-        { "/user.slice/user-0.slice/session-1.scope", 1000, 0, PLAN_ROOT_SESSION, PLAN_OK, 0, "1", false },
-        { "/user.slice/user-114.slice/session-c1.scope", 114, 114, PLAN_SYSTEM_USER, PLAN_OK, 114, "c1", false },
-        { "/user.slice/user-999.slice/user@999.service", 999, 999, PLAN_SYSTEM_USER, PLAN_OK, 999, "", false },
+        { ALICE "/session-3.scope", 1000, 1000, PLAN_OK, 1000, "3", false },
+        { ALICE "/session-3.scope", 0, 1000, PLAN_OK, 1000, "3", false },    /* sudo */
+        { ALICE "/session-3.scope", 1001, 1000, PLAN_OK, 1000, "3", false }, /* su */
+        { ALICE "/session-3.scope", 1500, NOBODY, PLAN_OK, 1000, "3", false },
+        { ALICE "/user@1000.service/app.slice/app-firefox-1.scope", 1000, 1000, PLAN_OK, 1000, "",
+          false },
+        { ALICE "/leash-1000-4711.scope", 1000, 1000, PLAN_OK, 1000, "", false },
+        { ALICE, 1000, 1000, PLAN_OK, 1000, "", false },
+        { USERS "/user-1500.slice/session-9.scope", 1500, 1500, PLAN_OWN_SESSION, 1500, "9",
+          false },
+        { USERS "/user-1500.slice/session-9.scope", 0, 1500, PLAN_OWN_SESSION, 1500, "9", false },
+        { USERS "/user-0.slice/session-1.scope", 0, 0, PLAN_ROOT_SESSION, 0, "1", false },
+        { USERS "/user-0.slice/session-1.scope", 1000, 0, PLAN_ROOT_SESSION, 0, "1", false },
+        { USERS "/user-114.slice/session-c1.scope", 114, 114, PLAN_SYSTEM_USER, 114, "c1", false },
+        { USERS "/user-999.slice/user@999.service", 999, 999, PLAN_SYSTEM_USER, 999, "", false },
         /* Jobs of cron and at, and what a login left in a service */
-        { "/system.slice/cron.service", 1000, 1000, PLAN_OK, PLAN_OK, 1000, "", true },
-        { "/system.slice/cron.service", 1000, NOBODY, PLAN_OK, PLAN_OK, 1000, "", true },
-        { "/system.slice/crond.service", 1000, 1000, PLAN_OK, PLAN_OK, 1000, "", true },
-        { "/system.slice/atd.service", 1000, 1000, PLAN_OK, PLAN_OK, 1000, "", true },
-        { "/system.slice/cron.service", 1500, 1500, PLAN_OWN_SESSION, PLAN_OK, 1500, "", true },
-        { "/system.slice/cron.service", 0, 0, PLAN_SERVICE, PLAN_SERVICE, NOBODY, "", false },
-        { "/system.slice/cron.service", 999, NOBODY, PLAN_SERVICE, PLAN_SERVICE, NOBODY, "", false },
-        { "/system.slice/cron.service", 0, 1000, PLAN_SERVICE, PLAN_SERVICE, NOBODY, "", false },
-        { "/system.slice/xrdp-sesman.service", 1000, 1000, PLAN_OK, PLAN_OK, 1000, "", true }, /* xrdp #778 */
-        { "/system.slice/xrdp-sesman.service", 1000, NOBODY, PLAN_SERVICE, PLAN_SERVICE, NOBODY, "", false },
-        { "/system.slice/php-fpm.service", 1000, NOBODY, PLAN_SERVICE, PLAN_SERVICE, NOBODY, "", false },
-        { "/system.slice/php-fpm.service", 1000, 1001, PLAN_SERVICE, PLAN_SERVICE, NOBODY, "", false },
-        { "/system.slice/ssh.service", 0, NOBODY, PLAN_SERVICE, PLAN_SERVICE, NOBODY, "", false },
+        { SYSTEM "/cron.service", 1000, 1000, PLAN_OK, 1000, "", true },
+        { SYSTEM "/cron.service", 1000, NOBODY, PLAN_OK, 1000, "", true },
+        { SYSTEM "/crond.service", 1000, 1000, PLAN_OK, 1000, "", true },
+        { SYSTEM "/atd.service", 1000, 1000, PLAN_OK, 1000, "", true },
+        { SYSTEM "/cron.service", 1500, 1500, PLAN_OWN_SESSION, 1500, "", true },
+        { SYSTEM "/cron.service", 0, 0, PLAN_SERVICE, NOBODY, "", false },
+        { SYSTEM "/cron.service", 999, NOBODY, PLAN_SERVICE, NOBODY, "", false },
+        { SYSTEM "/cron.service", 0, 1000, PLAN_SERVICE, NOBODY, "", false },
+        { SYSTEM "/xrdp-sesman.service", 1000, 1000, PLAN_OK, 1000, "", true }, /* xrdp #778 */
+        { SYSTEM "/xrdp-sesman.service", 1000, NOBODY, PLAN_SERVICE, NOBODY, "", false },
+        { SYSTEM "/php-fpm.service", 1000, NOBODY, PLAN_SERVICE, NOBODY, "", false },
+        { SYSTEM "/php-fpm.service", 1000, 1001, PLAN_SERVICE, NOBODY, "", false },
+        { SYSTEM "/ssh.service", 0, NOBODY, PLAN_SERVICE, NOBODY, "", false },
         /* Nobody's login */
-        { "/system.slice/docker-1234.scope", 1000, 1000, PLAN_MACHINE, PLAN_MACHINE, NOBODY, "", false },
-        { "/machine.slice/systemd-nspawn@web.service/payload", 0, NOBODY, PLAN_MACHINE, PLAN_MACHINE, NOBODY, "", false },
-        { "/", 1000, 1000, PLAN_NO_SESSION, PLAN_NO_SESSION, NOBODY, "", false },
-        { "/system.slice", 0, NOBODY, PLAN_NO_SESSION, PLAN_NO_SESSION, NOBODY, "", false },
-        { "/init.scope", 0, NOBODY, PLAN_INIT, PLAN_INIT, NOBODY, "", false },
+        { SYSTEM "/docker-1234.scope", 1000, 1000, PLAN_MACHINE, NOBODY, "", false },
+        { "/machine.slice/systemd-nspawn@web.service/payload", 0, NOBODY, PLAN_MACHINE, NOBODY, "",
+          false },
+        { "/", 1000, 1000, PLAN_NO_SESSION, NOBODY, "", false },
+        { "/system.slice", 0, NOBODY, PLAN_NO_SESSION, NOBODY, "", false },
+        { "/init.scope", 0, NOBODY, PLAN_INIT, NOBODY, "", false },
 };
 
 static void every_process_has_an_owner_or_a_reason(void **state _unused_) {
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
                 const Row *row = &rows[i];
+                PlanRefusal forced = plan_refusal_can_force(row->refusal) ? PLAN_OK : row->refusal;
                 ProcessFacts f = facts(row->cgroup, row->ruid, row->loginuid);
                 char label[160];
                 Plan plan;
 
-                (void) snprintf(label, sizeof(label), "%s ruid %u loginuid %d", row->cgroup, row->ruid, (int) row->loginuid);
+                (void) snprintf(label, sizeof(label), "%s ruid %u loginuid %d", row->cgroup,
+                                row->ruid, (int) row->loginuid);
                 memset(&plan, 0x5a, sizeof(plan));
                 check_row(label, plan_process(&f, &admin, &plan) == row->refusal);
                 check_row(label, plan.owner == row->owner);
                 check_row(label, strcmp(plan.session, row->session) == 0);
                 check_row(label, plan.capture == row->capture);
-                check_row(label, plan_process(&f, &forcing, &plan) == row->forced);
+                check_row(label, plan_process(&f, &forcing, &plan) == forced);
                 check_row(label, plan.owner == row->owner);
         }
 }
@@ -89,7 +100,7 @@ static void kernel_threads_and_init_are_refused(void **state _unused_) {
 
         f.kernel_thread = true;
         assert_int_equal(plan_process(&f, &forcing, &plan), PLAN_KERNEL_THREAD);
-        f = facts(SLICE "/session-3.scope", 1000, 1000);
+        f = facts(ALICE "/session-3.scope", 1000, 1000);
         f.kernel_thread = true; /* wherever it was put */
         assert_int_equal(plan_process(&f, &forcing, &plan), PLAN_KERNEL_THREAD);
         f = facts("/", 0, NOBODY);
@@ -102,15 +113,15 @@ static void kernel_threads_and_init_are_refused(void **state _unused_) {
         assert_int_equal(plan_process(&f, &elsewhere, &plan), PLAN_KERNEL_THREAD);
 }
 
-/* bwrap and flatpak make pid namespaces inside a login; elsewhere they are containers, whatever their
- * cgroup is called (containerd's own is "/default/ID"). */
+/* bwrap and flatpak make pid namespaces inside a login; elsewhere they are containers, whatever
+ * their cgroup is called (containerd's own is "/default/ID"). */
 static void foreign_processes_are_containers_outside_logins(void **state _unused_) {
         static const struct {
                 const char *cgroup;
                 PlanRefusal refusal;
         } places[] = {
-                { SLICE "/session-3.scope", PLAN_OK },
-                { SLICE "/user@1000.service/app.slice/app-flatpak-1.scope", PLAN_OK },
+                { ALICE "/session-3.scope", PLAN_OK },
+                { ALICE "/user@1000.service/app.slice/app-flatpak-1.scope", PLAN_OK },
                 { "/default/1234", PLAN_MACHINE },
                 { "/system.slice/lxc-net.service", PLAN_MACHINE },
                 { "/system.slice/cron.service", PLAN_MACHINE },
@@ -153,7 +164,8 @@ static void without_placement_the_login_uid_tells(void **state _unused_) {
                 char label[64];
                 Plan plan;
 
-                (void) snprintf(label, sizeof(label), "ruid %u loginuid %d", users[i].ruid, (int) users[i].loginuid);
+                (void) snprintf(label, sizeof(label), "ruid %u loginuid %d", users[i].ruid,
+                                (int) users[i].loginuid);
                 check_row(label, plan_process(&f, &caller, &plan) == users[i].refusal);
                 check_row(label, plan.owner == users[i].owner);
                 check_row(label, plan.session[0] == '\0' && !plan.capture);
@@ -165,8 +177,8 @@ static void owners_are_judged_alone(void **state _unused_) {
                 uid_t owner;
                 PlanRefusal refusal;
         } owners[] = {
-                { 0, PLAN_ROOT_SESSION },   { 1, PLAN_SYSTEM_USER }, { 999, PLAN_SYSTEM_USER },
-                { 1000, PLAN_OK },          { 1500, PLAN_OWN_SESSION }, { 1501, PLAN_OK },
+                { 0, PLAN_ROOT_SESSION }, { 1, PLAN_SYSTEM_USER },    { 999, PLAN_SYSTEM_USER },
+                { 1000, PLAN_OK },        { 1500, PLAN_OWN_SESSION }, { 1501, PLAN_OK },
                 { 4294967294, PLAN_OK },
         };
         const CallerFacts daemon = { .owner = NOBODY, .uid_min = 1000, .placement = true };
@@ -185,7 +197,8 @@ static void owners_are_judged_alone(void **state _unused_) {
 
 static void force_is_for_sessions_only(void **state _unused_) {
         for (PlanRefusal i = 0; i < _PLAN_REFUSAL_MAX; i++)
-                assert_int_equal(plan_refusal_can_force(i), i == PLAN_ROOT_SESSION || i == PLAN_SYSTEM_USER ||
+                assert_int_equal(plan_refusal_can_force(i), i == PLAN_ROOT_SESSION ||
+                                                                    i == PLAN_SYSTEM_USER ||
                                                                     i == PLAN_OWN_SESSION);
 }
 
@@ -208,13 +221,17 @@ static void every_refusal_says_what_and_what_to_do(void **state _unused_) {
                 assert_true(strlen(plan_refusal_what(i)) > 0);
                 if (i != PLAN_OK)
                         assert_true(strlen(plan_refusal_remedy(i)) > 0);
-                assert_int_equal(!!strstr(plan_refusal_remedy(i), "--force"), plan_refusal_can_force(i));
+                assert_int_equal(!!strstr(plan_refusal_remedy(i), "--force"),
+                                 plan_refusal_can_force(i));
         }
 }
 
 static void job_services_are_known(void **state _unused_) {
-        static const char *const jobs[] = { "cron.service", "crond.service", "atd.service", "anacron.service" };
-        static const char *const others[] = { "", "cron", "cron.timer", "xcron.service", "cron.service.d", "php-fpm.service" };
+        static const char *const jobs[] = { "cron.service", "crond.service", "atd.service",
+                                            "anacron.service" };
+        static const char *const others[] = {
+                "", "cron", "cron.timer", "xcron.service", "cron.service.d", "php-fpm.service"
+        };
 
         for (size_t i = 0; i < ELEMENTSOF(jobs); i++)
                 check_row(jobs[i], plan_is_job_service(jobs[i]));

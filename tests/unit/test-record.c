@@ -116,8 +116,12 @@ static Record *full_record(void) {
         for (Limit i = 0; i < _LIMIT_MAX; i++)
                 limits_set(&manual, i, i == LIMIT_CPUS ? 0 : 1000 + (uint64_t) i);
         manual.cpus[2] = 0x5a;
-        assert_int_equal(record_set_layer(r, LAYER_MANUAL, &manual, "bob\t", "too\nloud [end]", SINCE, USEC_INFINITY), 0);
-        assert_int_equal(record_add_file(r, "50-CPUQuota.conf", "# made by systemctl\n[Slice]\nCPUQuota=80%\n"), 0);
+        assert_int_equal(record_set_layer(r, LAYER_MANUAL, &manual, "bob\t", "too\nloud [end]",
+                                          SINCE, USEC_INFINITY),
+                         0);
+        assert_int_equal(record_add_file(r, "50-CPUQuota.conf",
+                                         "# made by systemctl\n[Slice]\nCPUQuota=80%\n"),
+                         0);
         assert_int_equal(record_add_file(r, "50-CPUWeight.conf", NULL), 0);
         assert_int_equal(record_add_file(r, "50-TasksMax.conf", ""), 0);
         assert_int_equal(record_add_scope(r, "leash-1000-4711.scope"), 0);
@@ -153,7 +157,8 @@ static void scope_names_are_read_back(void **state _unused_) {
         for (TargetScope i = 0; i < _TARGET_SCOPE_MAX; i++)
                 assert_int_equal(target_scope_from_string(target_scope_to_string(i)), i);
         for (size_t i = 0; i < ELEMENTSOF(strangers); i++)
-                check_row(strangers[i], target_scope_from_string(strangers[i]) == _TARGET_SCOPE_INVALID);
+                check_row(strangers[i],
+                          target_scope_from_string(strangers[i]) == _TARGET_SCOPE_INVALID);
         assert_string_equal(target_scope_to_string(_TARGET_SCOPE_MAX), "?");
 }
 
@@ -192,14 +197,16 @@ static void a_layer_is_added_to_and_cleared(void **state _unused_) {
 
         set_layer(r, LAYER_MANUAL, LIMIT_CPU_QUOTA, 500000, USEC_INFINITY);
         limits_set(&limits, LIMIT_TASKS_MAX, 100);
-        assert_int_equal(record_set_layer(r, LAYER_MANUAL, &limits, "bob", "loud", SINCE + 1, SINCE + 2), 0);
+        assert_int_equal(
+                record_set_layer(r, LAYER_MANUAL, &limits, "bob", "loud", SINCE + 1, SINCE + 2), 0);
         assert_int_equal(l->limits.value[LIMIT_CPU_QUOTA], 500000);
         assert_int_equal(l->limits.value[LIMIT_TASKS_MAX], 100);
         assert_string_equal(l->by, "bob");
         assert_string_equal(l->reason, "loud");
         assert_true(l->since == SINCE + 1 && l->until == SINCE + 2);
         limits_set(&limits, LIMIT_CPU_QUOTA, 250000);
-        assert_int_equal(record_set_layer(r, LAYER_MANUAL, &limits, "eve", NULL, SINCE, USEC_INFINITY), 0);
+        assert_int_equal(
+                record_set_layer(r, LAYER_MANUAL, &limits, "eve", NULL, SINCE, USEC_INFINITY), 0);
         assert_int_equal(l->limits.value[LIMIT_CPU_QUOTA], 250000);
         assert_null(l->reason);
         record_clear_layer(r, LAYER_MANUAL);
@@ -271,14 +278,16 @@ static void a_full_record_says_so(void **state _unused_) {
 
         for (int i = 0; i <= RECORD_FILES_MAX; i++) {
                 (void) snprintf(name, sizeof(name), "50-%d.conf", i);
-                assert_int_equal(record_add_file(r, name, "x"), i < RECORD_FILES_MAX ? 0 : -ENOBUFS);
+                assert_int_equal(record_add_file(r, name, "x"),
+                                 i < RECORD_FILES_MAX ? 0 : -ENOBUFS);
         }
         for (int i = 0; i <= RECORD_SCOPES_MAX; i++) {
                 (void) snprintf(name, sizeof(name), "leash-1000-%d.scope", i);
                 assert_int_equal(record_add_scope(r, name), i < RECORD_SCOPES_MAX ? 0 : -ENOBUFS);
         }
         for (int i = 0; i <= RECORD_ORIGINS_MAX; i++)
-                assert_int_equal(record_add_origin(r, i + 1, 1, "/x"), i < RECORD_ORIGINS_MAX ? 0 : -ENOBUFS);
+                assert_int_equal(record_add_origin(r, i + 1, 1, "/x"),
+                                 i < RECORD_ORIGINS_MAX ? 0 : -ENOBUFS);
         assert_int_equal(record_add_file(r, "50-0.conf", "x"), 0); /* there already */
         assert_int_equal(record_add_origin(r, 1, 1, "/x"), 0);
         check_round_trip(r);
@@ -295,7 +304,8 @@ static char *repeated(char c, size_t n) {
 
 /* Newlines take four bytes each in the text. A user with a delegated cgroup names the origins. */
 static void the_largest_record_can_be_read_back(void **state _unused_) {
-        _cleanup_free_ char *content = repeated('\n', RECORD_CONTENT_MAX), *reason = repeated('\n', RECORD_REASON_MAX);
+        _cleanup_free_ char *content = repeated('\n', RECORD_CONTENT_MAX),
+                            *reason = repeated('\n', RECORD_REASON_MAX);
         _cleanup_free_ char *cgroup = repeated('\n', RECORD_CGROUP_MAX), *text = NULL;
         _cleanup_(record_freep) Record *r = new_record(), *again = NULL;
         char name[64];
@@ -312,7 +322,8 @@ static void the_largest_record_can_be_read_back(void **state _unused_) {
         limits_set(&l, LIMIT_CPUS, 0);
         memset(l.cpus, 0x55, sizeof(l.cpus));
         for (Layer i = 0; i < _LAYER_MAX; i++)
-                assert_int_equal(record_set_layer(r, i, &l, reason, reason, SINCE, USEC_INFINITY), 0);
+                assert_int_equal(record_set_layer(r, i, &l, reason, reason, SINCE, USEC_INFINITY),
+                                 0);
         text = to_text(r, &size);
         assert_true(size <= RECORD_TEXT_MAX);
         assert_int_equal(record_from_text(text, size, &again), 0);
@@ -320,7 +331,8 @@ static void the_largest_record_can_be_read_back(void **state _unused_) {
 }
 
 static void what_is_too_large_to_keep_is_refused(void **state _unused_) {
-        _cleanup_free_ char *content = repeated('x', RECORD_CONTENT_MAX + 1), *cgroup = repeated('/', RECORD_CGROUP_MAX + 1);
+        _cleanup_free_ char *content = repeated('x', RECORD_CONTENT_MAX + 1),
+                            *cgroup = repeated('/', RECORD_CGROUP_MAX + 1);
         _cleanup_(record_freep) Record *r = new_record();
 
         assert_int_equal(record_add_file(r, "50-CPUQuota.conf", content), -EFBIG);
@@ -337,13 +349,16 @@ static void everything_is_read_back(void **state _unused_) {
 
 static void hostile_text_is_read_back(void **state _unused_) {
         for (size_t i = 0; i < ELEMENTSOF(hostile); i++) {
-                _cleanup_(record_freep) Record *r = record_new("user-1000.slice", TARGET_USER, 1000, hostile[i]);
+                _cleanup_(record_freep) Record *r =
+                        record_new("user-1000.slice", TARGET_USER, 1000, hostile[i]);
                 _cleanup_free_ char *cgroup = NULL;
                 Limits l = {};
 
                 assert_non_null(r);
                 limits_set(&l, LIMIT_CPU_QUOTA, 500000);
-                assert_int_equal(record_set_layer(r, LAYER_MANUAL, &l, hostile[i], hostile[i], SINCE, USEC_INFINITY), 0);
+                assert_int_equal(record_set_layer(r, LAYER_MANUAL, &l, hostile[i], hostile[i],
+                                                  SINCE, USEC_INFINITY),
+                                 0);
                 r->timer = strdup(hostile[i]);
                 r->fingerprint = strdup(hostile[i]);
                 assert_int_equal(record_add_file(r, "50-CPUQuota.conf", hostile[i]), 0);
@@ -374,7 +389,8 @@ static void a_text_cut_at_any_byte_is_damaged(void **state _unused_) {
 }
 
 static void a_text_with_any_byte_changed_is_read_or_damaged(void **state _unused_) {
-        static const char changes[] = { '\0', '\n', '[', ']', '=', '\\', '/', '9', '-', ' ', (char) 0xff };
+        static const char changes[] = { '\0', '\n', '[', ']', '=',        '\\',
+                                        '/',  '9',  '-', ' ', (char) 0xff };
         _cleanup_(record_freep) Record *r = full_record();
         _cleanup_free_ char *text = NULL;
         size_t size;
@@ -396,7 +412,10 @@ static void a_text_with_any_byte_changed_is_read_or_damaged(void **state _unused
 /* Puts lines before the end of the least text that is a record. */
 static int read_with(const char *lines, Record **ret) {
         char text[4096];
-        int n = snprintf(text, sizeof(text), "[leash]\nVersion=1\nTarget=user-1000.slice\nUid=1000\nUser=alice\n%s[end]\n", lines);
+        int n = snprintf(
+                text, sizeof(text),
+                "[leash]\nVersion=1\nTarget=user-1000.slice\nUid=1000\nUser=alice\n%s[end]\n",
+                lines);
 
         assert_true(n > 0 && (size_t) n < sizeof(text));
         return record_from_text(text, n, ret);
@@ -423,29 +442,64 @@ static void unknown_things_are_skipped(void **state _unused_) {
                 _cleanup_(record_freep) Record *r = NULL;
 
                 check_row(rows[i], read_with(rows[i], &r) == 0);
-                check_row(rows[i], r->uid == 1000 && r->n_files == 0 && r->n_scopes == 0 && r->n_origins == 0);
-                check_row(rows[i], record_top_layer(r) == _LAYER_INVALID && limits_is_empty(&r->base));
+                check_row(rows[i], r->uid == 1000 && r->n_files == 0 && r->n_scopes == 0 &&
+                                           r->n_origins == 0);
+                check_row(rows[i],
+                          record_top_layer(r) == _LAYER_INVALID && limits_is_empty(&r->base));
         }
 }
 
 static void known_sections_are_not_cut_names(void **state _unused_) {
         _cleanup_(record_freep) Record *r = NULL;
 
-        assert_int_equal(read_with("[manual]\ncpu-quota=500000\nBy=bob\n[manual and more]\ncpu-quota=1\n", &r), 0);
+        assert_int_equal(
+                read_with("[manual]\ncpu-quota=500000\nBy=bob\n[manual and more]\ncpu-quota=1\n",
+                          &r),
+                0);
         assert_int_equal(r->layers[LAYER_MANUAL].limits.value[LIMIT_CPU_QUOTA], 500000);
 }
 
 static void bad_values_are_damage(void **state _unused_) {
         static const char *const rows[] = {
-                "Version=2\n", "Version=\n", "Version=x\n", "Version\n",
-                "Target=a/b\n", "Target=../user-1.slice\n", "Target=\n",
-                "Uid=-1\n", "Uid=\n", "Uid=65535\n", "Uid=4294967295\n", "Uid=4294968296\n", "Uid=root\n",
-                "Scope=bogus\n", "Scope=\n", "Serial=x\n", "Serial=-1\n", "Serial=18446744073709551616\n",
-                "Dirty=maybe\n", "Persist=2\n", "User=\\x\n", "User=\\x00\n", "Timer=\\\n",
-                "[base]\ncpu-quota=50%\n", "[base]\ncpu-quota=\n", "[base]\ncpu-quota\n", "[base]\nallowed-cpus=9-1\n",
-                "[manual]\ncpu-quota=x\n", "[manual]\nSince=yesterday\n", "[manual]\nUntil=-1\n", "[manual]\nBy=\\xzz\n",
-                "[manual]\nReason=\\\n", "[manual]\nReason\n",
-                "[", "[\n", "[manual\n", "[manual] \n", "[end]\n[end]\n", "[end]\nx=y\n",
+                "Version=2\n",
+                "Version=\n",
+                "Version=x\n",
+                "Version\n",
+                "Target=a/b\n",
+                "Target=../user-1.slice\n",
+                "Target=\n",
+                "Uid=-1\n",
+                "Uid=\n",
+                "Uid=65535\n",
+                "Uid=4294967295\n",
+                "Uid=4294968296\n",
+                "Uid=root\n",
+                "Scope=bogus\n",
+                "Scope=\n",
+                "Serial=x\n",
+                "Serial=-1\n",
+                "Serial=18446744073709551616\n",
+                "Dirty=maybe\n",
+                "Persist=2\n",
+                "User=\\x\n",
+                "User=\\x00\n",
+                "Timer=\\\n",
+                "[base]\ncpu-quota=50%\n",
+                "[base]\ncpu-quota=\n",
+                "[base]\ncpu-quota\n",
+                "[base]\nallowed-cpus=9-1\n",
+                "[manual]\ncpu-quota=x\n",
+                "[manual]\nSince=yesterday\n",
+                "[manual]\nUntil=-1\n",
+                "[manual]\nBy=\\xzz\n",
+                "[manual]\nReason=\\\n",
+                "[manual]\nReason\n",
+                "[",
+                "[\n",
+                "[manual\n",
+                "[manual] \n",
+                "[end]\n[end]\n",
+                "[end]\nx=y\n",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
@@ -458,9 +512,15 @@ static void bad_values_are_damage(void **state _unused_) {
 
 static void what_every_record_needs_is_needed(void **state _unused_) {
         static const char *const rows[] = {
-                "", "\n", "[end]\n", "[leash]\n[end]\n", "[leash]\nVersion=1\nTarget=user-1.slice\n[end]\n",
-                "[leash]\nVersion=1\nUid=1\n[end]\n", "Target=user-1.slice\nUid=1\n[end]\n",
-                "[leash]\nTarget=user-1.slice\nUid=1\n", "[leash]\nTarget=user-1.slice\nUid=1\n[end]",
+                "",
+                "\n",
+                "[end]\n",
+                "[leash]\n[end]\n",
+                "[leash]\nVersion=1\nTarget=user-1.slice\n[end]\n",
+                "[leash]\nVersion=1\nUid=1\n[end]\n",
+                "Target=user-1.slice\nUid=1\n[end]\n",
+                "[leash]\nTarget=user-1.slice\nUid=1\n",
+                "[leash]\nTarget=user-1.slice\nUid=1\n[end]",
         };
         Record *r = NULL;
 
@@ -468,7 +528,8 @@ static void what_every_record_needs_is_needed(void **state _unused_) {
                 check_row(rows[i], record_from_text(rows[i], strlen(rows[i]), &r) == -EBADMSG);
                 check_row(rows[i], r == NULL);
         }
-        assert_int_equal(record_from_text("[leash]\nTarget=user-1.slice\0\nUid=1\n[end]\n", 42, &r), -EBADMSG);
+        assert_int_equal(record_from_text("[leash]\nTarget=user-1.slice\0\nUid=1\n[end]\n", 42, &r),
+                         -EBADMSG);
 }
 
 static void overlong_targets_are_damage(void **state _unused_) {
@@ -488,17 +549,46 @@ static void overlong_targets_are_damage(void **state _unused_) {
 /* Names from the ledger are joined to folders that root writes to. */
 static void path_tricks_are_damage(void **state _unused_) {
         static const char *const rows[] = {
-                "[files]\n../../../etc/passwd\n", "[files]\n../x=y\n", "[files]\n/etc/passwd=x\n", "[files]\na/b=x\n",
-                "[files]\n..\n", "[files]\n.\n", "[files]\n.hidden=x\n", "[files]\n=x\n", "[files]\n50-x.conf=\\x\n",
-                "[scopes]\nsession-3.scope\n", "[scopes]\nleash-1.service\n", "[scopes]\n../leash-1.scope\n",
-                "[scopes]\nleash-/../user-0.scope\n", "[scopes]\nleash-1/2.scope\n", "[scopes]\nleash-\n",
-                "[scopes]\nleash-.scop\n", "[scopes]\n.scope\n", "[scopes]\nuser-0.slice\n", "[scopes]\n=leash-1.scope\n",
-                "[origins]\n1:2\n", "[origins]\n1:2=\n", "[origins]\n1:2=relative\n", "[origins]\n1:2=../x\n",
-                "[origins]\n1:2=/a/../b\n", "[origins]\n1:2=/a/..\n", "[origins]\n1:2=/..\n", "[origins]\n1:2=/../a\n",
-                "[origins]\n1:2=/\\x2e\\x2e/a\n", "[origins]\n1:2=/a\\x2f..\n",
-                "[origins]\n0:1=/a\n", "[origins]\n-1:1=/a\n", "[origins]\n1=/a\n", "[origins]\n1:=/a\n", "[origins]\n:1=/a\n",
-                "[origins]\n1:x=/a\n", "[origins]\n1:2:3=/a\n", "[origins]\n2147483648:1=/a\n",
-                "[origins]\n4294967297:1=/a\n", "[origins]\n1:18446744073709551616=/a\n", "[origins]\n1:2=\\x\n",
+                "[files]\n../../../etc/passwd\n",
+                "[files]\n../x=y\n",
+                "[files]\n/etc/passwd=x\n",
+                "[files]\na/b=x\n",
+                "[files]\n..\n",
+                "[files]\n.\n",
+                "[files]\n.hidden=x\n",
+                "[files]\n=x\n",
+                "[files]\n50-x.conf=\\x\n",
+                "[scopes]\nsession-3.scope\n",
+                "[scopes]\nleash-1.service\n",
+                "[scopes]\n../leash-1.scope\n",
+                "[scopes]\nleash-/../user-0.scope\n",
+                "[scopes]\nleash-1/2.scope\n",
+                "[scopes]\nleash-\n",
+                "[scopes]\nleash-.scop\n",
+                "[scopes]\n.scope\n",
+                "[scopes]\nuser-0.slice\n",
+                "[scopes]\n=leash-1.scope\n",
+                "[origins]\n1:2\n",
+                "[origins]\n1:2=\n",
+                "[origins]\n1:2=relative\n",
+                "[origins]\n1:2=../x\n",
+                "[origins]\n1:2=/a/../b\n",
+                "[origins]\n1:2=/a/..\n",
+                "[origins]\n1:2=/..\n",
+                "[origins]\n1:2=/../a\n",
+                "[origins]\n1:2=/\\x2e\\x2e/a\n",
+                "[origins]\n1:2=/a\\x2f..\n",
+                "[origins]\n0:1=/a\n",
+                "[origins]\n-1:1=/a\n",
+                "[origins]\n1=/a\n",
+                "[origins]\n1:=/a\n",
+                "[origins]\n:1=/a\n",
+                "[origins]\n1:x=/a\n",
+                "[origins]\n1:2:3=/a\n",
+                "[origins]\n2147483648:1=/a\n",
+                "[origins]\n4294967297:1=/a\n",
+                "[origins]\n1:18446744073709551616=/a\n",
+                "[origins]\n1:2=\\x\n",
         };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
@@ -513,7 +603,9 @@ static void harmless_dots_are_none(void **state _unused_) {
         _cleanup_(record_freep) Record *r = NULL;
 
         assert_int_equal(read_with("[files]\n50-a..b.conf=x\n[scopes]\nleash-1-1..scope\n"
-                                   "[origins]\n1:1=/a..\n2:1=/..a\n3:1=/a/...\n4:1=/\n", &r), 0);
+                                   "[origins]\n1:1=/a..\n2:1=/..a\n3:1=/a/...\n4:1=/\n",
+                                   &r),
+                         0);
         assert_int_equal(r->n_files, 1);
         assert_int_equal(r->n_scopes, 1);
         assert_int_equal(r->n_origins, 4);

@@ -299,6 +299,26 @@ test_cap_with_two_leashes_at_once_ends_with_one_of_them() {
     unchanged "$before"
 }
 
+test_cap_and_release_many_at_once_leave_nothing() {
+    local before i
+    local -a running=()
+    login $uid && pid1
+    before=$(snapshot)
+    for i in {1..8}; do
+        (
+            if ((i % 2)); then leash -u $uid -q $((10 + i))%; else leash release -u $uid; fi
+            echo "$status$err" >"$root.many$i"
+        ) &
+        running+=($!)
+    done
+    wait "${running[@]}"
+    for i in {1..8}; do
+        equal "status of number $i" "$(<"$root.many$i")" 0
+    done
+    leash release -u $uid
+    unchanged "$before"
+}
+
 # pkexec leaves PKEXEC_UID; a helpdesk may do less than root.
 test_cap_for_a_helpdesk_is_bounded() {
     login $uid && pid1

@@ -165,6 +165,82 @@ test_error_text_of_PID_1_does_not_reach_the_terminal_raw() {
     [[ $err != *$'\e'* && $err != *$'\a'* ]] || fail "stderr: $err"
 }
 
+test_error_ledger_that_others_may_write_to() {
+    local before
+    login $uid && pid1
+    mkdir -m 777 "$root/run/leash"
+    before=$(snapshot)
+    leash -u $uid
+    expect_error 1 "cannot open the ledger /run/leash: *"
+    equal calls "$(count_calls)" 0
+    unchanged "$before"
+}
+
+test_error_backend_that_does_not_exist() {
+    environment=(LEASH_BACKEND=upstart)
+    leash list
+    expect_error 2 "LEASH_BACKEND=upstart: no such backend*"
+}
+
+# full FOLDER: a file system of its own with no room left; make_room gives some
+full() {
+    [[ $LEASH_BUS_NAMESPACE == *--mount* ]] || skip "needs a mount namespace"
+    mkdir -p "$root/$1"
+    mount -t tmpfs -o size=64k,mode=700 leash-test "$root/$1" 2>/dev/null || skip "needs to mount a tmpfs"
+    full=$root/$1
+    dd if=/dev/zero of="$full/filler" bs=4k 2>/dev/null
+}
+make_room() { rm "$full/filler"; }
+
+test_error_no_room_for_the_ledger() {
+    login $uid && pid1
+    full run/leash
+    leash -u $uid
+    expect_error 1 "$uid: not limited: No space left on device*"
+    no_changes
+    absent run/systemd/system/$slice.d
+    make_room
+    leash list
+    expect 0 "No leashes in force." ""
+    leash -u $uid
+    expect 0 "$uid: CPU 50%" ""
+    umount "$full"
+}
+
+test_error_no_room_for_the_drop_in() {
+    login $uid && pid1
+    full run/systemd/system
+    leash -u $uid
+    expect_error 1 "$uid: not limited: No space left on device*"
+    equal cpu.max "$(kernel cpu.max)" "max 100000"
+    make_room
+    leash list
+    expect 0 "No leashes in force." ""
+    absent run/leash/$slice
+    absent run/systemd/system/$slice.d
+    umount "$full"
+}
+
+# The user gets free although nothing can be written.
+test_error_no_room_at_release() {
+    login $uid && pid1
+    mkdir -p "$root/run/leash"
+    full run/leash
+    make_room
+    leash -u $uid
+    dd if=/dev/zero of="$full/filler" bs=4k 2>/dev/null
+    leash release -u $uid
+    if ((status != 0)); then
+        expect_error 1 "$uid: cannot give back what was before: No space left on device; the next leash tries again"
+        make_room
+        leash release -u $uid
+    fi
+    expect 0 "$uid: released" ""
+    equal cpu.max "$(kernel cpu.max)" "max 100000"
+    absent run/leash/$slice
+    umount "$full"
+}
+
 # What is in force already stays so if it cannot be changed.
 test_error_on_a_change_leaves_the_earlier_leash() {
     local before

@@ -29,6 +29,7 @@ settles() {
     fi
     leash release -u $uid
     [[ $status$err == 0 ]] || fail "release $1: exit status $status, $err"
+    tidy_up "$1"
     unchanged "$before" "$1"
     # The next one starts from where this one began.
     if ((${#failures[@]} > kept)); then
@@ -36,6 +37,8 @@ settles() {
         host
     fi
 }
+
+tidy_up() { :; }
 
 # at_each_call PREPARATION ARGUMENTS...: leash ARGUMENTS is killed at each of its calls, once before PID 1
 # has seen it, once after PID 1 has acted on it
@@ -104,6 +107,28 @@ test_killed_change_to_persist_before_each_change_of_a_file() { before_each_chang
 test_killed_change_from_persist_before_each_change_of_a_file() { before_each_change persisted -u $uid -q 20%; }
 test_killed_release_before_each_change_of_a_file() { before_each_change leashed_for release -u $uid; }
 test_killed_release_of_persisted_before_each_change_of_a_file() { before_each_change persisted release -u $uid; }
+
+# The scope of the offenders stays until they end, without limits.
+test_killed_cap_with_an_offender_at_each_call() {
+    burn
+    # shellcheck disable=SC2317 # called by name
+    offend() {
+        echo $burner >"$root/sys/fs/cgroup/user.slice/$slice/cgroup.procs"
+    }
+    # shellcheck disable=SC2317 # instead of the one above
+    tidy_up() {
+        local scope
+        for scope in "$root/sys/fs/cgroup/user.slice/$slice"/leash-*.scope; do
+            [[ -d $scope ]] || continue
+            like "the scope's cpu.max $1" "$(<"$scope/cpu.max")" "max *"
+            rm -r "$scope" "$root/fake/live/${scope##*/}"
+        done
+        : >"$root/sys/fs/cgroup/user.slice/$slice/cgroup.procs"
+    }
+    at_each_call offend -u $uid -q 20%
+    [[ $(calls) == *StartTransientUnit* ]] || fail "no offender was moved: $(calls)"
+    kill $burner
+}
 
 # The second command may be cut off as well.
 test_killed_while_settling_before_each_change_of_a_file() { before_each_change cut_off release -u $uid; }

@@ -114,6 +114,12 @@ test_release_after_a_removed_drop_in_reloads() {
     equal cpu.max "$(kernel cpu.max)" "max 100000"
 }
 
+# systemctl set-property, without --runtime
+test_release_after_a_lasting_set_property_reloads() {
+    stale conf etc/systemd/system.control/$slice.d/50-CPUQuota.conf "[Slice]" "CPUQuota=70%"
+    equal cpu.max "$(kernel cpu.max)" "70000 100000"
+}
+
 # systemctl set-property --runtime, meanwhile
 test_release_keeps_what_the_admin_set_meanwhile() {
     local file=run/systemd/system.control/$slice.d/50-CPUQuota.conf
@@ -163,6 +169,36 @@ test_release_twice_says_so() {
     leash release -u $uid
     leash release -u $uid
     expect 0 "$uid: not leashed" ""
+}
+
+# Somebody emptied /run/leash: what the leash set is not what was before it.
+test_release_after_a_lost_ledger_gives_back_the_true_base() {
+    login $uid
+    conf etc/systemd/system/$slice.d/20-site.conf "[Slice]" "CPUQuota=150%"
+    pid1
+    leash -u $uid
+    rm "$root/run/leash/$slice"
+    leash -u $uid -q 20%
+    expect 0 "$uid: CPU 20%" ""
+    leash release -u $uid
+    expect 0 "$uid: released" ""
+    equal cpu.max "$(kernel cpu.max)" "150000 100000"
+    absent run/systemd/system/$slice.d
+    absent run/leash/$slice
+}
+
+test_release_after_a_damaged_record_gives_back_the_true_base() {
+    login $uid
+    conf etc/systemd/system/$slice.d/20-site.conf "[Slice]" "CPUQuota=150%"
+    pid1
+    leash -u $uid
+    sed -i 's/^cpu-quota=.*/cpu-quota=many/' "$root/run/leash/$slice"
+    leash -u $uid -q 20%
+    like stderr "$err" "leash: *damaged*"
+    leash release -u $uid
+    expect 0 "$uid: released" ""
+    equal cpu.max "$(kernel cpu.max)" "150000 100000"
+    absent run/systemd/system/$slice.d
 }
 
 test_persist_goes_to_the_places_that_last() {

@@ -5,8 +5,9 @@
 # place PID CGROUP: what /proc/PID/cgroup says from now on, until the process ends
 place() {
     local file=$root/fake/cgroup-$1
+    [[ $LEASH_BUS_NAMESPACE == *--mount* ]] || skip "needs a mount namespace"
     echo "0::$2" >"$file"
-    mount --bind "$file" "/proc/$1/cgroup" 2>/dev/null || skip "needs a mount namespace, and mounts on /proc"
+    mount --bind "$file" "/proc/$1/cgroup" 2>/dev/null || skip "needs to mount over files of /proc"
 }
 
 # session: a login with one idle process, $idle
@@ -24,15 +25,6 @@ enter() {
     mkdir -p "$cgroup"
     [[ -e $cgroup/cgroup.controllers ]] || cp "$root/sys/fs/cgroup/cgroup.controllers" "$cgroup"
     echo "$1" >>"$cgroup/cgroup.procs"
-}
-
-# burn: a busy loop, $burner; its average is over the mark after a third of a second
-burn() {
-    timeout 30 bash -c 'while :; do :; done' &
-    burner=$!
-    sleep 0.1
-    burner=$(pgrep -P $burner)
-    sleep 0.4
 }
 
 test_session_of_a_process_is_found_and_limited() {
@@ -88,6 +80,21 @@ test_session_offender_is_moved_and_the_rest_is_not() {
     leash release -u $uid
     expect 0 "$uid: released" ""
     like "calls of release" "$(calls)" "*SetUnitProperties leash-$uid-$burner.scope true [[](CPUQuotaPerSecUSec t:18446744073709551615)*"
+    kill $idle $burner
+}
+
+test_session_offenders_scope_follows_the_quota() {
+    local quota
+    session && burn
+    enter $burner session-9.scope
+    pid1
+    leash $burner -q 50%
+    forget
+    leash -u $uid -q 20%
+    expect 0 "$uid: CPU 20%*" ""
+    like calls "$(settings)" "*SetUnitProperties leash-$uid-$burner.scope true *"
+    quota=$(sed -n 's/^CPUQuotaPerSecUSec=//p' "$root/fake/live/leash-$uid-$burner.scope")
+    ((quota >= 160000 && quota <= 200000)) || fail "the scope's quota is $quota"
     kill $idle $burner
 }
 

@@ -69,7 +69,7 @@ holds() {
     free=$(cpu_of_slice 1001 1)
     check_status 0 "$name: leash PID" leash "$SPAWNED"
     sleep 0.5
-    check_range "$name: CPU of the slice over 5 s (free: $free %)" "$(cpu_of_slice 1001 5)" 48 52
+    measures "$name: CPU of the slice over 5 s (free: $free %)" 48 52 cpu_of_slice 1001 5
     leash release -u alice >/dev/null
     kill -KILL "$SPAWNED"
 }
@@ -188,7 +188,7 @@ test_scopes() {
     [[ $(unit_path_of "$(shell_of "$alice")") == */session-$alice.scope ]] ||
         problem "the shell was moved, too"
     verdict "--scope tree: in the user's slice, the shell where it was"
-    check_range "--scope tree: CPU of the tree" "$(meter_of "$scope" 3)" 47 53
+    measures "--scope tree: CPU of the tree" 47 53 meter_of "$scope" 3
     run leash release "$SPAWNED"
     check_equal "and released" "$STATUS $(percent_of "$scope")" "0 none"
     kill -KILL "$SPAWNED"

@@ -138,6 +138,19 @@ capped() {
     check_equal "$1" "$(quota "$2")" "$3"
 }
 
+# measures NAME LOW HIGH COMMAND...: check_range of what the command prints, the best of three: a busy
+# machine beneath the guest takes CPU time away from it, and can do so only for a while
+measures() {
+    local name=$1 low=$2 high=$3 value try
+    shift 3
+    for try in 1 2 3; do
+        value=$("$@")
+        ! awk -v v="$value" -v l="$low" -v h="$high" 'BEGIN { exit !(v >= l && v <= h) }' || break
+        echo "# $name: $value in try $try"
+    done
+    check_range "$name" "$value" "$low" "$high"
+}
+
 # All places of unit files that there may be, whether they exist or not.
 unit_dirs=$(systemd-analyze unit-paths | sort -u)
 

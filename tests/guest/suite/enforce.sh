@@ -59,7 +59,7 @@ test_freeze() {
     status_is 0
     sleep 0.5
     verdict "--freeze"
-    check_range "--freeze: CPU of the slice" "$(cpu_of_slice 1001 2)" 0 1
+    measures "--freeze: CPU of the slice" 0 1 cpu_of_slice 1001 2
     check "--freeze: the process still lives" kill -0 "$SPAWNED"
     run leash list
     [[ ${OUT,,} == *fr[eo]*z* ]] || problem "list does not say frozen"
@@ -67,7 +67,7 @@ test_freeze() {
     run leash release -u alice
     status_is 0
     verdict "--freeze: release"
-    check_range "--freeze: running again" "$(cpu_of_slice 1001 2)" 50 210
+    measures "--freeze: running again" 50 210 cpu_of_slice 1001 2
     check_equal "--freeze: the shell answers" "$(session_run "$alice" "echo alive")" alive
     check_equal "--freeze: nothing is left" "$(leftovers)" ""
     kill -KILL "$SPAWNED"

@@ -62,7 +62,7 @@ test_capture() {
     verdict "--capture: everyone is inside"
     capped "--capture: the quota" 1001 50
     sleep 1
-    check_range "--capture: CPU of all of them" "$(cpu_of_slice 1001 5)" 38 52
+    measures "--capture: CPU of all of them" 38 52 cpu_of_slice 1001 5
     # what is not in the slice and not of root has nothing to burn any more
     for way in cron at; do
         job_pid "$way"

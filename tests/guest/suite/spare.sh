@@ -167,7 +167,7 @@ test_desktop() {
     unspared "desktop, make -j4" "$desktop" leash "$SPAWNED"
     spared "desktop, make -j4, make named" "$desktop" leash "$SPAWNED"
     run leash "$SPAWNED"
-    check_range "desktop: CPU of the slice" "$(cpu_of_slice 1001 5)" 40 52
+    measures "desktop: CPU of the slice" 40 52 cpu_of_slice 1001 5
     leash release -u alice >/dev/null
     kill -KILL "$SPAWNED"
     desktop_close

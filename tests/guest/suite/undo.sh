@@ -97,7 +97,7 @@ test_logout() {
     capped "logout and new login while leashed: still capped" 1001 50
     session_spawn "$alice" burn 2
     sleep 1
-    check_range "and in fact" "$(cpu_of_slice 1001 3)" 40 54
+    measures "and in fact" 40 54 cpu_of_slice 1001 3
     kill -KILL "$SPAWNED"
     leash release -u alice >/dev/null
     same "released: as before" "$before" "$(snapshot 1001)"
