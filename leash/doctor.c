@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "backend/dropin.h"
+#include "os/clock.h"
 #include "os/file.h"
 #include "os/proc.h"
 #include "output.h"
@@ -99,8 +100,8 @@ static Health check_pidfd(Context *c _unused_, char detail[static DETAIL_MAX]) {
 }
 
 static Health check_averages(Context *c _unused_, char detail[static DETAIL_MAX]) {
-        unsigned runnable;
-        int r = proc_read_runnable(getpid(), &runnable);
+        unsigned demand;
+        int r = proc_read_demand(getpid(), clock_boottime(), &demand);
 
         (void) snprintf(detail, DETAIL_MAX, "%s",
                         r < 0 ? "hidden; offenders are found by a look of 0.1 s" : "shown");

@@ -58,7 +58,8 @@ void backend_scope_limits(const Limits *target, unsigned share, Limits *ret) {
                 return;
         }
         limits_set(ret, LIMIT_CPU_QUOTA, quota / 100 * (share ?: BACKEND_SHARE_SPARING));
-        limits_set(ret, LIMIT_CPU_PERIOD, SCOPE_PERIOD);
+        limits_set(ret, LIMIT_CPU_PERIOD,
+                   share == BACKEND_SHARE_ALL ? LIMIT_INFINITY : SCOPE_PERIOD);
 }
 
 int backend_facts(Backend *b, pid_t pid, int pidfd, ProcessFacts *ret) {

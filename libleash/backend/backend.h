@@ -101,12 +101,13 @@ DEFINE_CLEANUP(Backend *, backend_free);
 
 /* What the offenders' scope gets of the target's quota, in percent. Where there is a desktop, it
  * has to find some of the quota unused whenever it wakes up. Where there is nobody to spare, the
- * offenders may have all of it; the short period then suffices for a shell that waits for keys. */
+ * offenders may have all but what a shell needs to echo a key. */
 #define BACKEND_SHARE_SPARING 80
-#define BACKEND_SHARE_ALL 100
+#define BACKEND_SHARE_ALL 98
 
-/* The limits of the offenders' scope under a target with these: a share of its quota, in a period
- * of 10 ms, so that they use it up evenly and not at the start of each of the slice's periods. */
+/* The limits of the offenders' scope under a target with these: a share of its quota. Sparing, in a
+ * period of 10 ms, so that they use it up evenly and not at the start of each of the slice's
+ * periods; else in the usual one, since short periods waste what a late timer skips. */
 void backend_scope_limits(const Limits *target, unsigned share, Limits *ret);
 
 /* Gathers the facts about a process that pidfd pins. Returns 0; -ESRCH if it is gone or ended

@@ -513,7 +513,8 @@ static int list_members(const Site *s, size_t tree, const char *group, const cha
         r = cgroupfs_list_procs(s->fs, s->controllers[tree], group, skip, &ret->pids, &ret->n);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
-        qsort(ret->pids, ret->n, sizeof(pid_t), compare_pids);
+        if (ret->n > 0)
+                qsort(ret->pids, ret->n, sizeof(pid_t), compare_pids);
         return 0;
 }
 
@@ -539,15 +540,27 @@ static bool may_move(const Crowd *c, const ProcStat *stat) {
         return true;
 }
 
-/* Nothing of the process will run again. A leader that has ended may leave threads behind. */
-static bool is_dead(const ProcStat *stat) {
+/* A process that lives, or a thread that its leader left behind when it ended; 0 if nothing of it
+ * will run again. /proc and cgroup.procs go on telling where the leader ended (seen with
+ * Linux 6.1), so that it is the thread that has to be asked. */
+static pid_t find_alive(const ProcStat *stat) {
+        _cleanup_closedir_ DIR *d = NULL;
         char path[64];
-        struct stat st;
+        struct dirent *de;
 
         if (!(stat->flags & PROC_PF_EXITING))
-                return false;
+                return stat->pid;
         (void) snprintf(path, sizeof(path), "/proc/%d/task", (int) stat->pid);
-        return lstat(path, &st) < 0 || st.st_nlink <= 3; /* a link for each thread, and two more */
+        d = opendir(path);
+        while (d && (de = readdir(d))) {
+                ProcStat thread;
+                pid_t tid;
+
+                if (parse_pid(de->d_name, &tid) >= 0 && proc_read_stat(tid, &thread) >= 0 &&
+                    !(thread.flags & PROC_PF_EXITING))
+                        return tid;
+        }
+        return 0;
 }
 
 /* Root's processes that a login of the user started, by sudo for one, are the user's while they
@@ -681,17 +694,21 @@ static int note_origin(const Site *s, Record *record, const ProcStat *stat, cons
 
 /* Moves one process to where it belongs in each tree: to `leaf` in the CPU's, and home in others.
  * Returns 1; 0 if it has to stay where it is; -ESRCH if it has ended; -errno. A process of real
- * time priority is -EINVAL in v1 with CONFIG_RT_GROUP_SCHED: no quota would bind it anyway. */
+ * time priority is -EINVAL in v1's CPU tree with CONFIG_RT_GROUP_SCHED: no quota would bind it
+ * anyway. */
 static int move_in(const Site *s, Record *record, const ProcStat *stat, const char *leaf) {
         const char *top = record->scope == TARGET_TREE ? s->target : s->user;
-        int r, result = 0;
+        pid_t alive = find_alive(stat);
+        int r, result = 0, error = 0;
 
+        if (alive == 0)
+                return -ESRCH;
         for (size_t i = 0; i < s->n_trees; i++) {
                 const char *group = i < s->n_cpu ? leaf : s->home;
                 _cleanup_free_ char *cgroup = NULL;
                 bool inside;
 
-                r = read_group(s->fs, s->controllers[i], stat->pid, &cgroup);
+                r = read_group(s->fs, s->controllers[i], alive, &cgroup);
                 if (r < 0)
                         return r;
                 inside = is_inside(cgroup, top);
@@ -702,11 +719,12 @@ static int move_in(const Site *s, Record *record, const ProcStat *stat, const ch
                 r = i > 0 || inside ? 0 : note_origin(s, record, stat, cgroup);
                 if (r >= 0)
                         r = move_to(s, i, group, stat->pid);
-                if (r < 0)
+                if (r == -ENOMEM || r == -ESRCH)
                         return r;
+                error = r < 0 ? r : error;
                 result = 1;
         }
-        return result;
+        return error < 0 ? error : result;
 }
 
 typedef struct Members {
@@ -742,7 +760,7 @@ static int capture_pass(const Site *s, Record *record, const Crowd *crowd, bool 
                 if (!outside || proc_read_stat(all.pids[i], &stat) < 0 || !may_move(crowd, &stat) ||
                     !belongs(crowd, &stat))
                         continue;
-                if (is_dead(&stat)) {
+                if (find_alive(&stat) == 0) {
                         *ret_traces |= now - proc_ticks(stat.start_ticks) < YOUNG;
                         continue;
                 }
@@ -794,8 +812,7 @@ static int adopt(const Site *s, Record *record, const char *leaf, const Crowd *c
 
                         if (pid_set_has(&members, others.pids[i]) ||
                             proc_read_stat(others.pids[i], &stat) < 0 ||
-                            !pid_set_has(&members, stat.ppid) || !may_move(crowd, &stat) ||
-                            is_dead(&stat))
+                            !pid_set_has(&members, stat.ppid) || !may_move(crowd, &stat))
                                 continue;
                         if (!is_tree && (proc_ticks(stat.start_ticks) < since ||
                                          offenders_is_desktop(stat.comm)))
@@ -854,11 +871,90 @@ static int put_back(const Site *s, const Record *record, size_t tree, pid_t pid)
                 r = move_to(s, tree, path, pid);
                 if (r >= 0 || r == -ESRCH || !slash || path[1] == '\0')
                         return r;
-                /* Not into inner groups of ours. */
-                slash[is_inside(path, TOP) ? 0 : slash == path] = '\0';
-                if (path[0] == '\0' || is_inside(path, TOP))
-                        strcpy(path, "/");
+                if (is_inside(path, TOP)) /* not into inner groups of ours */
+                        slash = path;
+                slash[slash == path] = '\0';
         }
+}
+
+typedef struct Names {
+        char (*names)[NAME_MAX + 1];
+        size_t n;
+} Names;
+
+static void names_done(Names *names) {
+        free(names->names);
+}
+
+static int add_leaf(const char *name, void *userdata) {
+        Names *names = userdata;
+        void *more;
+
+        if (strcmp(name, TREES) == 0)
+                return 0;
+        more = reallocarray(names->names, names->n + 1, sizeof(*names->names));
+        if (!more)
+                return -ENOMEM;
+        names->names = more;
+        (void) snprintf(names->names[names->n++], sizeof(*names->names), "%s", name);
+        return 0;
+}
+
+/* Calls found() for each leaf of the target in a tree. */
+static int each_leaf(const Site *s, const Record *record, size_t tree,
+                     int (*found)(const Site *s, const Record *record, size_t tree,
+                                  const char *leaf)) {
+        _cleanup_(names_done) Names names = {};
+        int r;
+
+        if (record->scope == TARGET_TREE)
+                return found(s, record, tree, s->target);
+        r = cgroupfs_each_child(s->fs, s->controllers[tree], s->user, add_leaf, &names);
+        for (size_t i = 0; i < names.n && r >= 0; i++) {
+                char leaf[GROUP_MAX];
+
+                r = scope_group(s, names.names[i], leaf);
+                if (r >= 0)
+                        r = found(s, record, tree, leaf);
+        }
+        return r == -ENOENT ? 0 : r;
+}
+
+static pid_t read_tgid(pid_t tid) {
+        char path[64], buf[4096], *line;
+        int tgid;
+
+        (void) snprintf(path, sizeof(path), "/proc/%d/status", (int) tid);
+        if (file_read_buffer(path, buf, sizeof(buf)) < 0)
+                return tid;
+        line = strstr(buf, "\nTgid:");
+        return line && sscanf(line, "\nTgid: %d", &tgid) == 1 ? tgid : tid;
+}
+
+/* Puts back the processes that only their threads tell of, see find_alive(). */
+static int release_threads(const Site *s, const Record *record, size_t tree, const char *leaf) {
+        char dir[CGROUPFS_PATH_MAX], path[CGROUPFS_PATH_MAX + 16];
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        r = cgroupfs_path(s->fs, s->controllers[tree], leaf, dir);
+        if (r < 0)
+                return r;
+        (void) snprintf(path, sizeof(path), "%s/%s", dir, is_v1(s) ? "tasks" : "cgroup.threads");
+        r = file_read(AT_FDCWD, path, LIST_MAX, &text, NULL);
+        if (r < 0)
+                return r == -ENODEV ? -ENOENT : r; /* it was removed just now */
+        for (char *save = NULL, *line = strtok_r(text, "\n", &save); line;
+             line = strtok_r(NULL, "\n", &save)) {
+                pid_t tid;
+
+                if (parse_pid(line, &tid) < 0)
+                        continue;
+                r = put_back(s, record, tree, read_tgid(tid));
+                if (r < 0 && r != -ESRCH)
+                        return r;
+        }
+        return 0;
 }
 
 /* Returns 1 if there was anybody to put back. */
@@ -878,6 +974,11 @@ static int release_pass(const Site *s, const Record *record) {
                                 return r;
                         result = 1;
                 }
+                if (members.n > 0)
+                        continue;
+                r = each_leaf(s, record, t, release_threads);
+                if (r < 0)
+                        return r;
         }
         return result;
 }
@@ -888,10 +989,10 @@ static void leave_groups(const CgroupFs *fs) {
                 const Site site = { .fs = fs, .controllers = { all_controllers[i] } };
                 _cleanup_free_ char *cgroup = NULL;
 
-                if (read_group(fs, all_controllers[i], getpid(), &cgroup) >= 0 &&
-                    is_inside(cgroup, TOP))
-                        (void) move_to(&site, 0, "/",
-                                       getpid()); /* it has little to do, at worst slowly */
+                if (read_group(fs, all_controllers[i], getpid(), &cgroup) < 0 ||
+                    !is_inside(cgroup, TOP))
+                        continue;
+                (void) move_to(&site, 0, "/", getpid()); /* at worst it is slow */
         }
 }
 
@@ -901,8 +1002,8 @@ static void hold_still(const Site *s, const Record *record) {
 
         limits_set(&limits, LIMIT_CPU_QUOTA, USEC_PER_SEC / 1000);
         limits_set(&limits, LIMIT_CPU_PERIOD, USEC_PER_SEC);
-        leave_groups(s->fs);                    /* not us */
-        (void) set_limits(s, s->home, &limits); /* then it takes longer */
+        leave_groups(s->fs);
+        (void) set_limits(s, s->home, &limits); /* a second try fails as the first, no worse */
         for (size_t i = 0; i < record->n_scopes; i++) {
                 char group[GROUP_MAX];
 
@@ -949,12 +1050,16 @@ static int add_name(const char *name, void *userdata) {
         return 0;
 }
 
-/* The leaves of a user's group, whether the record knows of them or not. */
+/* The leaves of a user's group, whether the record knows of them or not, in each tree by itself: a
+ * leash that was killed may have removed them from some. */
 static int remove_leaves(const Site *s) {
         Names names = {};
-        int r;
+        int r = 0;
 
-        r = cgroupfs_each_child(s->fs, "cpu", s->user, add_name, &names);
+        for (size_t t = 0; t < s->n_trees && r >= 0; t++) {
+                r = cgroupfs_each_child(s->fs, s->controllers[t], s->user, add_name, &names);
+                r = r == -ENOENT ? 0 : r;
+        }
         for (size_t i = 0; i < names.n && r >= 0; i++) {
                 char group[GROUP_MAX + NAME_MAX];
 
@@ -962,7 +1067,7 @@ static int remove_leaves(const Site *s) {
                 r = remove_group(s, group);
         }
         free(names.names);
-        return r == -ENOENT ? 0 : r;
+        return r;
 }
 
 /* ---- the end of time */
@@ -991,8 +1096,7 @@ static void stop_waiter(const char *timer) {
                 return;
         pidfd = proc_open(pid);
         if (pidfd >= 0 && is_waiter(timer, &pid))
-                (void) syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL,
-                               0); /* or it ends itself */
+                (void) syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0); /* or it is gone */
 }
 
 /* leash itself where this is leash, installed or not, else the installed one. */

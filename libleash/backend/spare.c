@@ -55,7 +55,7 @@ static void look_twice(ProcSample *samples, size_t n) {
         elapsed = clock_monotonic() - start;
         for (size_t i = 0; i < n; i++)
                 if (proc_read_stat(samples[i].pid, &stat) >= 0 && stat.cpu_ticks >= before[i])
-                        samples[i].runnable =
+                        samples[i].demand =
                                 proc_ticks(stat.cpu_ticks - before[i]) * UTIL_FULL / elapsed;
 }
 
@@ -79,7 +79,7 @@ static int sample_all(Backend *b, const pid_t *pids, size_t n, const Crowd *crow
                 int r = proc_sample(pids[i], boottime, s);
 
                 if (r >= 0 && !crowd->tree)
-                        r = proc_read_runnable(s->pid, &s->runnable);
+                        r = proc_read_demand(s->pid, boottime, &s->demand);
                 if (r < 0 && r != -ENODATA) /* ended meanwhile */
                         continue;
                 blind |= r == -ENODATA;

@@ -152,6 +152,29 @@ static int systemd_read_base(Backend *b, Record *record, uint32_t which) {
         return dropin_fingerprint(b->options.root, record->target, &record->fingerprint);
 }
 
+/* PID 1 forgets about CPU lists that it no longer has, and leaves the kernel's file as it was
+ * (cgroup_context_apply() writes only what the unit's own mask holds). */
+static int reset_cpus(Backend *b, const Record *record) {
+        char path[CGROUPFS_PATH_MAX], file[CGROUPFS_PATH_MAX + 16];
+        _cleanup_free_ char *cgroup = NULL;
+        Limits all = {};
+        int r;
+
+        if (!limits_has(&record->base, LIMIT_CPUS) || b->fs.version != CGROUPFS_V2)
+                return 0;
+        limits_set(&all, LIMIT_CPUS, 0);
+        if (!limits_equal_one(&record->base, &all, LIMIT_CPUS))
+                return 0;
+        r = systemd_cgroup(b, record, &cgroup);
+        if (r >= 0)
+                r = cgroupfs_path(&b->fs, "cpuset", cgroup, path);
+        if (r < 0)
+                return r;
+        (void) snprintf(file, sizeof(file), "%s/cpuset.cpus", path);
+        r = file_write_existing(file, "\n");
+        return r == -ENOENT ? 0 : r;
+}
+
 static int set_limits(Systemd *s, const char *unit, const Limits *limits) {
         Limits properties = *limits;
         int r;
@@ -278,6 +301,8 @@ static int restore_slice(Backend *b, Record *record) {
                 return r;
         if (loaded && !stale) {
                 r = set_limits(s, record->target, &record->base);
+                if (r >= 0)
+                        r = reset_cpus(b, record);
                 if (r < 0)
                         return r;
         }
@@ -307,6 +332,8 @@ static int systemd_restore(Backend *b, Record *record) {
                 r = restore_slice(b, record);
         else if ((r = systemd_exists(b, record)) > 0)
                 r = set_limits(s, record->target, &record->base);
+        if (r >= 0 && record->scope != TARGET_USER)
+                r = reset_cpus(b, record);
         if (r < 0 && r != -ENOENT)
                 return r;
         return restore_scopes(s, record);

@@ -9,7 +9,7 @@
  * a half-life of 32 ms it settles at 967 to 1023. A desktop program sleeps between events and
  * stays well below. A process just forked starts at up to half (post_init_entity_util_avg() in
  * kernel/sched/fair.c), so half proves nothing. */
-#define RUNNABLE_BURNING (UTIL_FULL * 3 / 4)
+#define DEMAND_BURNING (UTIL_FULL * 3 / 4)
 
 /* A parent whose ended children used this share of its life is a spawner of burners, once they
  * used enough to count at all. */
@@ -18,7 +18,7 @@
 
 /* Players, terminals under load, games and remote desktops wake up this often; a shell or an editor
  * waiting for a key does not. A process younger than the age has had its start-up only. */
-#define LIVELY_WAKEUPS_PER_SEC 20
+#define LIVELY_WAKEUPS_PER_SEC 40
 #define LIVELY_AGE_MIN (2 * USEC_PER_SEC)
 
 static bool is_display(const char *comm) {
@@ -29,21 +29,6 @@ static bool is_display(const char *comm) {
         for (size_t i = 0; i < ELEMENTSOF(names); i++)
                 if (strcmp(names[i], comm) == 0)
                         return true;
-        return false;
-}
-
-bool offenders_leave_somebody(const ProcSample *samples, size_t n) {
-        for (size_t i = 0; i < n; i++) {
-                const ProcSample *p = &samples[i];
-
-                if (p->offender)
-                        continue;
-                if (is_display(p->comm))
-                        return true;
-                if (!p->protected && p->age >= LIVELY_AGE_MIN &&
-                    p->wakeups / LIVELY_WAKEUPS_PER_SEC >= p->age / USEC_PER_SEC)
-                        return true;
-        }
         return false;
 }
 
@@ -120,7 +105,7 @@ bool offenders_is_desktop(const char *comm) {
 }
 
 bool offenders_is_burning(const ProcSample *p) {
-        return p->runnable >= RUNNABLE_BURNING;
+        return p->demand >= DEMAND_BURNING;
 }
 
 static int compare_pid(const void *a, const void *b) {
@@ -213,6 +198,21 @@ static bool family_init(Family *f, ProcSample *samples, size_t n) {
 
 static bool may_move(const ProcSample *p) {
         return !p->protected && !offenders_is_desktop(p->comm);
+}
+
+bool offenders_leave_somebody(const ProcSample *samples, size_t n) {
+        for (size_t i = 0; i < n; i++) {
+                const ProcSample *p = &samples[i];
+
+                if (p->offender)
+                        continue;
+                if (is_display(p->comm))
+                        return true;
+                if (may_move(p) && p->age >= LIVELY_AGE_MIN &&
+                    p->wakeups / LIVELY_WAKEUPS_PER_SEC >= p->age / USEC_PER_SEC)
+                        return true;
+        }
+        return false;
 }
 
 static bool is_spawner(const ProcSample *p) {

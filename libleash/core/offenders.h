@@ -23,7 +23,7 @@
 typedef struct ProcSample {
         pid_t pid, ppid, sid;
         char comm[PROC_COMM_MAX];
-        unsigned runnable; /* running or waiting for a CPU, see proc_read_runnable() */
+        unsigned demand; /* for the CPU now, see proc_read_demand() */
         usec_t age;
         uint64_t wakeups;    /* how often the first thread went to sleep and came back */
         usec_t children_cpu; /* CPU time of children that have ended and were waited for */

@@ -150,18 +150,40 @@ int proc_read_cgroup(pid_t pid, const char *controller, char **ret) {
         return -ENODATA;
 }
 
-/* A sleeping task's averages stand as they were when it fell asleep (update_load_avg() runs as it
- * is queued and dequeued), so only those of a task that runs or waits for a CPU now mean anything.
- */
-static bool is_runnable(const char *task) {
-        char name[400], buf[512];
+/* A sleeping thread's averages stand as they were when it fell asleep (update_load_avg() runs as it
+ * is queued and dequeued), so only those of one that runs or waits for a CPU now mean anything.
+ * Returns 1 with its age, or 0. */
+static int is_runnable(const char *task, usec_t boottime, usec_t *ret_age) {
+        char name[400], buf[1024];
         const char *paren;
+        uint64_t start;
 
         (void) snprintf(name, sizeof(name), "%s/stat", task);
         if (file_read_buffer(name, buf, sizeof(buf)) <= 0)
-                return false;
+                return 0;
         paren = strrchr(buf, ')');
-        return paren && strncmp(paren, ") R", 3) == 0;
+        if (!paren || strncmp(paren, ") R", 3) != 0)
+                return 0;
+        if (sscanf(paren + 1,
+                   " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64,
+                   &start) != 1)
+                return 0;
+        start = proc_ticks(start);
+        *ret_age = boottime > start ? boottime - start : 0;
+        return 1;
+}
+
+/* True for a thread that has run or waited for a CPU half of its life. Waiting alone proves
+ * nothing: beside sixty-four busy loops a shell waits for the CPU most of the time, too. */
+static bool is_always_wanting(const char *task, usec_t age) {
+        uint64_t ran, waited;
+        char name[400], buf[128];
+
+        (void) snprintf(name, sizeof(name), "%s/schedstat", task);
+        if (file_read_buffer(name, buf, sizeof(buf)) <= 0 ||
+            sscanf(buf, "%" SCNu64 " %" SCNu64, &ran, &waited) != 2)
+                return false;
+        return (ran + waited) / NSEC_PER_USEC >= age / 2;
 }
 
 static unsigned scan_average(const char *text, const char *name) {
@@ -172,7 +194,17 @@ static unsigned scan_average(const char *text, const char *name) {
         return at && sscanf(at + 1, " %u", &value) == 1 ? value : 0;
 }
 
-int proc_read_runnable(pid_t pid, unsigned *ret) {
+static unsigned thread_demand(const char *task, const char *sched, usec_t boottime) {
+        unsigned util = scan_average(sched, "se.avg.util_avg");
+        unsigned runnable = scan_average(sched, "se.avg.runnable_avg"); /* since Linux 5.7 */
+        usec_t age;
+
+        if (MAX_OF(util, runnable) < NOTABLE || !is_runnable(task, boottime, &age))
+                return 0;
+        return runnable > util && is_always_wanting(task, age) ? runnable : util;
+}
+
+int proc_read_demand(pid_t pid, usec_t boottime, unsigned *ret) {
         unsigned sum = 0, n_threads = 0, n_read = 0;
         char path[64];
         _cleanup_closedir_ DIR *d = NULL;
@@ -184,7 +216,6 @@ int proc_read_runnable(pid_t pid, unsigned *ret) {
                 return errno == ENOENT ? -ESRCH : -errno;
         while ((de = readdir(d)) && n_threads < THREADS_MAX) {
                 char task[336], name[400], buf[8192];
-                unsigned average;
 
                 if (de->d_name[0] == '.')
                         continue;
@@ -194,10 +225,7 @@ int proc_read_runnable(pid_t pid, unsigned *ret) {
                 if (file_read_buffer(name, buf, sizeof(buf)) <= 0)
                         continue;
                 n_read++;
-                average = MAX_OF(scan_average(buf, "se.avg.runnable_avg"),
-                                 scan_average(buf, "se.avg.util_avg"));
-                if (average >= NOTABLE && is_runnable(task))
-                        sum += average;
+                sum += thread_demand(task, buf, boottime);
         }
         if (n_threads > 0 && n_read == 0)
                 return access(path, F_OK) < 0 ? -ESRCH : -ENODATA;

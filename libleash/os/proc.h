@@ -43,17 +43,18 @@ uid_t proc_read_loginuid(pid_t pid);
  * ("name=systemd", "cpu") of v1 where controller is not NULL. -ENODATA if it is in none. */
 int proc_read_cgroup(pid_t pid, const char *controller, char **ret);
 
-/* How much of the last tenth of a second the threads of a process (at most 256 of them) were
- * running or waiting for a CPU: the sum of se.avg.runnable_avg in /proc/PID/task/TID/sched, or
- * of util_avg before Linux 5.7, out of UTIL_FULL each.
+/* How much CPU the threads of a process (at most 256 of them) want now, out of UTIL_FULL each: the
+ * sum of what they got of late (se.avg.util_avg in /proc/PID/task/TID/sched), and where many fight
+ * for the CPUs, of what they waited for (runnable_avg), for threads that did little else all their
+ * lives. A thread that sleeps now wants nothing. `boottime` is now.
  * Returns 0; -ENODATA where the kernel does not show it (it needs CONFIG_SCHED_DEBUG before
  * Linux 6.15); -ESRCH. */
-int proc_read_runnable(pid_t pid, unsigned *ret);
+int proc_read_demand(pid_t pid, usec_t boottime, unsigned *ret);
 
 /* Ticks of ProcStat in microseconds. */
 usec_t proc_ticks(uint64_t ticks);
 
-/* Fills all of a sample but `runnable` and the flags. */
+/* Fills all of a sample but `demand` and the flags. */
 int proc_sample(pid_t pid, usec_t boottime, ProcSample *ret);
 
 /* All processes, as a new array. Returns 0 or -errno. */

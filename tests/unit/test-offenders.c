@@ -37,7 +37,7 @@ static ProcSample sample(const Process *p) {
                 .pid = p->pid,
                 .ppid = p->ppid,
                 .sid = p->sid,
-                .runnable = p->is & BURNS ? BURNING : 40,
+                .demand = p->is & BURNS ? BURNING : 40,
                 .age = 60 * USEC_PER_SEC,
                 .children_cpu = p->is & SPAWNS ? 30 * USEC_PER_SEC : 0,
                 .protected = p->is & GUARDED,
@@ -234,7 +234,7 @@ static void burning_is_most_of_a_cpu(void **state _unused_) {
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++)
                 assert_int_equal(
-                        offenders_is_burning(&(ProcSample){ .runnable = rows[i].runnable }),
+                        offenders_is_burning(&(ProcSample){ .demand = rows[i].runnable }),
                         rows[i].burning);
 }
 
@@ -289,7 +289,7 @@ static void a_little_work_makes_no_spawner(void **state _unused_) {
                           .comm = "make",
                           .age = rows[i].age,
                           .children_cpu = rows[i].children_cpu },
-                        { .pid = 30, .ppid = 20, .sid = 10, .comm = "cc1", .runnable = BURNING },
+                        { .pid = 30, .ppid = 20, .sid = 10, .comm = "cc1", .demand = BURNING },
                 };
 
                 check_row(rows[i].name, offenders_select(samples, ELEMENTSOF(samples)) ==
@@ -302,7 +302,7 @@ static void a_little_work_makes_no_spawner(void **state _unused_) {
 static void an_earlier_answer_does_not_count(void **state _unused_) {
         ProcSample samples[] = {
                 { .pid = 10, .ppid = 1, .sid = 10, .comm = "quiet", .offender = true },
-                { .pid = 20, .ppid = 1, .sid = 20, .comm = "burn", .runnable = BURNING },
+                { .pid = 20, .ppid = 1, .sid = 20, .comm = "burn", .demand = BURNING },
         };
 
         assert_int_equal(offenders_select(samples, ELEMENTSOF(samples)), 1);
@@ -311,7 +311,7 @@ static void an_earlier_answer_does_not_count(void **state _unused_) {
 }
 
 static void nobody_has_no_offenders(void **state _unused_) {
-        ProcSample one = { .pid = 10, .comm = "burn", .runnable = BURNING };
+        ProcSample one = { .pid = 10, .comm = "burn", .demand = BURNING };
 
         assert_int_equal(offenders_select(NULL, 0), 0);
         assert_int_equal(offenders_select(&one, 1), 1);
@@ -324,7 +324,7 @@ static void a_tree_is_marked_alone(void **state _unused_) {
                 { .pid = 50, .ppid = 40, .comm = "Xorg" }, /* named or not: all of the tree */
                 { .pid = 20, .ppid = 10, .comm = "root" },
                 { .pid = 40, .ppid = 20, .comm = "child", .protected = true },
-                { .pid = 10, .ppid = 1, .comm = "shell", .runnable = BURNING, .offender = true },
+                { .pid = 10, .ppid = 1, .comm = "shell", .demand = BURNING, .offender = true },
                 { .pid = 30, .ppid = 10, .comm = "sibling", .named = true },
                 { .pid = 60, .ppid = 70, .comm = "circle" },
                 { .pid = 70, .ppid = 60, .comm = "circle" },
@@ -413,7 +413,7 @@ static void check_crowd(const char *name, Shape shape, bool burning) {
                                                        .ppid = shape(i),
                                                        .sid = 5,
                                                        .comm = "crowd",
-                                                       .runnable = burning ? BURNING : 0 };
+                                                       .demand = burning ? BURNING : 0 };
         check_row(name, offenders_select(samples, CROWD) == (burning ? CROWD : 0));
         offenders_mark_tree(samples, CROWD, 100);
         check_row(name, samples[0].offender);

@@ -156,10 +156,12 @@ unit_dirs=$(systemd-analyze unit-paths | sort -u)
 
 # drop_ins UID: every directory and file that says something of the user's slice, with its contents
 drop_ins() {
+    local found
     # shellcheck disable=SC2086 # one word each
-    find $unit_dirs \( -path "*/user-$1.slice*" -o -path '*/user-.slice*' -o -path '*/slice.d*' \) \
-        \( -type d -printf '%p %m directory\n' -o -printf '%p %m %l ' -exec sha256sum {} \; \) \
-        2>/dev/null | sort -u
+    found=$(find $unit_dirs -mindepth 1 -maxdepth 2 \( -path "*/user-$1.slice*" -o \
+        -path '*/user-.slice*' -o -path '*/slice.d*' \) -printf '%p %m %y %l\n' 2>/dev/null | sort -u)
+    echo "$found"
+    sed -n 's/ [0-7]* f $//p' <<<"$found" | xargs -r sha256sum
 }
 
 # snapshot UID: everything a leash on the user's slice may touch
@@ -169,15 +171,15 @@ snapshot() {
     drop_ins "$1"
 }
 
-# leftovers: what a leash has left behind; nothing, if all is well
+# leftovers: what a leash has left behind; nothing, if all is well. The scope of those that were
+# moved stays until they end, without a limit.
 leftovers() {
-    find /run/leash /var/lib/leash ! -type d 2>/dev/null
-    find /etc/systemd /run/systemd -name '*zz-leash*' 2>/dev/null
-    systemctl list-units --all --plain --no-legend 'leash-expire*' | cut -d' ' -f1
-    systemctl show 'leash-*.scope' -p Id -p CPUQuotaPerSecUSec | awk -F= '
-        $1 == "Id" { id = $2 } $1 == "CPUQuotaPerSecUSec" && $2 != "infinity" { quota = $2 }
-        /^$/ { if (quota != "") print id, quota; quota = "" }
-        END { if (quota != "") print id, quota }'
+    local scope
+    find /run/leash /var/lib/leash /etc/systemd /run/systemd \( -path '/run/leash/*' -o \
+        -path '/var/lib/leash/*' -o -name '*zz-leash*' -o -name 'leash-expire*' \) ! -type d 2>/dev/null
+    for scope in /sys/fs/cgroup{,/cpu}/user.slice/user-*.slice/leash-*.scope; do
+        [[ ! -d $scope || $(percent_of "$scope") == none ]] || echo "$scope $(percent_of "$scope")%"
+    done
 }
 
 # same NAME BEFORE AFTER: checks that two snapshots agree, and shows where they do not
@@ -247,17 +249,16 @@ verdict() {
 
 # clean_output: what was written disturbs no terminal
 clean_output() {
-    if LC_ALL=C grep -qP '[\x00-\x08\x0b-\x1f\x7f]|\xc2[\x80-\x9f]' "$lib_run/out" "$lib_run/err"; then
-        problem "control bytes in the output"
-    fi
+    local text=$OUT$ERR
+    [[ ! ${text//[$'\n\t']/} =~ [[:cntrl:]] ]] || problem "control characters in the output"
 }
 
 # one_line: exactly one line on stderr, of a length that can be read
 one_line() {
     local lines
-    lines=$(wc -l <"$lib_run/err")
-    ((lines == 1)) || problem "$lines lines on stderr"
-    (($(wc -c <"$lib_run/err") <= 500)) || problem "a line of $(wc -c <"$lib_run/err") bytes"
+    mapfile -t lines <"$lib_run/err"
+    ((${#lines[@]} == 1)) || problem "${#lines[@]} lines on stderr"
+    ((${#ERR} <= 500)) || problem "a line of ${#ERR} characters"
 }
 
 # status_is STATUS...: one of these
