@@ -157,6 +157,7 @@ static int make_tree(Context *c, Cap *cap) {
 /* What leash said it did not do must not be done by the next command either: what was in force
  * before becomes the intent again, and is on the disk before anything is tried. */
 static void roll_back(Context *c, Cap *cap, int error) {
+        _cleanup_(record_freep) Record *written = NULL;
         Record *record = cap->record;
         RecordLayer failed;
         Enforcement e;
@@ -175,10 +176,14 @@ static void roll_back(Context *c, Cap *cap, int error) {
                 free(failed.reason);
         }
         record->dirty = true; /* of the same serial, which a timer already made may carry */
-        if (ledger_write(c->ledger, record) < 0)
-                output_error("%s: the ledger cannot be written; 'leash release' when it can",
-                             cap->user);
-        else if (error != -ETIMEDOUT)
+        if (ledger_write(c->ledger, record) < 0) {
+                /* Where nothing of the attempt got to the disk either, nothing is to be taken back.
+                 */
+                if (ledger_read(c->ledger, record->target, &written) >= 0 && written->dirty)
+                        output_error(
+                                "%s: the ledger cannot be written; 'leash release' when it can",
+                                cap->user);
+        } else if (error != -ETIMEDOUT)
                 /* If it fails, too, the next command tries again; a PID 1 that does not answer
                  * is not waited for twice. */
                 (void) backend_converge(c->backend, c->ledger, record, &e);

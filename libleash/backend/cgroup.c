@@ -49,10 +49,10 @@
 /* A chain of processes that fork and exit faster than /proc can be read may outrun any number of
  * passes. It is left outside then, for escapees() to show: the quota on the others stands. */
 #define PASSES_TIME (2 * USEC_PER_SEC)
-/* So many passes in a row have to find nobody; more where somebody has ended this short ago. */
+/* So many passes in a row have to find nobody; more where the host has had a new process
+ * meanwhile, which may have come and gone unseen. */
 #define LOOKS 2
-#define LOOKS_MAX 8
-#define YOUNG (100 * USEC_PER_MSEC)
+#define LOOKS_MAX 64
 
 /* Those that outrun the way back are slowed down after so long. */
 #define HOLD_AFTER (200 * USEC_PER_MSEC)
@@ -61,6 +61,7 @@
 #define REMOVE_TIME USEC_PER_SEC
 #define REMOVE_POLL (5 * USEC_PER_MSEC)
 #define ANCESTORS_MAX 64
+#define LIST_MAX (16 * 1024 * 1024)
 
 /* How long before a call to group() a child may have been born that its caller did not see. */
 #define NEWBORN (200 * USEC_PER_MSEC)
@@ -736,18 +737,16 @@ static void members_done(Members *m) {
                 pid_set_done(&m->trees[i]);
 }
 
-/* Returns 1 if anybody was moved; 0 if not; sets *ret_traces if somebody ended just before, who
- * may have left a child outside. */
-static int capture_pass(const Site *s, Record *record, const Crowd *crowd, bool *ret_traces) {
+/* Returns 1 if anybody was moved, or ended just before and may have left a child; 0 if not. */
+static int capture_pass(const Site *s, Record *record, const Crowd *crowd) {
         _cleanup_(members_done) Members inside = {};
         _cleanup_pid_set_ PidSet all = {};
-        usec_t now = clock_boottime();
-        int r, result = 0;
+        int r = 0, result = 0;
 
-        /* In this order: whoever is missing in the second list was not inside. */
-        r = proc_list(&all.pids, &all.n);
         for (size_t t = 0; t < s->n_trees && r >= 0; t++)
                 r = list_members(s, t, s->user, NULL, &inside.trees[t]);
+        if (r >= 0)
+                r = proc_list(&all.pids, &all.n);
         if (r < 0)
                 return r;
         /* Backwards: the youngest are the ones that get away. */
@@ -760,10 +759,8 @@ static int capture_pass(const Site *s, Record *record, const Crowd *crowd, bool 
                 if (!outside || proc_read_stat(all.pids[i], &stat) < 0 || !may_move(crowd, &stat) ||
                     !belongs(crowd, &stat))
                         continue;
-                if (find_alive(&stat) == 0) {
-                        *ret_traces |= now - proc_ticks(stat.start_ticks) < YOUNG;
+                if (find_alive(&stat) == 0) /* and nobody has taken note of it */
                         continue;
-                }
                 r = move_in(s, record, &stat, s->home);
                 if (r == -ENOMEM)
                         return r;
@@ -772,22 +769,44 @@ static int capture_pass(const Site *s, Record *record, const Crowd *crowd, bool 
         return result;
 }
 
+/* How many processes and threads the host has had since it was booted (proc_stat(5)). */
+static uint64_t count_births(void) {
+        _cleanup_free_ char *text = NULL;
+        const char *line;
+        uint64_t n;
+
+        if (file_read(AT_FDCWD, "/proc/stat", LIST_MAX, &text, NULL) < 0)
+                return 0;
+        line = strstr(text, "\nprocesses ");
+        return line && sscanf(line, "\nprocesses %" SCNu64, &n) == 1 ? n : 0;
+}
+
 static int capture(const Site *s, Record *record) {
         unsigned looks = 0;
+        uint64_t births;
         usec_t end = 0;
-        bool traces;
         Crowd crowd;
         int r;
 
         crowd_init(&crowd, record->uid);
         do {
-                traces = false;
-                r = capture_pass(s, record, &crowd, &traces);
+                births = count_births();
+                r = capture_pass(s, record, &crowd);
+                births = count_births() - births;
                 looks = r > 0 ? 0 : looks + 1;
                 /* The first may move thousands, and is not counted. */
                 end = end > 0 ? end : clock_monotonic() + PASSES_TIME;
-        } while (r >= 0 && looks < (traces ? LOOKS_MAX : LOOKS) && clock_monotonic() < end);
+        } while (r >= 0 && looks < (births > 0 ? LOOKS_MAX : LOOKS) && clock_monotonic() < end);
         return r < 0 ? r : 0;
+}
+
+/* Neither alive outside nor listed inside. */
+static bool is_hidden(const Site *s, const ProcStat *stat) {
+        _cleanup_free_ char *cgroup = NULL;
+        pid_t alive = find_alive(stat);
+
+        return alive == 0 || (alive != stat->pid && read_group(s->fs, "cpu", alive, &cgroup) >= 0 &&
+                              is_inside(cgroup, s->user));
 }
 
 /* Children that members of the group had while they were on their way in. */
@@ -877,6 +896,8 @@ static int put_back(const Site *s, const Record *record, size_t tree, pid_t pid)
         }
 }
 
+typedef int (*FoundLeaf)(const Site *s, const Record *record, size_t tree, const char *leaf);
+
 typedef struct Names {
         char (*names)[NAME_MAX + 1];
         size_t n;
@@ -900,12 +921,12 @@ static int add_leaf(const char *name, void *userdata) {
         return 0;
 }
 
-/* Calls found() for each leaf of the target in a tree. */
-static int each_leaf(const Site *s, const Record *record, size_t tree,
-                     int (*found)(const Site *s, const Record *record, size_t tree,
-                                  const char *leaf)) {
+/* Calls found() for each leaf of the target in a tree, whether the record knows of it or not: a
+ * leash that was killed may have made some, or removed them from some trees. Returns 1 if one of
+ * the calls did, 0 if none, or the first error. */
+static int each_leaf(const Site *s, const Record *record, size_t tree, FoundLeaf found) {
         _cleanup_(names_done) Names names = {};
-        int r;
+        int r, result = 0;
 
         if (record->scope == TARGET_TREE)
                 return found(s, record, tree, s->target);
@@ -916,8 +937,9 @@ static int each_leaf(const Site *s, const Record *record, size_t tree,
                 r = scope_group(s, names.names[i], leaf);
                 if (r >= 0)
                         r = found(s, record, tree, leaf);
+                result |= r > 0;
         }
-        return r == -ENOENT ? 0 : r;
+        return r >= 0 ? result : r == -ENOENT ? 0 : r;
 }
 
 static pid_t read_tgid(pid_t tid) {
@@ -931,19 +953,26 @@ static pid_t read_tgid(pid_t tid) {
         return line && sscanf(line, "\nTgid: %d", &tgid) == 1 ? tgid : tid;
 }
 
-/* Puts back the processes that only their threads tell of, see find_alive(). */
-static int release_threads(const Site *s, const Record *record, size_t tree, const char *leaf) {
+static int read_threads(const Site *s, size_t tree, const char *leaf, char **ret) {
         char dir[CGROUPFS_PATH_MAX], path[CGROUPFS_PATH_MAX + 16];
-        _cleanup_free_ char *text = NULL;
         int r;
 
         r = cgroupfs_path(s->fs, s->controllers[tree], leaf, dir);
         if (r < 0)
                 return r;
         (void) snprintf(path, sizeof(path), "%s/%s", dir, is_v1(s) ? "tasks" : "cgroup.threads");
-        r = file_read(AT_FDCWD, path, LIST_MAX, &text, NULL);
+        r = file_read(AT_FDCWD, path, LIST_MAX, ret, NULL);
+        return r == -ENODEV ? -ENOENT : r; /* removed while it was read */
+}
+
+/* Puts back the processes that only their threads tell of, see find_alive(). */
+static int release_threads(const Site *s, const Record *record, size_t tree, const char *leaf) {
+        _cleanup_free_ char *text = NULL;
+        int r, result = 0;
+
+        r = read_threads(s, tree, leaf, &text);
         if (r < 0)
-                return r == -ENODEV ? -ENOENT : r; /* it was removed just now */
+                return r;
         for (char *save = NULL, *line = strtok_r(text, "\n", &save); line;
              line = strtok_r(NULL, "\n", &save)) {
                 pid_t tid;
@@ -953,8 +982,9 @@ static int release_threads(const Site *s, const Record *record, size_t tree, con
                 r = put_back(s, record, tree, read_tgid(tid));
                 if (r < 0 && r != -ESRCH)
                         return r;
+                result = 1;
         }
-        return 0;
+        return result;
 }
 
 /* Returns 1 if there was anybody to put back. */
@@ -979,6 +1009,7 @@ static int release_pass(const Site *s, const Record *record) {
                 r = each_leaf(s, record, t, release_threads);
                 if (r < 0)
                         return r;
+                result |= r;
         }
         return result;
 }
@@ -1031,43 +1062,9 @@ static int release_all(const Site *s, const Record *record) {
         return r;
 }
 
-typedef struct Names {
-        char (*names)[NAME_MAX + 1];
-        size_t n;
-} Names;
-
-static int add_name(const char *name, void *userdata) {
-        Names *names = userdata;
-        void *more;
-
-        if (strcmp(name, TREES) == 0)
-                return 0;
-        more = reallocarray(names->names, names->n + 1, sizeof(*names->names));
-        if (!more)
-                return -ENOMEM;
-        names->names = more;
-        (void) snprintf(names->names[names->n++], sizeof(*names->names), "%s", name);
-        return 0;
-}
-
-/* The leaves of a user's group, whether the record knows of them or not, in each tree by itself: a
- * leash that was killed may have removed them from some. */
-static int remove_leaves(const Site *s) {
-        Names names = {};
-        int r = 0;
-
-        for (size_t t = 0; t < s->n_trees && r >= 0; t++) {
-                r = cgroupfs_each_child(s->fs, s->controllers[t], s->user, add_name, &names);
-                r = r == -ENOENT ? 0 : r;
-        }
-        for (size_t i = 0; i < names.n && r >= 0; i++) {
-                char group[GROUP_MAX + NAME_MAX];
-
-                (void) snprintf(group, sizeof(group), "%s/%s", s->user, names.names[i]);
-                r = remove_group(s, group);
-        }
-        free(names.names);
-        return r;
+static int remove_leaf(const Site *s, const Record *record _unused_, size_t tree _unused_,
+                       const char *leaf) {
+        return remove_group(s, leaf);
 }
 
 /* ---- the end of time */
@@ -1283,8 +1280,8 @@ static int groups_restore(Backend *b, Record *record) {
         if (r < 0)
                 return r;
         r = release_all(&s, record);
-        if (r >= 0)
-                r = record->scope == TARGET_TREE ? remove_group(&s, s.target) : remove_leaves(&s);
+        for (size_t t = 0; t < s.n_trees && r >= 0; t++)
+                r = each_leaf(&s, record, t, remove_leaf);
         if (r < 0)
                 return r;
         if (record->scope == TARGET_TREE) {
@@ -1379,19 +1376,18 @@ static int groups_arm(Backend *b, Record *record, usec_t until) {
 }
 
 static int groups_exists(Backend *b, const Record *record) {
-        _cleanup_free_ pid_t *pids = NULL;
+        _cleanup_free_ char *text = NULL;
         Site s;
-        size_t n;
         int r;
 
-        r = name_groups(record, &s);
+        r = site_init(&s, &b->fs, record);
         if (r < 0)
                 return r;
         if (record->scope == TARGET_USER)
                 return group_exists(&b->fs, "cpu", s.target);
         /* A tree ends with its processes; removing the group is left to restore(). */
-        r = cgroupfs_list_procs(&b->fs, "cpu", s.target, NULL, &pids, &n);
-        return r == -ENOENT ? 0 : r < 0 ? r : n > 0;
+        r = read_threads(&s, 0, s.target, &text);
+        return r == -ENOENT ? 0 : r < 0 ? r : *text != '\0';
 }
 
 static int groups_escapees(Backend *b, const Record *record, pid_t **ret, size_t *ret_n) {
@@ -1413,7 +1409,7 @@ static int groups_escapees(Backend *b, const Record *record, pid_t **ret, size_t
                 ProcStat stat;
 
                 if (!pid_set_has(&inside, all.pids[i]) && proc_read_stat(all.pids[i], &stat) >= 0 &&
-                    !is_dead(&stat) && belongs(&crowd, &stat))
+                    belongs(&crowd, &stat) && !is_hidden(&s, &stat))
                         all.pids[kept++] = all.pids[i];
         }
         *ret = TAKE_PTR(all.pids);

@@ -162,6 +162,11 @@ static const Agreement agreements[] = {
         { LIMIT_FREEZE, 1, "0\n", false, false },
         { LIMIT_FREEZE, 0, "0\n", false, true },
         { LIMIT_FREEZE, 0, "1\n", false, false },
+        { LIMIT_FREEZE, 1, "FROZEN\n", true, true }, /* freezer.state */
+        { LIMIT_FREEZE, 1, "FREEZING\n", true, false },
+        { LIMIT_FREEZE, 1, "THAWED\n", true, false },
+        { LIMIT_FREEZE, 0, "THAWED\n", true, true },
+        { LIMIT_FREEZE, 0, "FROZEN\n", true, false },
         { LIMIT_CPU_PERIOD, 10000, "50000 10000", false, true },
 };
 

@@ -181,6 +181,7 @@ static const Refused refused[] = {
         { LIMIT_MEMORY_HIGH, "100.01%", -ERANGE },
         { LIMIT_MEMORY_MAX, "16777216T", -ERANGE },
         { LIMIT_MEMORY_MAX, "18446744073709551615", -ERANGE }, /* infinity, but not by that name */
+        { LIMIT_SWAP_MAX, "100.01%", -ERANGE },
         { LIMIT_TASKS_MAX, "0", -ERANGE },
         { LIMIT_TASKS_MAX, "4194305", -ERANGE },
         { LIMIT_TASKS_MAX, "10%", -EINVAL },
@@ -455,6 +456,7 @@ static void stricter_allows_at_most_as_much(void **state _unused_) {
                 { LIMIT_CPU_WEIGHT, LIMIT_INFINITY, 20, false },
                 { LIMIT_IO_WEIGHT, LIMIT_INFINITY, LIMIT_INFINITY, true },
                 { LIMIT_FREEZE, 1, 0, true },
+                { LIMIT_FREEZE, 1, 1, true },
                 { LIMIT_FREEZE, 0, 1, false },
         };
 

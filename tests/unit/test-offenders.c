@@ -233,9 +233,8 @@ static void burning_is_most_of_a_cpu(void **state _unused_) {
         };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++)
-                assert_int_equal(
-                        offenders_is_burning(&(ProcSample){ .demand = rows[i].runnable }),
-                        rows[i].burning);
+                assert_int_equal(offenders_is_burning(&(ProcSample){ .demand = rows[i].runnable }),
+                                 rows[i].burning);
 }
 
 static void the_desktop_is_known_by_name(void **state _unused_) {

@@ -283,6 +283,8 @@ static void timestamps_are_local_dates_and_times(void **state _unused_) {
         static const Moment rows[] = {
                 { "18:30", NOON, 1768501800, 0 },
                 { "18:30:05", NOON, 1768501805, 0 },
+                { "18:30:59", NOON, 1768501859, 0 },
+                { "18:30", NOON + 7, 1768501800, 0 },
                 { "12:00:01", NOON, NOON + 1, 0 },
                 { "12:00", NOON, NOON + 86400, 0 }, /* now is over */
                 { "11:59", NOON, NOON + 86400 - 60, 0 },
@@ -294,6 +296,7 @@ static void timestamps_are_local_dates_and_times(void **state _unused_) {
                 { "2026-01-31 18:30", NOON, 1769884200, 0 },
                 { "2026-01-31 18:30:05", NOON, 1769884205, 0 },
                 { "2028-02-29", NOON, 1835395200, 0 },
+                { "1970-01-01", NOON, 0, 0 },
                 { "1970-01-01 00:00:01", NOON, 1, 0 }, /* past: for the caller to refuse */
                 { "2026-02-29", NOON, 0, -EINVAL },
                 { "2026-02-31", NOON, 0, -EINVAL },
@@ -402,6 +405,10 @@ static void rfc3339_is_read_back(void **state _unused_) {
                 "2026-01-31T18:30:05Zx",
                 "2026-13-31T18:30:05Z",
                 "2026-01-31T24:30:05Z",
+                " 2026-01-31T18:30:05Z",
+                "2026- 1-31T18:30:05Z",
+                "2026-01-31T18:30:60Z",
+                "1969-12-31T23:59:59Z",
                 "?",
         };
         char buf[TIMESTAMP_MAX];
@@ -525,6 +532,7 @@ static void text_is_escaped_or_kept(void **state _unused_) {
                 { "\xe2\x82\xac", "\xe2\x82\xac" },         /* euro sign */
                 { "\xf0\x9f\x90\x95", "\xf0\x9f\x90\x95" }, /* dog */
                 { "\xe0\xa0\x80", "\xe0\xa0\x80" },         /* U+0800 */
+                { "\xf0\x90\x80\x80", "\xf0\x90\x80\x80" }, /* U+10000 */
                 { "\xed\x9f\xbf", "\xed\x9f\xbf" },         /* U+D7FF */
                 { "\xee\x80\x80", "\xee\x80\x80" },         /* U+E000 */
                 { "\xf4\x8f\xbf\xbf", "\xf4\x8f\xbf\xbf" }, /* U+10FFFF */

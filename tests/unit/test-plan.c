@@ -177,8 +177,12 @@ static void owners_are_judged_alone(void **state _unused_) {
                 uid_t owner;
                 PlanRefusal refusal;
         } owners[] = {
-                { 0, PLAN_ROOT_SESSION }, { 1, PLAN_SYSTEM_USER },    { 999, PLAN_SYSTEM_USER },
-                { 1000, PLAN_OK },        { 1500, PLAN_OWN_SESSION }, { 1501, PLAN_OK },
+                { 0, PLAN_ROOT_SESSION },    { 1, PLAN_SYSTEM_USER },
+                { 999, PLAN_SYSTEM_USER },   { 1000, PLAN_OK },
+                { 1500, PLAN_OWN_SESSION },  { 1501, PLAN_OK },
+                { 61183, PLAN_OK },          { 61184, PLAN_SYSTEM_USER }, /* DynamicUser= */
+                { 65519, PLAN_SYSTEM_USER }, { 65520, PLAN_OK },
+                { 65534, PLAN_SYSTEM_USER }, { 65536, PLAN_OK },
                 { 4294967294, PLAN_OK },
         };
         const CallerFacts daemon = { .owner = NOBODY, .uid_min = 1000, .placement = true };

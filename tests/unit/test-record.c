@@ -169,6 +169,8 @@ static void a_new_record_sets_nothing(void **state _unused_) {
         assert_string_equal(r->target, "user-1000.slice");
         assert_int_equal(r->uid, 1000);
         assert_string_equal(r->user, "alice");
+        for (Layer i = 0; i < _LAYER_MAX; i++)
+                assert_true(r->layers[i].until == USEC_INFINITY);
         assert_int_equal(record_top_layer(r), _LAYER_INVALID);
         assert_true(record_next_expiry(r) == USEC_INFINITY);
         assert_int_equal(record_expire(r, UINT64_MAX), 0);
@@ -187,6 +189,7 @@ static void a_target_fits_a_file_name(void **state _unused_) {
         name[PLACEMENT_NAME_MAX - 1] = '\0';
         r = record_new(name, TARGET_SESSION, 1000, "alice");
         assert_non_null(r);
+        assert_int_equal(r->scope, TARGET_SESSION);
         check_round_trip(r);
 }
 
@@ -345,6 +348,8 @@ static void everything_is_read_back(void **state _unused_) {
         _cleanup_(record_freep) Record *r = full_record();
 
         check_round_trip(r);
+        r->share = 100;
+        check_round_trip(r);
 }
 
 static void hostile_text_is_read_back(void **state _unused_) {
@@ -479,6 +484,9 @@ static void bad_values_are_damage(void **state _unused_) {
                 "Serial=x\n",
                 "Serial=-1\n",
                 "Serial=18446744073709551616\n",
+                "Share=101\n",
+                "Share=x\n",
+                "Share=-1\n",
                 "Dirty=maybe\n",
                 "Persist=2\n",
                 "User=\\x\n",

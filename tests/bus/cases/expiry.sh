@@ -73,11 +73,12 @@ test_expiry_is_stopped_by_release() {
 
 test_expiry_releases_what_is_due_and_nothing_else() {
     login $uid && login $other && pid1
-    leash -u $uid -q 30% --for=1s
+    leash -u $uid -q 30% --for=1h
     leash -u $other -q 40% --for=1h
     leash release --expired
     expect 0 "" ""
     equal "before the time" "$(kernel cpu.max | cut -d' ' -f1)" 30000
+    leash -u $uid --for=1s
     sleep 1.1
     leash release --expired
     ((status == 0)) || fail "exit status $status: $err"
