@@ -26,6 +26,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -72,6 +73,7 @@
 #define PROC_PF_EXITING 0x00000004U /* include/linux/sched.h */
 
 #define WAITER_COMM "leash-expire"
+#define MARK_MAX 240 /* memfd_create(2) */
 
 /* The CPU's come first. cpuacct and freezer exist in v1 only. */
 static const char *const all_controllers[] = {
@@ -646,6 +648,44 @@ static bool is_in_tree(const Site *s, const Record *record, const char *cgroup) 
         return record->scope == TARGET_USER && is_inside(cgroup, trees);
 }
 
+static bool has_origin(const Record *record, const ProcStat *stat) {
+        for (size_t i = 0; i < record->n_origins; i++)
+                if (record->origins[i].pid == stat->pid &&
+                    record->origins[i].start_ticks == stat->start_ticks)
+                        return true;
+        return false;
+}
+
+/* Where a process came from: its own origin, else that of its nearest recorded ancestor, else of
+ * any process of the record. */
+static const char *find_origin(const Record *record, pid_t pid) {
+        ProcStat stat;
+
+        for (unsigned up = 0; up < ANCESTORS_MAX && pid > 1 && proc_read_stat(pid, &stat) >= 0;
+             up++) {
+                for (size_t i = 0; i < record->n_origins; i++) {
+                        const RecordOrigin *o = &record->origins[i];
+
+                        if (o->pid == pid && o->start_ticks == stat.start_ticks)
+                                return o->cgroup;
+                }
+                pid = stat.ppid;
+        }
+        return record->n_origins > 0 ? record->origins[0].cgroup : "/";
+}
+
+/* The part of an origin that speaks of a tree, see note_origin(). */
+static void read_origin(const char *origin, const char *controller,
+                        char ret[static CGROUPFS_PATH_MAX]) {
+        size_t n = strlen(controller);
+        const char *found = origin;
+
+        for (const char *line = strchr(origin, '\n'); line; line = strchr(line + 1, '\n'))
+                if (strncmp(line + 1, controller, n) == 0 && line[1 + n] == ':')
+                        found = line + 1 + n + 1;
+        (void) snprintf(ret, CGROUPFS_PATH_MAX, "%.*s", (int) strcspn(found, "\n"), found);
+}
+
 /* Makes room by forgetting processes that have ended. The first stays: see find_origin(). */
 static void prune_origins(Record *record) {
         size_t kept = 1;
@@ -663,32 +703,46 @@ static void prune_origins(Record *record) {
 }
 
 /* An origin is the path in the CPU's tree, and on lines of their own "CONTROLLER:PATH" for those of
- * v1's other trees that differ, in use now or not: a later limit may need them. */
-static int note_origin(const Site *s, Record *record, const ProcStat *stat, const char *cgroup) {
-        _cleanup_free_ char *text = strdup(cgroup);
+ * v1's other trees that differ, in use now or not: a later limit may need them. Where the process
+ * is below `top` already, since a leash was killed between two trees, it has that of others. */
+static int note_origin(const Site *s, Record *record, const ProcStat *stat, const char *top) {
+        const char *near = find_origin(record, stat->pid);
+        _cleanup_free_ char *text = NULL;
+        char first[CGROUPFS_PATH_MAX];
         int r;
 
-        if (!text)
-                return -ENOMEM;
-        for (size_t i = 1; is_v1(s) && i < ELEMENTSOF(all_controllers); i++) {
-                _cleanup_free_ char *other = NULL, *before = text;
+        if (has_origin(record, stat))
+                return 0;
 
-                if (read_group(s->fs, all_controllers[i], stat->pid, &other) < 0 ||
-                    strcmp(other, cgroup) == 0) {
-                        before = NULL;
+        for (size_t i = 0; i < (is_v1(s) ? ELEMENTSOF(all_controllers) : 1); i++) {
+                _cleanup_free_ char *cgroup = NULL, *before = NULL;
+                char path[CGROUPFS_PATH_MAX];
+
+                if (read_group(s->fs, all_controllers[i], stat->pid, &cgroup) < 0)
+                        continue; /* v1: not mounted */
+                if (is_inside(cgroup, top))
+                        read_origin(near, all_controllers[i], path);
+                else
+                        (void) snprintf(path, sizeof(path), "%s", cgroup);
+                if (!text)
+                        (void) snprintf(first, sizeof(first), "%s", path);
+                else if (strcmp(path, first) == 0)
                         continue;
-                }
-                text = file_path("%s\n%s:%s", before, all_controllers[i], other);
+                before = text;
+                text = before ? file_path("%s\n%s:%s", before, all_controllers[i], path)
+                              : strdup(path);
                 if (!text)
                         return -ENOMEM;
         }
+        if (!text)
+                return -ESRCH;
         r = record_add_origin(record, stat->pid, stat->start_ticks, text);
         if (r == -ENOBUFS) {
                 prune_origins(record);
                 r = record_add_origin(record, stat->pid, stat->start_ticks, text);
         }
         if (r == -ENAMETOOLONG)
-                r = record_add_origin(record, stat->pid, stat->start_ticks, cgroup);
+                r = record_add_origin(record, stat->pid, stat->start_ticks, first);
         /* Without one it goes back to where the others do. */
         return r == -ENOBUFS || r == -ENAMETOOLONG ? 0 : r;
 }
@@ -701,6 +755,7 @@ static int move_in(const Site *s, Record *record, const ProcStat *stat, const ch
         const char *top = record->scope == TARGET_TREE ? s->target : s->user;
         pid_t alive = find_alive(stat);
         int r, result = 0, error = 0;
+        bool noted = false;
 
         if (alive == 0)
                 return -ESRCH;
@@ -717,7 +772,8 @@ static int move_in(const Site *s, Record *record, const ProcStat *stat, const ch
                         return 0;
                 if (inside && (strcmp(group, s->home) == 0 || is_in_tree(s, record, cgroup)))
                         continue;
-                r = i > 0 || inside ? 0 : note_origin(s, record, stat, cgroup);
+                r = noted || inside ? 0 : note_origin(s, record, stat, top);
+                noted |= r >= 0 && !inside;
                 if (r >= 0)
                         r = move_to(s, i, group, stat->pid);
                 if (r == -ENOMEM || r == -ESRCH)
@@ -726,6 +782,30 @@ static int move_in(const Site *s, Record *record, const ProcStat *stat, const ch
                 result = 1;
         }
         return error < 0 ? error : result;
+}
+
+/* Before the record is written and anybody is moved, so that no origin is lost with a leash that is
+ * killed. For a process tree these are more than will be moved. */
+static int note_all(const Site *s, Record *record) {
+        const char *top = record->scope == TARGET_TREE ? s->target : s->user;
+        _cleanup_pid_set_ PidSet all = {};
+        Crowd crowd;
+        int r;
+
+        crowd_init(&crowd, record->uid);
+        r = proc_list(&all.pids, &all.n);
+        for (size_t i = 0; i < all.n && r >= 0; i++) {
+                _cleanup_free_ char *cgroup = NULL;
+                ProcStat stat;
+
+                if (proc_read_stat(all.pids[i], &stat) < 0 || !may_move(&crowd, &stat) ||
+                    !belongs(&crowd, &stat) || find_alive(&stat) == 0 ||
+                    read_group(s->fs, "cpu", stat.pid, &cgroup) < 0 || is_inside(cgroup, top))
+                        continue;
+                r = note_origin(s, record, &stat, top);
+                r = r == -ESRCH ? 0 : r;
+        }
+        return r;
 }
 
 typedef struct Members {
@@ -759,7 +839,7 @@ static int capture_pass(const Site *s, Record *record, const Crowd *crowd) {
                 if (!outside || proc_read_stat(all.pids[i], &stat) < 0 || !may_move(crowd, &stat) ||
                     !belongs(crowd, &stat))
                         continue;
-                if (find_alive(&stat) == 0) /* and nobody has taken note of it */
+                if (find_alive(&stat) == 0) /* a zombie */
                         continue;
                 r = move_in(s, record, &stat, s->home);
                 if (r == -ENOMEM)
@@ -844,36 +924,6 @@ static int adopt(const Site *s, Record *record, const char *leaf, const Crowd *c
 
 /* ---- moving out */
 
-/* Where a process came from: its own origin, else that of its nearest recorded ancestor, else of
- * any process of the record. */
-static const char *find_origin(const Record *record, pid_t pid) {
-        ProcStat stat;
-
-        for (unsigned up = 0; up < ANCESTORS_MAX && pid > 1 && proc_read_stat(pid, &stat) >= 0;
-             up++) {
-                for (size_t i = 0; i < record->n_origins; i++) {
-                        const RecordOrigin *o = &record->origins[i];
-
-                        if (o->pid == pid && o->start_ticks == stat.start_ticks)
-                                return o->cgroup;
-                }
-                pid = stat.ppid;
-        }
-        return record->n_origins > 0 ? record->origins[0].cgroup : "/";
-}
-
-/* The part of an origin that speaks of a tree, see note_origin(). */
-static void read_origin(const char *origin, const char *controller,
-                        char ret[static CGROUPFS_PATH_MAX]) {
-        size_t n = strlen(controller);
-        const char *found = origin;
-
-        for (const char *line = strchr(origin, '\n'); line; line = strchr(line + 1, '\n'))
-                if (strncmp(line + 1, controller, n) == 0 && line[1 + n] == ':')
-                        found = line + 1 + n + 1;
-        (void) snprintf(ret, CGROUPFS_PATH_MAX, "%.*s", (int) strcspn(found, "\n"), found);
-}
-
 /* A group that is gone, or holds no processes any more (-EBUSY in v2), leaves its parent. */
 static int put_back(const Site *s, const Record *record, size_t tree, pid_t pid) {
         char path[CGROUPFS_PATH_MAX], rest[GROUP_MAX];
@@ -884,6 +934,8 @@ static int put_back(const Site *s, const Record *record, size_t tree, pid_t pid)
                 strcpy(path, rest); /* the user is leashed as well */
         else
                 read_origin(find_origin(record, pid), s->controllers[tree], path);
+        if (is_inside(path, s->target)) /* as an origin it would be no way out */
+                strcpy(path, "/");
         for (;;) {
                 char *slash = strrchr(path, '/');
 
@@ -972,7 +1024,7 @@ static int release_threads(const Site *s, const Record *record, size_t tree, con
 
         r = read_threads(s, tree, leaf, &text);
         if (r < 0)
-                return r;
+                return r == -ENOENT ? 0 : r;
         for (char *save = NULL, *line = strtok_r(text, "\n", &save); line;
              line = strtok_r(NULL, "\n", &save)) {
                 pid_t tid;
@@ -1069,31 +1121,46 @@ static int remove_leaf(const Site *s, const Record *record _unused_, size_t tree
 
 /* ---- the end of time */
 
-/* True for the waiter that a record names as "PID:START". */
-static bool is_waiter(const char *timer, pid_t *ret) {
-        uint64_t pid, ticks;
-        const char *rest;
-        ProcStat stat;
-
-        if (parse_decimal(timer, 0, &pid, &rest) < 0 || *rest != ':' || pid == 0 ||
-            pid > INT32_MAX || parse_u64(rest + 1, &ticks) < 0)
-                return false;
-        if (proc_read_stat(pid, &stat) < 0 || stat.start_ticks != ticks)
-                return false;
-        *ret = pid;
-        /* It has another name while it ends the leash. */
-        return strcmp(stat.comm, WAITER_COMM) == 0;
+/* The waiters of a target are told by what stands where others have their standard input; a record
+ * does not know of one that was started by a leash killed just then. */
+static char *mark_of(const char *target, char buf[static MARK_MAX]) {
+        (void) snprintf(buf, MARK_MAX, WAITER_COMM " %.200s", target);
+        return buf;
 }
 
-static void stop_waiter(const char *timer) {
-        _cleanup_close_ int pidfd = -EBADF;
-        pid_t pid;
+static bool is_waiter(const char *target, const ProcStat *stat) {
+        char mark[MARK_MAX], want[MARK_MAX + 32], got[MARK_MAX + 64], path[64];
+        ProcStatus status;
+        ssize_t n;
 
-        if (!is_waiter(timer, &pid))
+        /* It has another name while it ends the leash. */
+        if (strcmp(stat->comm, WAITER_COMM) != 0 || proc_read_status(stat->pid, &status) < 0 ||
+            status.ruid != 0)
+                return false;
+        (void) snprintf(path, sizeof(path), "/proc/%d/fd/0", (int) stat->pid);
+        n = readlink(path, got, sizeof(got) - 1);
+        got[n < 0 ? 0 : n] = '\0';
+        (void) snprintf(want, sizeof(want), "/memfd:%s (deleted)", mark_of(target, mark));
+        return strcmp(got, want) == 0;
+}
+
+static void stop_waiter(const char *target) {
+        _cleanup_free_ pid_t *pids = NULL;
+        size_t n = 0;
+
+        if (proc_list(&pids, &n) < 0) /* each does no harm, ending only what has expired */
                 return;
-        pidfd = proc_open(pid);
-        if (pidfd >= 0 && is_waiter(timer, &pid))
-                (void) syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0); /* or it is gone */
+        for (size_t i = 0; i < n; i++) {
+                _cleanup_close_ int pidfd = -EBADF;
+                ProcStat stat;
+
+                if (proc_read_stat(pids[i], &stat) < 0 || !is_waiter(target, &stat))
+                        continue;
+                pidfd = proc_open(pids[i]);
+                if (pidfd >= 0 && proc_read_stat(pids[i], &stat) >= 0 && is_waiter(target, &stat))
+                        (void) syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL,
+                                       0); /* as above */
+        }
 }
 
 /* leash itself where this is leash, installed or not, else the installed one. */
@@ -1105,34 +1172,44 @@ static void find_program(const Backend *b, char ret[static CGROUPFS_PATH_MAX]) {
                 (void) snprintf(ret, CGROUPFS_PATH_MAX, "%s", b->options.program);
 }
 
+/* Out of the way of the standard ones, which leash may have been started without. */
+static int lift(int fd) {
+        return fd < 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 3);
+}
+
 /* In a child of a child: keeps nothing of its parents, the record's lock least of all. */
-static _Noreturn void wait_and_release(const Backend *b, usec_t until, int report) {
+static _Noreturn void wait_and_release(const Backend *b, const char *target, usec_t until,
+                                       int report) {
         const struct timespec ts = { .tv_sec = until / USEC_PER_SEC,
                                      .tv_nsec = until % USEC_PER_SEC * NSEC_PER_USEC };
-        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-        char program[CGROUPFS_PATH_MAX];
+        int null = lift(open("/dev/null", O_RDWR | O_CLOEXEC)), mark;
+        char program[CGROUPFS_PATH_MAX], buf[MARK_MAX];
         pid_t pid = getpid();
         sigset_t none;
 
         (void) sigemptyset(&none);
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
-        if (null < 0 || chdir("/") < 0 || prctl(PR_SET_NAME, WAITER_COMM) < 0)
+        mark = lift(memfd_create(mark_of(target, buf), MFD_CLOEXEC));
+        report = lift(report);
+        if (mark < 0 || null < 0 || report < 0 || chdir("/") < 0 ||
+            prctl(PR_SET_NAME, WAITER_COMM) < 0)
                 _exit(EXIT_FAILURE);
         leave_groups(&b->fs);
         find_program(b, program);
+        for (int fd = 0; fd < 3; fd++)
+                (void) dup2(fd == 0 ? mark : null, fd); /* it cannot fail between valid numbers */
         if (write(report, &pid, sizeof(pid)) != sizeof(pid))
                 _exit(EXIT_FAILURE);
-        for (int fd = 0; fd < 3; fd++)
-                (void) dup2(null, fd); /* between two valid numbers it cannot fail */
         (void) close_range(3, ~0U, 0);
         /* Absolute, so that it is the wall clock that counts, though it be set meanwhile. */
         while (clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &ts, NULL) == EINTR)
                 ;
+        (void) dup2(1, 0);
         (void) execl(program, program, "release", "--expired", NULL);
         _exit(127);
 }
 
-static int start_waiter(const Backend *b, usec_t until, pid_t *ret) {
+static int start_waiter(const Backend *b, const char *target, usec_t until, pid_t *ret) {
         _cleanup_close_ int from = -EBADF, to = -EBADF;
         int fds[2];
         pid_t child;
@@ -1148,7 +1225,7 @@ static int start_waiter(const Backend *b, usec_t until, pid_t *ret) {
                 if (setsid() < 0)
                         _exit(EXIT_FAILURE);
                 if (fork() == 0)
-                        wait_and_release(b, until, to);
+                        wait_and_release(b, target, until, to);
                 _exit(EXIT_SUCCESS);
         }
         fd_closep(&to);
@@ -1211,9 +1288,13 @@ static int groups_cgroup(Backend *b _unused_, const Record *record, char **ret) 
 }
 
 /* Groups of our own had no limits before. */
-static int groups_read_base(Backend *b _unused_, Record *record, uint32_t which) {
-        if (record->scope == TARGET_SESSION)
-                return -EOPNOTSUPP;
+static int groups_read_base(Backend *b, Record *record, uint32_t which) {
+        Site s;
+        int r;
+
+        r = site_init(&s, &b->fs, record);
+        if (r < 0)
+                return r;
         for (Limit i = 0; i < _LIMIT_MAX; i++) {
                 if (!(which & UINT32_C(1) << i))
                         continue;
@@ -1222,7 +1303,7 @@ static int groups_read_base(Backend *b _unused_, Record *record, uint32_t which)
                 limits_set(&record->base, i,
                            limits_table[i].kind == LIMIT_KIND_FLAG ? 0 : LIMIT_INFINITY);
         }
-        return 0;
+        return note_all(&s, record);
 }
 
 /* The offenders' groups follow the quota of the target. */
@@ -1357,13 +1438,11 @@ static int groups_arm(Backend *b, Record *record, usec_t until) {
         pid_t pid;
         int r;
 
-        if (record->timer) {
-                stop_waiter(record->timer);
-                free(TAKE_PTR(record->timer));
-        }
+        stop_waiter(record->target);
+        free(TAKE_PTR(record->timer));
         if (until == USEC_INFINITY)
                 return 0;
-        r = start_waiter(b, until, &pid);
+        r = start_waiter(b, record->target, until, &pid);
         if (r >= 0)
                 r = proc_read_stat(pid, &stat);
         if (r < 0)

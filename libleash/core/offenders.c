@@ -18,7 +18,7 @@
 
 /* Players, terminals under load, games and remote desktops wake up this often; a shell or an editor
  * waiting for a key does not. A process younger than the age has had its start-up only. */
-#define LIVELY_WAKEUPS_PER_SEC 40
+#define LIVELY_WAKEUPS_PER_SEC 15
 #define LIVELY_AGE_MIN (2 * USEC_PER_SEC)
 
 static bool is_display(const char *comm) {

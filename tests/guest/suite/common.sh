@@ -140,6 +140,13 @@ capped() {
 
 # measures NAME LOW HIGH COMMAND...: check_range of what the command prints, the best of three: a busy
 # machine beneath the guest takes CPU time away from it, and can do so only for a while
+# noisy: true if the guest does not get its CPUs in time, which it cannot see in any other way: a
+# program with nothing beside it wakes up late. Sets idle_p99.
+noisy() {
+    idle_p99=$(probe 3 | awk '{ print $6 }')
+    awk -v p="$idle_p99" 'BEGIN { exit !(p > 12) }'
+}
+
 measures() {
     local name=$1 low=$2 high=$3 value try
     shift 3
@@ -148,6 +155,10 @@ measures() {
         ! awk -v v="$value" -v l="$low" -v h="$high" 'BEGIN { exit !(v >= l && v <= h) }' || break
         echo "# $name: $value in try $try"
     done
+    if ! awk -v v="$value" -v l="$low" -v h="$high" 'BEGIN { exit !(v >= l && v <= h) }' && noisy; then
+        skip "$name" "the host beneath is too busy to measure: $value, p99 of an idle probe $idle_p99 ms"
+        return
+    fi
     check_range "$name" "$value" "$low" "$high"
 }
 

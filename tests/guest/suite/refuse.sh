@@ -155,8 +155,23 @@ test_gone() {
         else
             leash release -u alice >/dev/null
         fi
+        ((${#problems[@]} == 0)) || break
     done
     verdict "a PID that ends meanwhile: done or exit 5"
+    gone_at pidfd_open 1 exit
+    status_is 5
+    [[ $(quota 1001) == none ]] || problem "quota $(quota 1001)"
+    verdict "a PID that ends while it is being resolved: exit 5"
+    gone_at sendmsg "$(calls_before_move)" enter
+    status_is 0 5
+    if ((STATUS == 0)); then
+        [[ $(quota 1001) == 50 && -z $ERR ]] || problem "exit 0, quota $(quota 1001)"
+    else
+        one_line
+    fi
+    leash release --all >/dev/null
+    verdict "a PID that ends just before it is moved: limited or exit 5"
+
     run leash 1 "$pid" "$(shell_of "$alice")"
     status_is 3 5
     [[ $(quota 1001) == 50 ]] || problem "quota $(quota 1001)"
@@ -175,6 +190,23 @@ bad() {
     clean_output
     [[ ! -s $lib_run/out ]] || problem "something on stdout"
     verdict "bad input: $name"
+}
+
+# gone_at CALL N enter|exit: leash stands still before or after its Nth CALL until the process is gone
+gone_at() {
+    session_spawn "$alice" "burn 1 2"
+    sleep 0.3 # for the load to be seen
+    run strace -qq -o /dev/null -e "trace=$1" -e "inject=$1:delay_$3=2500000:when=$2" leash "$SPAWNED"
+}
+
+# calls_before_move: the number of the message by which PID 1 is asked to move the process
+calls_before_move() {
+    session_spawn "$alice" burn 1
+    sleep 0.3
+    strace -qq -s 400 -o "$lib_run/trace" -e trace=sendmsg leash "$SPAWNED" >/dev/null
+    leash release --all >/dev/null
+    kill -KILL "$SPAWNED"
+    grep -n -m 1 StartTransientUnit "$lib_run/trace" | cut -d: -f1
 }
 
 test_bad_input() {

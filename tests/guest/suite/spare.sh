@@ -34,6 +34,10 @@ spared() {
             { verdict "$name: p99 $leashed ms leashed, $free ms free"; return 0; }
         sleep 1
     done
+    if ((${#problems[@]} == 0)) && noisy; then
+        skip "$name: p99 at most doubled" "the host beneath is too busy to measure: p99 of an idle probe $idle_p99 ms"
+        return
+    fi
     ((${#problems[@]} > 0)) || problem "p99 $leashed ms leashed, $free ms free, in the last of $try tries"
     verdict "$name: p99 at most doubled"
 }
@@ -63,7 +67,9 @@ test_ssh() {
         session_spawn "$alice" burn 1
         loops+=("$SPAWNED")
     done
-    sleep 1
+    # the program to be spared is there when leash looks
+    session_spawn "$alice" probe 900
+    sleep 3
     after_leash() {
         local pid
         for pid in "${loops[@]}"; do
