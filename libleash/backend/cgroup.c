@@ -50,10 +50,9 @@
 /* A chain of processes that fork and exit faster than /proc can be read may outrun any number of
  * passes. It is left outside then, for escapees() to show: the quota on the others stands. */
 #define PASSES_TIME (2 * USEC_PER_SEC)
-/* So many passes in a row have to find nobody; more where the host has had a new process
- * meanwhile, which may have come and gone unseen. */
+/* So many passes in a row have to find nobody, the last of them without a new process on the host
+ * meanwhile, which might have come and gone unseen. */
 #define LOOKS 2
-#define LOOKS_MAX 64
 
 /* Those that outrun the way back are slowed down after so long. */
 #define HOLD_AFTER (200 * USEC_PER_MSEC)
@@ -876,7 +875,7 @@ static int capture(const Site *s, Record *record) {
                 looks = r > 0 ? 0 : looks + 1;
                 /* The first may move thousands, and is not counted. */
                 end = end > 0 ? end : clock_monotonic() + PASSES_TIME;
-        } while (r >= 0 && looks < (births > 0 ? LOOKS_MAX : LOOKS) && clock_monotonic() < end);
+        } while (r >= 0 && (looks < LOOKS || births > 0) && clock_monotonic() < end);
         return r < 0 ? r : 0;
 }
 

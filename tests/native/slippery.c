@@ -54,7 +54,8 @@ int main(int argc, char *argv[]) {
                 for (;;)
                         pause();
         }
-        if (argc == 2 && strcmp(argv[1], "leader") == 0 && pthread_create(&thread, NULL, burn, NULL) == 0)
+        if (argc == 2 && strcmp(argv[1], "leader") == 0 &&
+            pthread_create(&thread, NULL, burn, NULL) == 0)
                 pthread_exit(NULL);
         return 2;
 }

@@ -138,8 +138,6 @@ capped() {
     check_equal "$1" "$(quota "$2")" "$3"
 }
 
-# measures NAME LOW HIGH COMMAND...: check_range of what the command prints, the best of three: a busy
-# machine beneath the guest takes CPU time away from it, and can do so only for a while
 # noisy: true if the guest does not get its CPUs in time, which it cannot see in any other way: a
 # program with nothing beside it wakes up late. Sets idle_p99.
 noisy() {
@@ -147,6 +145,8 @@ noisy() {
     awk -v p="$idle_p99" 'BEGIN { exit !(p > 12) }'
 }
 
+# measures NAME LOW HIGH COMMAND...: check_range of what the command prints, the best of three: a busy
+# machine beneath the guest takes CPU time away from it, and can do so only for a while
 measures() {
     local name=$1 low=$2 high=$3 value try
     shift 3

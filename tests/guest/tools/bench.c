@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* bench N COMMAND...: runs a command N times, its output thrown away, and prints the median wall time
- * in milliseconds and the largest resident size in KiB. */
+/* bench N COMMAND...: runs a command N times, its output thrown away, and prints the median wall
+ * time in milliseconds and the largest resident size in KiB. */
 
 #include <fcntl.h>
 #include <stdio.h>

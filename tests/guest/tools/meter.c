@@ -91,8 +91,8 @@ int main(int argc, char *argv[]) {
 
         double seconds = atof(argv[2]);
         double start = monotonic_sec(), used = used_sec(argv[1]);
-        const struct timespec nap = {(time_t) seconds,
-                                     (long) ((seconds - (double) (time_t) seconds) * 1e9)};
+        const struct timespec nap = { (time_t) seconds,
+                                      (long) ((seconds - (double) (time_t) seconds) * 1e9) };
         nanosleep(&nap, NULL);
         double wall = monotonic_sec() - start;
         used = used_sec(argv[1]) - used;

@@ -47,7 +47,7 @@ int main(int argc, char *argv[]) {
         size_t max = (size_t) (seconds * 1e9 / SLEEP_NS) + 1, n = 0;
         double *delay = calloc(max, sizeof *delay);
         unsigned long rounds = calibrate();
-        const struct timespec nap = {.tv_nsec = SLEEP_NS};
+        const struct timespec nap = { .tv_nsec = SLEEP_NS };
 
         if (!delay)
                 return 1;
