@@ -89,7 +89,8 @@ static Exit check_restricted(const Context *c, const Limits *limits) {
 static Exit failed(const Cap *cap, const char *what, int r) {
         output_error("%s: %s: %s; see 'leash doctor'", cap->user, what,
                      r == -EBUSY ? "another leash is still working on it" : strerror(-r));
-        return EXIT_FAILED;
+        return r == -ESRCH ? EXIT_NO_PROCESS
+                           : EXIT_FAILED; /* -ESRCH: it ended while it was moved */
 }
 
 /* What other records need to be told: the limits that this layer does not have a base for. */
@@ -296,8 +297,9 @@ static int enforce(Context *c, Cap *cap) {
                         return r;
         }
         r = spare(c, cap);
-        if (r < 0 && r != -EOPNOTSUPP)
-                return r;
+        if (r < 0 && r != -EOPNOTSUPP && r != -ESRCH) /* the limit stands all the same */
+                output_error("%s: limited, but the offenders could not be moved: %s", cap->user,
+                             strerror(-r));
         return cap->spared.n_moved + cap->captured.n_moved == 0
                        ? 0
                        : ledger_write(c->ledger, cap->record);

@@ -12,7 +12,7 @@
 #include "os/clock.h"
 #include "output.h"
 
-#define LINE_BYTES_MAX 2000
+#define LINE_BYTES_MAX 480
 
 static _printf_(3, 0) void print_escaped(FILE *f, const char *prefix, const char *format,
                                          va_list ap) {

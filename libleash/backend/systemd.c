@@ -20,6 +20,7 @@
 #include "os/proc.h"
 
 #define SCOPE_POLL USEC_PER_MSEC
+#define SCOPE_TIMEOUT (5 * USEC_PER_SEC)
 
 typedef struct Systemd {
         Backend backend;
@@ -348,17 +349,29 @@ static int scope_path(Backend *b, const Record *record, const char *scope,
         return cgroupfs_path(&b->fs, "systemd", cgroup, ret);
 }
 
-/* PID 1 answers before the job has run. */
-static int wait_for_scope(Backend *b, const char *path) {
+static bool any_alive(const pid_t *pids, size_t n) {
+        ProcStat stat;
+
+        for (size_t i = 0; i < n; i++)
+                if (proc_read_stat(pids[i], &stat) >= 0)
+                        return true;
+        return false;
+}
+
+/* PID 1 answers before the job has run. A process that ends in between leaves a scope that never
+ * comes to be. Returns 0; -ESRCH if all have ended; -ETIMEDOUT. */
+static int wait_for_scope(Backend *b, const char *path, const pid_t *pids, size_t n) {
         _cleanup_free_ char *procs = file_path("%s/cgroup.procs", path);
-        usec_t end = clock_monotonic() + b->options.timeout;
+        usec_t end = clock_monotonic() + MIN_OF(b->options.timeout, SCOPE_TIMEOUT);
         char buf[16];
 
         if (!procs)
                 return -ENOMEM;
         while (file_read_buffer(procs, buf, sizeof(buf)) <= 0) {
                 if (clock_monotonic() >= end)
-                        return -ETIMEDOUT;
+                        return any_alive(pids, n) ? -ETIMEDOUT : -ESRCH;
+                if (!any_alive(pids, n))
+                        return -ESRCH;
                 clock_sleep(SCOPE_POLL);
         }
         return 0;
@@ -474,7 +487,7 @@ static int systemd_group(Backend *b, Record *record, pid_t named, const pid_t *p
         r = exists ? bus_set_limits(get_bus(s), name, limits)
                    : start_scope(b, record, name, pids, n, limits);
         if (r >= 0 && !exists)
-                r = wait_for_scope(b, path);
+                r = wait_for_scope(b, path, pids, n);
         if (r < 0)
                 return r;
         return move_into(b, name, path, pids, n);
