@@ -154,25 +154,31 @@ static int systemd_read_base(Backend *b, Record *record, uint32_t which) {
 }
 
 /* PID 1 forgets about CPU lists that it no longer has, and leaves the kernel's file as it was
- * (cgroup_context_apply() writes only what the unit's own mask holds). */
+ * (cgroup_context_apply() writes only what the unit's own mask holds). An empty list is refused
+ * while there are processes (-ENOSPC, validate_change() in kernel/cgroup/cpuset.c), so the file
+ * gets what the group above may use, which means the same. */
 static int reset_cpus(Backend *b, const Record *record) {
-        char path[CGROUPFS_PATH_MAX], file[CGROUPFS_PATH_MAX + 16];
+        char path[CGROUPFS_PATH_MAX], file[CGROUPFS_PATH_MAX + 32], all[LIMITS_TEXT_MAX];
         _cleanup_free_ char *cgroup = NULL;
-        Limits all = {};
+        Limits none = {};
         int r;
 
-        if (!limits_has(&record->base, LIMIT_CPUS) || b->fs.version != CGROUPFS_V2)
-                return 0;
-        limits_set(&all, LIMIT_CPUS, 0);
-        if (!limits_equal_one(&record->base, &all, LIMIT_CPUS))
+        limits_set(&none, LIMIT_CPUS, 0);
+        if (b->fs.version != CGROUPFS_V2 || !limits_has(&record->base, LIMIT_CPUS) ||
+            !limits_equal_one(&record->base, &none, LIMIT_CPUS))
                 return 0;
         r = systemd_cgroup(b, record, &cgroup);
         if (r >= 0)
                 r = cgroupfs_path(&b->fs, "cpuset", cgroup, path);
         if (r < 0)
                 return r;
-        (void) snprintf(file, sizeof(file), "%s/cpuset.cpus", path);
-        r = file_write_existing(file, "\n");
+        (void) snprintf(file, sizeof(file), "%s/../cpuset.cpus.effective", path);
+        r = file_read_buffer(file, all, sizeof(all));
+        if (r > 0) {
+                (void) snprintf(file, sizeof(file), "%s/cpuset.cpus", path);
+                r = file_write_existing(file, all);
+        }
+        /* Without the controller there is nothing to reset. */
         return r == -ENOENT ? 0 : r;
 }
 
