@@ -117,6 +117,7 @@ test_json() {
 }
 
 test_selectors() {
+    local one
     run leash -u alice --quota 25%
     check_equal "-u USER --quota 25%" "$STATUS $(quota 1001)" "0 25"
     run leash -u 1001 -q 70%
@@ -125,11 +126,15 @@ test_selectors() {
     check_equal "leashed again, down, -s SESSION, 20%host" "$STATUS $(quota 1001)" "0 $((20 * $(nproc)))"
     run leash list --json
     check_equal "still one leash" "$(jq length "$lib_run/out")" 1
-    run leash -q 30% "$(shell_of "$alice")" "$(shell_of "$bob")"
+    session_spawn "$alice" burn 1
+    one=$SPAWNED
+    session_spawn "$bob" burn 1
+    run leash -q 30% "$one" "$SPAWNED"
     check_equal "two PIDs, two users" "$STATUS $(quota 1001) $(quota 1002)" "0 30 30"
     run leash release --all
     check_equal "release --all" "$STATUS $(quota 1001) $(quota 1002)" "0 none none"
     same "what was before the first leash is back" "$base" "$(snapshot 1001)"
+    kill -KILL "$one" "$SPAWNED"
 }
 
 # kernel_limits: of alice's slice
