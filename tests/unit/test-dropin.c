@@ -87,6 +87,7 @@ static void what_was_there_is_put_back_byte_for_byte(void **state) {
                 assert_true(dropin_saved_differ(*state, r));
                 assert_int_equal(dropin_restore_saved(*state, r), 0);
                 assert_file(*state, CONTROL "/50-CPUQuota.conf", contents[i]);
+                assert_int_equal(temproot_mode(*state, CONTROL "/50-CPUQuota.conf"), 0644);
                 assert_file(*state, CONTROL "/50-CPUWeight.conf", NULL);
                 assert_false(dropin_saved_differ(*state, r));
                 assert_int_equal(dropin_restore_saved(*state, r), 0); /* as often as one likes */
@@ -154,6 +155,7 @@ static void who_sets_the_property_after_us_is_noticed(void **state) {
 
 /* Rather no leash than one that cannot be taken off. */
 static void what_cannot_be_kept_is_refused(void **state) {
+        _cleanup_free_ char *path = file_path("%s" CONTROL "/50-CPUQuota.conf", (char *) *state);
         _cleanup_free_ char *text = malloc(RECORD_CONTENT_MAX + 2);
         _cleanup_(record_freep) Record *r = new_record();
 
@@ -163,6 +165,10 @@ static void what_cannot_be_kept_is_refused(void **state) {
         temproot_mkdir(*state, CONTROL, 0755);
         temproot_write(*state, CONTROL "/50-CPUQuota.conf", text);
         assert_int_equal(dropin_save(*state, r, LIMIT_CPU_QUOTA), -EFBIG);
+        assert_int_equal(r->n_files, 0);
+        temproot_write(*state, CONTROL "/50-CPUQuota.conf", "12345678");
+        assert_int_equal(truncate(path, 9), 0); /* a zero byte at the end */
+        assert_int_equal(dropin_save(*state, r, LIMIT_CPU_QUOTA), -EBADMSG);
         assert_int_equal(r->n_files, 0);
 }
 
@@ -398,6 +404,7 @@ static void the_layer_that_counts_is_told(void **state) {
                 assert_int_equal(dropin_read_public(*state, &records, &n), 0);
                 assert_int_equal(n, 1);
                 assert_int_equal(record_top_layer(records[0]), i);
+                assert_true(records[0]->layers[i].since == SINCE);
                 free_records(records, n);
         }
 }
@@ -513,7 +520,7 @@ static void an_admins_change_anywhere_changes_the_fingerprint(void **state) {
         _cleanup_free_ char *empty = fingerprint(*state);
 
         for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
-                _cleanup_free_ char *path = file_path("%s/99-admin.conf", folders[i]),
+                _cleanup_free_ char *path = file_path("%s/a.conf", folders[i]),
                                     *other = file_path("%s/98-admin.conf", folders[i]);
                 _cleanup_free_ char *added = NULL, *edited = NULL, *touched = NULL, *both = NULL;
 
@@ -536,12 +543,14 @@ static void an_admins_change_anywhere_changes_the_fingerprint(void **state) {
                 both = fingerprint(*state);
                 temproot_unlink(*state, other);
                 check_row(path, same_fingerprint(*state, touched));
-                temproot_write(*state, other, "[Slice]\nCPUQuota=30%\n");
-                set_mtime(*state, other, 2000);
-                temproot_unlink(*state, path);
-                check_row(path, !same_fingerprint(*state, touched)); /* the name tells */
+                temproot_rename(*state, path, other); /* the name tells */
+                check_row(path, !same_fingerprint(*state, touched));
                 check_row(path, !same_fingerprint(*state, both));
-                temproot_unlink(*state, other);
+                temproot_write(*state, path, "[Slice]\nCPUQuota=30%\n");
+                set_mtime(*state, path, 2000);
+                temproot_unlink(*state, other); /* an editor wrote a new file: the inode tells */
+                check_row(path, !same_fingerprint(*state, touched));
+                temproot_unlink(*state, path);
                 check_row(path, same_fingerprint(*state, empty));
         }
 }

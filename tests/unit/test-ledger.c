@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "temproot.h"
@@ -39,6 +41,24 @@ int fsync(int fd) {
 
 int syncfs(int fd _unused_) {
         return 0; /* the host's disks are not what is tested */
+}
+
+/* A lock file that is replaced between being opened and being locked. */
+static const char **replaced_lock(void) {
+        static const char *path;
+
+        return &path;
+}
+
+int flock(int fd, int operation) {
+        const char *path = *replaced_lock();
+
+        if (path) {
+                *replaced_lock() = NULL;
+                assert_int_equal(unlink(path), 0);
+                assert_int_equal(close(open(path, O_CREAT | O_EXCL | O_WRONLY, 0600)), 0);
+        }
+        return syscall(SYS_flock, fd, operation);
 }
 
 static Ledger *open_ledger(const char *root) {
@@ -91,6 +111,21 @@ static void there_is_none_until_it_is_made(void **state) {
         assert_false(temproot_exists(*state, LIB));
         l = ledger_free(l);
         assert_int_equal(ledger_open(*state, false, &l), 0);
+}
+
+static void its_places_are_for_their_owner_alone(void **state) {
+        mode_t before = umask(0);
+        Ledger *l;
+
+        temproot_mkdir(*state, "/run", 0755);
+        temproot_mkdir(*state, "/var/lib", 0755);
+        l = open_ledger(*state);
+        write_record(l, TARGET, 1000, 1, true);
+        assert_int_equal(temproot_mode(*state, RUN), 0700);
+        assert_int_equal(temproot_mode(*state, LIB), 0700);
+        assert_int_equal(temproot_mode(*state, LIB "/" TARGET), 0600);
+        l = ledger_free(l);
+        (void) umask(before);
 }
 
 static void a_record_is_written_read_and_deleted(void **state) {
@@ -212,12 +247,38 @@ static void a_lock_excludes_until_it_is_let_go(void **state) {
         assert_null(ledger_unlock(NULL));
 }
 
+/* Its holder has let go, and a third one has taken the name meanwhile. */
+static void a_lock_file_without_a_name_is_no_lock(void **state) {
+        _cleanup_free_ char *path = file_path("%s" RUN "/" TARGET ".lock", (char *) *state);
+        _cleanup_(ledger_freep) Ledger *a = open_ledger(*state), *b = open_ledger(*state);
+        LedgerLock *lock = NULL, *other = NULL;
+
+        *replaced_lock() = path;
+        assert_int_equal(ledger_lock(a, TARGET, 20 * USEC_PER_SEC, &lock), 0);
+        assert_null(*replaced_lock());
+        assert_int_equal(ledger_lock(b, TARGET, 0, &other), -EBUSY);
+        lock = ledger_unlock(lock);
+        assert_false(temproot_exists(*state, RUN "/" TARGET ".lock"));
+}
+
+static void a_lock_file_that_is_a_link_is_refused(void **state) {
+        _cleanup_free_ char *path = file_path("%s" RUN "/" TARGET ".lock", (char *) *state),
+                            *to = file_path("%s/to", (char *) *state);
+        _cleanup_(ledger_freep) Ledger *l = open_ledger(*state);
+        LedgerLock *lock = NULL;
+
+        assert_int_equal(symlink(to, path), 0);
+        assert_int_equal(ledger_lock(l, TARGET, 0, &lock), -ELOOP);
+        assert_null(lock);
+        assert_false(temproot_exists(*state, "/to"));
+}
+
 static void no_lock_file_stays(void **state) {
         _cleanup_(ledger_freep) Ledger *l = open_ledger(*state);
         LedgerLock *lock = NULL;
 
         assert_int_equal(ledger_lock(l, TARGET, 0, &lock), 0);
-        assert_true(temproot_exists(*state, RUN "/" TARGET ".lock"));
+        assert_int_equal(temproot_mode(*state, RUN "/" TARGET ".lock"), 0600);
         lock = ledger_unlock(lock);
         assert_false(temproot_exists(*state, RUN "/" TARGET ".lock"));
 }
@@ -418,6 +479,38 @@ static void half_written_records_are_not_seen(void **state) {
         assert_false(temproot_exists(*state, RUN "/." TARGET ".tmp"));
 }
 
+static void what_killed_programs_left_is_swept_away(void **state) {
+        static const char *const left[] = { RUN "/." TARGET ".tmp", RUN "/user-1001.slice.lock",
+                                            LIB "/.session-3.scope.tmp",
+                                            RUN "/session-3.scope.lock" };
+        static const char *const kept[] = { RUN "/" TARGET,      RUN "/user-5.slice.damaged",
+                                            RUN "/README",       RUN "/.hidden",
+                                            RUN "/.notes.tmp",   RUN "/notes.lock",
+                                            RUN "/.tmp",         RUN "/.lock",
+                                            LIB "/user-9.slice", RUN "/.user-7.slice.tmp" };
+        _cleanup_(ledger_freep) Ledger *l = open_ledger(*state), *other = open_ledger(*state);
+        LedgerLock *lock = NULL;
+
+        temproot_mkdir(*state, LIB, 0700);
+        l = ledger_free(l);
+        l = open_ledger(*state);
+        for (size_t i = 0; i < ELEMENTSOF(left); i++)
+                temproot_write(*state, left[i], "x");
+        for (size_t i = 0; i < ELEMENTSOF(kept); i++)
+                temproot_write(*state, kept[i], "x");
+        /* Somebody is writing this one right now. */
+        assert_int_equal(ledger_lock(other, "user-7.slice", 0, &lock), 0);
+        ledger_sweep(l);
+        for (size_t i = 0; i < ELEMENTSOF(left); i++)
+                check_row(left[i], !temproot_exists(*state, left[i]));
+        for (size_t i = 0; i < ELEMENTSOF(kept); i++)
+                check_row(kept[i], temproot_exists(*state, kept[i]));
+        assert_true(temproot_exists(*state, RUN "/user-7.slice.lock"));
+        lock = ledger_unlock(lock);
+        ledger_sweep(l);
+        assert_false(temproot_exists(*state, RUN "/.user-7.slice.tmp"));
+}
+
 static void all_records_come_sorted(void **state) {
         static const char *const expected[] = { "session-2.scope",         "user-5.slice",
                                                 "leash-tree-1000-7.scope", "session-1.scope",
@@ -542,6 +635,7 @@ static void a_folder_that_is_a_link_is_refused(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(there_is_none_until_it_is_made),
+                TEST(its_places_are_for_their_owner_alone),
                 TEST(a_record_is_written_read_and_deleted),
                 TEST(a_record_that_persists_is_in_the_other_place),
                 TEST(a_record_that_persists_is_on_disk_before_it_has_its_name),
@@ -549,6 +643,8 @@ int main(void) {
                 TEST(lookers_and_changers_share_a_lock),
                 TEST(the_newer_of_two_records_counts),
                 TEST(a_lock_excludes_until_it_is_let_go),
+                TEST(a_lock_file_without_a_name_is_no_lock),
+                TEST(a_lock_file_that_is_a_link_is_refused),
                 TEST(no_lock_file_stays),
                 TEST(the_lock_of_the_dead_is_free),
                 TEST(waiting_gets_the_lock),
@@ -558,6 +654,7 @@ int main(void) {
                 TEST(what_is_no_file_is_damaged),
                 TEST(a_record_that_cannot_be_read_now_stays),
                 TEST(half_written_records_are_not_seen),
+                TEST(what_killed_programs_left_is_swept_away),
                 TEST(all_records_come_sorted),
                 TEST(an_empty_ledger_has_no_records),
                 TEST(many_records_are_read),

@@ -536,8 +536,27 @@ static void what_every_record_needs_is_needed(void **state _unused_) {
                 check_row(rows[i], record_from_text(rows[i], strlen(rows[i]), &r) == -EBADMSG);
                 check_row(rows[i], r == NULL);
         }
-        assert_int_equal(record_from_text("[leash]\nTarget=user-1.slice\0\nUid=1\n[end]\n", 42, &r),
-                         -EBADMSG);
+}
+
+static void a_text_with_a_zero_byte_is_damaged(void **state _unused_) {
+        static const char inside[] = "[leash]\nTarget=user-1.slice\nUid=1\nUser=a\0b\n[end]\n";
+        static const char after[] = "[leash]\nTarget=user-1.slice\nUid=1\n[end]\n\0x";
+        Record *r = NULL;
+
+        assert_int_equal(record_from_text(inside, sizeof(inside) - 1, &r), -EBADMSG);
+        assert_int_equal(record_from_text(after, sizeof(after) - 1, &r), -EBADMSG);
+        assert_int_equal(record_from_text(after, strlen(after), &r), 0);
+        r = record_free(r);
+}
+
+static void a_text_without_bounds_is_damaged(void **state _unused_) {
+        static const char least[] = "[leash]\nTarget=user-1.slice\nUid=1\n[end]\n";
+        _cleanup_free_ char *text = repeated('\n', RECORD_TEXT_MAX + 1);
+        Record *r = NULL;
+
+        memcpy(text, least, sizeof(least) - 1);
+        assert_int_equal(record_from_text(text, RECORD_TEXT_MAX + 1, &r), -EBADMSG);
+        assert_null(r);
 }
 
 static void overlong_targets_are_damage(void **state _unused_) {
@@ -552,6 +571,29 @@ static void overlong_targets_are_damage(void **state _unused_) {
         lines[at + PLACEMENT_NAME_MAX] = '\0';
         assert_int_equal(read_with(lines, &r), 0);
         r = record_free(r);
+}
+
+static void overlarge_entries_are_damage(void **state _unused_) {
+        static const struct {
+                const char *head;
+                size_t max;
+        } rows[] = {
+                { "[files]\n50-x.conf=", RECORD_CONTENT_MAX },
+                { "[origins]\n1:2=/", RECORD_CGROUP_MAX - 1 },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++)
+                for (size_t extra = 0; extra <= 1; extra++) {
+                        _cleanup_free_ char *value = repeated('x', rows[i].max + extra),
+                                            *text = malloc(rows[i].max + 128);
+                        _cleanup_(record_freep) Record *r = NULL;
+
+                        assert_non_null(text);
+                        (void) sprintf(text, "[leash]\nTarget=a.slice\nUid=1\n%s%s\n[end]\n",
+                                       rows[i].head, value);
+                        check_row(rows[i].head, record_from_text(text, strlen(text), &r) ==
+                                                        (extra ? -EBADMSG : 0));
+                }
 }
 
 /* Names from the ledger are joined to folders that root writes to. */
@@ -657,7 +699,10 @@ int main(void) {
                 cmocka_unit_test(known_sections_are_not_cut_names),
                 cmocka_unit_test(bad_values_are_damage),
                 cmocka_unit_test(what_every_record_needs_is_needed),
+                cmocka_unit_test(a_text_with_a_zero_byte_is_damaged),
+                cmocka_unit_test(a_text_without_bounds_is_damaged),
                 cmocka_unit_test(overlong_targets_are_damage),
+                cmocka_unit_test(overlarge_entries_are_damage),
                 cmocka_unit_test(path_tricks_are_damage),
                 cmocka_unit_test(harmless_dots_are_none),
                 cmocka_unit_test(too_many_entries_are_damage),

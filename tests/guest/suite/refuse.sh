@@ -45,9 +45,9 @@ make_box() {
     echo ID=box >$box/etc/os-release
     systemd-nspawn -q -D $box -M leashbox --private-network --as-pid2 /bin/sleep 1000 \
         >"$lib_run/nspawn" 2>&1 </dev/null &
-    wait_for 20 machinectl show leashbox -P Leader
-    box_pid=$(machinectl show leashbox -P Leader)
-    wait_for 10 pgrep -P "$box_pid" || :
+    wait_for 90 machinectl show leashbox
+    box_pid=$(machinectl show leashbox -p Leader --value)
+    wait_for 60 pgrep -P "$box_pid" || :
 }
 
 test_system() {

@@ -17,7 +17,6 @@ unleashed() {
 round_trip() {
     local kind=$1 before start
     site_default "$kind"
-    reload
     before=$(snapshot 1001)
     [[ $kind == none || $(quota 1001) == 150 ]] || problem "the default is $(quota 1001)"
 
