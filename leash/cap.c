@@ -297,7 +297,9 @@ static int enforce(Context *c, Cap *cap) {
                         return r;
         }
         r = spare(c, cap);
-        if (r < 0 && r != -EOPNOTSUPP && r != -ESRCH) /* the limit stands all the same */
+        if (r < 0) /* the limit stands all the same */
+                cap->spared = (SpareReport){};
+        if (r < 0 && r != -EOPNOTSUPP && r != -ESRCH)
                 output_error("%s: limited, but the offenders could not be moved: %s", cap->user,
                              strerror(-r));
         return cap->spared.n_moved + cap->captured.n_moved == 0

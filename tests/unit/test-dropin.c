@@ -409,13 +409,14 @@ static void the_layer_that_counts_is_told(void **state) {
         }
 }
 
-static void what_is_no_leash_is_not_seen(void **state) {
+static void only_leashes_are_seen(void **state) {
         static const char *const folders[] = {
                 "/run/systemd/system/user-1001.slice.d",  "/run/systemd/system/user-.slice.d",
                 "/run/systemd/system/cron.service.d",     "/run/systemd/system/user-x.slice.d",
                 "/run/systemd/system/user-65535.slice.d", "/run/systemd/system/.d",
                 "/run/systemd/system/user-1002.slice"
         };
+        Limits l = quota(500000);
         Record **records;
         size_t n = 7;
 
@@ -432,8 +433,16 @@ static void what_is_no_leash_is_not_seen(void **state) {
         temproot_mkdir(*state, "/run/systemd/system/user-1003.slice.d", 0755);
         temproot_write(*state, "/run/systemd/system/user-1003.slice.d/" DROPIN_NAME,
                        "[X-Leash]\nLayer=bogus\n[Slice]\nCPUQuota=10%\n");
+        for (uid_t uid = 2000; uid < 2020; uid++) {
+                char target[32];
+
+                (void) snprintf(target, sizeof(target), "user-%u.slice", uid);
+                write_leash(*state, target, uid, false, &l, USEC_INFINITY);
+        }
         assert_int_equal(dropin_read_public(*state, &records, &n), 0);
-        assert_int_equal(n, 0);
+        assert_int_equal(n, 20);
+        for (size_t i = 0; i < n; i++)
+                assert_in_range(records[i]->uid, 2000, 2019);
         free_records(records, n);
 }
 
@@ -584,7 +593,7 @@ int main(void) {
                 TEST(a_folder_that_is_a_link_is_refused),
                 TEST(everybody_sees_the_leashes_in_force),
                 TEST(the_layer_that_counts_is_told),
-                TEST(what_is_no_leash_is_not_seen),
+                TEST(only_leashes_are_seen),
                 TEST(our_own_file_leaves_the_fingerprint),
                 TEST(what_is_not_read_by_systemd_leaves_the_fingerprint),
                 TEST(an_admins_change_anywhere_changes_the_fingerprint),

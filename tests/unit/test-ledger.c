@@ -420,6 +420,22 @@ static void a_record_too_large_to_be_one_is_damaged(void **state) {
         check_set_aside(*state, l, RUN);
 }
 
+/* What could not be read back must not take the place of what can. */
+static void a_record_too_large_to_be_read_back_is_not_written(void **state) {
+        _cleanup_(record_freep) Record *r = new_record(TARGET, 1000, 6);
+        _cleanup_(ledger_freep) Ledger *l = open_ledger(*state);
+        size_t size = RECORD_TEXT_MAX / 4 + 1;
+
+        write_record(l, TARGET, 1000, 5, false);
+        free(r->layers[LAYER_MANUAL].reason);
+        r->layers[LAYER_MANUAL].reason = malloc(size + 1);
+        assert_non_null(r->layers[LAYER_MANUAL].reason);
+        memset(r->layers[LAYER_MANUAL].reason, '\n', size);
+        r->layers[LAYER_MANUAL].reason[size] = '\0';
+        assert_int_equal(ledger_write(l, r), -EFBIG);
+        assert_int_equal(read_quota(l, TARGET), 5);
+}
+
 static void what_is_no_file_is_damaged(void **state) {
         _cleanup_free_ char *path = file_path("%s" RUN "/" TARGET, (char *) *state);
         _cleanup_free_ char *aside = file_path("%s" RUN "/" TARGET ".damaged", (char *) *state);
@@ -651,6 +667,7 @@ int main(void) {
                 TEST(no_change_is_lost_between_many),
                 TEST(a_damaged_record_is_set_aside),
                 TEST(a_record_too_large_to_be_one_is_damaged),
+                TEST(a_record_too_large_to_be_read_back_is_not_written),
                 TEST(what_is_no_file_is_damaged),
                 TEST(a_record_that_cannot_be_read_now_stays),
                 TEST(half_written_records_are_not_seen),

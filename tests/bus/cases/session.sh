@@ -120,8 +120,8 @@ test_session_tree_gets_a_scope_of_its_own() {
     kill $idle
 }
 
-# undone RULE...: the scope cannot be made; nothing is left of the leash
-undone() {
+# stands RULE...: the scope cannot be made; the limit is in force all the same
+stands() {
     local before
     session && burn
     enter $burner session-9.scope
@@ -129,16 +129,20 @@ undone() {
     before=$(snapshot)
     rule "$@"
     leash $burner
-    expect_error 1 "$uid: not limited: *"
+    equal status "$status" 0
+    like stdout "$out" "$uid: CPU 50%*"
+    [[ $out != *offenders* ]] || fail "says that offenders were moved"
+    like stderr "$err" "leash: $uid: limited, but the offenders could not be moved: *"
+    equal cpu.max "$(kernel cpu.max | cut -d' ' -f1)" 50000
     behave
-    leash list
-    expect 0 "No leashes in force." ""
+    leash release -u $uid
+    equal "status of release" "$status" 0
     unchanged "$before"
     kill $idle $burner
 }
 
-test_session_scope_that_is_denied_undoes_the_leash() { undone '*' StartTransientUnit error org.freedesktop.DBus.Error.AccessDenied; }
-test_session_scope_that_exists_undoes_the_leash() { undone '*' StartTransientUnit error org.freedesktop.systemd1.UnitExists Unit exists.; }
+test_session_scope_that_is_denied_leaves_the_limit() { stands '*' StartTransientUnit error org.freedesktop.DBus.Error.AccessDenied; }
+test_session_scope_that_exists_leaves_the_limit() { stands '*' StartTransientUnit error org.freedesktop.systemd1.UnitExists Unit exists.; }
 
 # It ended while leash was at it.
 test_session_offender_that_is_gone_is_none() {
