@@ -120,6 +120,9 @@ TEST_PROGRAMS = $(UNIT_TESTS:%=$(BUILD)/tests/test-%)
 TOOLS = $(BUILD)/tools/burn $(BUILD)/tools/forker $(BUILD)/tools/probe
 FUZZERS = record limits text
 
+# Objects of tests are kept, like all others.
+.SECONDARY:
+
 .PHONY: tests
 tests: $(if $(CMOCKA_LIBS),$(TEST_PROGRAMS)) $(TOOLS) $(FUZZERS:%=$(BUILD)/tests/replay-%)
 
