@@ -461,9 +461,11 @@ static Exit cap_process(Context *c, const char *operand) {
         if (found.refusal != PLAN_OK)
                 return context_refuse(c, &found);
         if (c->args.scope == TARGET_SESSION && found.plan.session[0] == '\0') {
-                output_error(
-                        "%s (%s) belongs to user %u but to no single session; use --scope=user",
-                        operand, found.facts.comm, (unsigned) found.plan.owner);
+                output_error("%s (%s) %s; use --scope=user or --scope=tree", operand,
+                             found.facts.comm,
+                             found.facts.placement.kind == PLACEMENT_LEASHED
+                                     ? "was moved out of its session by an earlier leash"
+                                     : "belongs to a user, but to no single session");
                 return EXIT_REFUSED;
         }
         cap.uid = found.plan.owner;

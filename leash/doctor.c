@@ -46,6 +46,12 @@ static Health check_cgroup(Context *c, char detail[static DETAIL_MAX]) {
                                                        : HEALTH_OK;
 }
 
+static bool has_group(const CgroupFs *fs, const char *cgroup) {
+        char path[CGROUPFS_PATH_MAX];
+
+        return cgroupfs_path(fs, NULL, cgroup, path) >= 0 && access(path, F_OK) == 0;
+}
+
 /* A controller that the root of the tree lacks can be had by nobody below; one that user.slice
  * lacks has been switched off in between (DisableControllers=, or a container's manager). */
 static Health check_controllers(Context *c, char detail[static DETAIL_MAX]) {
@@ -60,8 +66,7 @@ static Health check_controllers(Context *c, char detail[static DETAIL_MAX]) {
 
                 if (there && i == 0 && c->backend->ops->placement && fs->version == CGROUPFS_V2 &&
                     !cgroupfs_has_controller(fs, "/user.slice", names[i]))
-                        there = access("/sys/fs/cgroup/user.slice", F_OK) <
-                                0; /* nobody logged in yet */
+                        there = !has_group(fs, "/user.slice"); /* nobody logged in yet */
                 at += snprintf(detail + at, DETAIL_MAX - at, "%s%s%s", i ? ", " : "",
                                there ? "" : "no ", names[i]);
                 if (!there)
@@ -116,7 +121,8 @@ static Health check_psi(Context *c _unused_, char detail[static DETAIL_MAX]) {
 }
 
 static Health check_logind(Context *c, char detail[static DETAIL_MAX]) {
-        bool on = !c->backend->ops->placement || access("/run/systemd/sessions", F_OK) == 0;
+        _cleanup_free_ char *path = file_path("%s/run/systemd/sessions", c->backend_options.root);
+        bool on = !c->backend->ops->placement || (path && access(path, F_OK) == 0);
 
         (void) snprintf(detail, DETAIL_MAX, "%s",
                         on ? c->backend->ops->placement ? "sessions are known" : "not used"

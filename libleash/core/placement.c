@@ -39,6 +39,8 @@ int placement_uid_from_slice(const char *name, uid_t *ret) {
 
         if (!between(name, "user-", ".slice", digits, sizeof(digits)))
                 return -EINVAL;
+        if (digits[0] == '0' && digits[1] != '\0') /* logind names none like this */
+                return -EINVAL;
         return parse_uid(digits, ret);
 }
 

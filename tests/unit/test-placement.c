@@ -277,6 +277,8 @@ static void slices_name_their_user(void **state _unused_) {
                 "user-99999999999999999.slice",
                 "user-1 000.slice",
                 "user-1e3.slice",
+                "user-01000.slice",
+                "user-00.slice",
                 "User-1000.slice",
                 "user-1000.slice.slice",
                 "/user-1000.slice",

@@ -163,7 +163,7 @@ test_session_process_of_the_users_manager_is_found() {
     leash $! --no-spare
     expect 0 "$uid: CPU 50%*" ""
     leash $! --scope=session
-    expect_error 3 "$! (sleep) belongs to user $uid but to no single session; use --scope=user"
+    expect_error 3 "$! (sleep) belongs to a user, but to no single session; use --scope=user or --scope=tree"
     kill $! $idle
 }
 
