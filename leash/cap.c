@@ -19,7 +19,6 @@
 #include "verbs.h"
 
 /* Another leash on the same user takes milliseconds, with a daemon-reload in it seconds. */
-#define LOCK_TIMEOUT (30 * USEC_PER_SEC)
 
 #define DEFAULT_QUOTA (USEC_PER_SEC / 2)
 
@@ -412,7 +411,7 @@ static Exit cap_target(Context *c, Cap *cap) {
                 return EXIT_FAILED;
         if (c->args.dry_run)
                 return print_plan(cap);
-        r = ledger_lock(c->ledger, cap->target, LOCK_TIMEOUT, &lock);
+        r = ledger_lock(c->ledger, cap->target, CONTEXT_LOCK_TIMEOUT, &lock);
         if (r < 0)
                 return failed(cap, "cannot lock the ledger", r);
         r = enforce(c, cap);

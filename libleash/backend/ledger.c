@@ -16,7 +16,9 @@
 #include "os/clock.h"
 #include "os/file.h"
 
-#define LOCK_POLL (2 * USEC_PER_MSEC)
+/* Looked at more and more seldom: fifty that wait must not slow down the one that works. */
+#define LOCK_POLL_FIRST (1 * USEC_PER_MSEC)
+#define LOCK_POLL_LAST (50 * USEC_PER_MSEC)
 
 typedef enum Place {
         PLACE_RUN,
@@ -161,7 +163,7 @@ static int try_lock(LedgerLock *lock) {
 
 int ledger_lock(Ledger *l, const char *target, usec_t timeout, LedgerLock **ret) {
         _cleanup_(ledger_unlockp) LedgerLock *lock = calloc(1, sizeof(LedgerLock));
-        usec_t end = clock_monotonic() + timeout;
+        usec_t end = clock_monotonic() + timeout, pause = LOCK_POLL_FIRST;
         int r;
 
         if (!lock)
@@ -182,7 +184,8 @@ int ledger_lock(Ledger *l, const char *target, usec_t timeout, LedgerLock **ret)
         while ((r = try_lock(lock)) == 0) {
                 if (clock_monotonic() >= end)
                         return -EBUSY;
-                clock_sleep(LOCK_POLL);
+                clock_sleep(pause);
+                pause = MIN_OF(pause * 2, LOCK_POLL_LAST);
         }
         if (r < 0)
                 return r;
