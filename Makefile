@@ -120,8 +120,13 @@ TEST_PROGRAMS = $(UNIT_TESTS:%=$(BUILD)/tests/test-%)
 TOOLS = $(BUILD)/tools/burn $(BUILD)/tools/forker $(BUILD)/tools/probe
 FUZZERS = record limits text
 
+TEST_OBJECTS = $(UNIT_TESTS:%=$(OBJ)/tests/unit/test-%.o) $(FUZZERS:%=$(OBJ)/tests/fuzz/fuzz-%.o) \
+    $(OBJ)/tests/fuzz/replay.o
+
 # Objects of tests are kept, like all others.
 .SECONDARY:
+
+-include $(TEST_OBJECTS:.o=.d)
 
 .PHONY: tests
 tests: $(if $(CMOCKA_LIBS),$(TEST_PROGRAMS)) $(TOOLS) $(FUZZERS:%=$(BUILD)/tests/replay-%)
