@@ -2,6 +2,7 @@
 /* The units of the fake PID 1. */
 
 #define _GNU_SOURCE
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <glob.h>
@@ -26,10 +27,12 @@ typedef enum Kind {
         KIND_CPUS,
 } Kind;
 
-static const struct {
+typedef struct PropertyInfo {
         const char *name, *directive, *controller, *file;
         Kind kind;
-} table[_PROPERTY_MAX] = {
+} PropertyInfo;
+
+static const PropertyInfo properties[_PROPERTY_MAX] = {
         [PROPERTY_CPU_QUOTA] = { "CPUQuotaPerSecUSec", "CPUQuota", "cpu", "cpu.max", KIND_QUOTA },
         [PROPERTY_CPU_PERIOD] = { "CPUQuotaPeriodUSec", "CPUQuotaPeriodSec", "cpu", NULL,
                                   KIND_PERIOD },
@@ -46,13 +49,13 @@ static const struct {
 
 Property property_find(const char *name) {
         for (Property i = 0; i < _PROPERTY_MAX; i++)
-                if (strcmp(table[i].name, name) == 0)
+                if (strcmp(properties[i].name, name) == 0)
                         return i;
         return _PROPERTY_INVALID;
 }
 
 const char *property_name(Property property) {
-        return table[property].name;
+        return properties[property].name;
 }
 
 /* ---- files ---------------------------------------------------------------------------------- */
@@ -108,7 +111,7 @@ static void set_cpu(Values *v, size_t cpu) {
                 v->n_cpus = cpu / 8 + 1;
 }
 
-static void format_cpus(const Values *v, char *buf, size_t size) {
+static void values_format_cpus(const Values *v, char *buf, size_t size) {
         size_t at = 0;
 
         buf[0] = '\0';
@@ -121,13 +124,13 @@ static void format_cpus(const Values *v, char *buf, size_t size) {
                         last++;
                 at += snprintf(buf + at, size - at, last > first ? "%s%zu-%zu" : "%s%zu",
                                at ? "," : "", first, last);
-                check(at < size, "list of CPUs");
+                assert(at < size);
                 first = last;
         }
 }
 
 /* Lists add up over the assignments, and an empty one starts anew (parse_cpu_set_extend()). */
-static void parse_cpus(Values *v, const char *text) {
+static void values_parse_cpus(Values *v, const char *text) {
         const char *p = text;
         size_t first, last;
         int n;
@@ -169,14 +172,14 @@ static uint64_t scale(const char *unit) {
 
 /* One assignment of a unit file. What systemd would warn of and ignore is ignored; "infinity" for
  * CPUQuota= is among it (config_parse_cpu_quota()). */
-static void parse_directive(Values *v, Property property, const char *text) {
-        Kind kind = table[property].kind;
+static void values_parse_directive(Values *v, Property property, const char *text) {
+        Kind kind = properties[property].kind;
         unsigned long long number;
         double percent;
         int n = 0;
 
         if (kind == KIND_CPUS)
-                parse_cpus(v, text);
+                values_parse_cpus(v, text);
         else if (*text == '\0' || (kind == KIND_NUMBER && strcmp(text, "infinity") == 0))
                 v->number[property] = INFINITE;
         else if (kind == KIND_QUOTA) {
@@ -187,22 +190,23 @@ static void parse_directive(Values *v, Property property, const char *text) {
                 v->number[property] = number * scale(text + n);
 }
 
-static void format_directive(const Values *v, Property property, char *buf, size_t size) {
-        const char *directive = table[property].directive;
+static void values_format_directive(const Values *v, Property property, char *buf, size_t size) {
+        const char *directive = properties[property].directive;
+        Kind kind = properties[property].kind;
         uint64_t number = v->number[property];
         char list[8192];
 
-        if (table[property].kind == KIND_CPUS) {
-                format_cpus(v, list, sizeof(list));
+        if (kind == KIND_CPUS) {
+                values_format_cpus(v, list, sizeof(list));
                 (void) snprintf(buf, size, "%s=\n%s=%s", directive, directive, list);
         } else if (number == INFINITE)
                 (void) snprintf(buf, size, "%s=%s", directive,
-                                table[property].kind == KIND_NUMBER ? "infinity" : "");
-        else if (table[property].kind == KIND_QUOTA) /* whole percents: systemd loses the rest */
+                                kind == KIND_NUMBER ? "infinity" : "");
+        else if (kind == KIND_QUOTA) /* whole percents: systemd loses the rest */
                 (void) snprintf(buf, size, "%s=%" PRIu64 "%%", directive, number / 10000);
         else
                 (void) snprintf(buf, size, "%s=%" PRIu64 "%s", directive, number,
-                                table[property].kind == KIND_PERIOD ? "us" : "");
+                                kind == KIND_PERIOD ? "us" : "");
 }
 
 /* ---- unit files ------------------------------------------------------------------------------ */
@@ -276,8 +280,8 @@ static void parse_file(const char *path, Values *v) {
                         continue;
                 *value++ = '\0';
                 for (Property i = 0; i < _PROPERTY_MAX; i++)
-                        if (strcmp(table[i].directive, line) == 0)
-                                parse_directive(v, i, value);
+                        if (strcmp(properties[i].directive, line) == 0)
+                                values_parse_directive(v, i, value);
         }
 }
 
@@ -299,8 +303,8 @@ static void write_dropin(const char *root, const char *unit, Property property, 
         char path[PATH_MAX], setting[16384], text[16384 + 256];
 
         (void) snprintf(path, sizeof(path), "%s/run/systemd/system.control/%s.d/50-%s.conf", root,
-                        unit, table[property].directive);
-        format_directive(v, property, setting, sizeof(setting));
+                        unit, properties[property].directive);
+        values_format_directive(v, property, setting, sizeof(setting));
         (void) snprintf(
                 text, sizeof(text),
                 "# This is a drop-in unit file extension, created via \"systemctl set-property\"\n"
@@ -351,13 +355,13 @@ static void live_write(const char *root, const char *unit, const Values *v) {
         for (Property i = 0; i < _PROPERTY_MAX; i++) {
                 char list[8192];
 
-                if (table[i].kind == KIND_CPUS) {
-                        format_cpus(v, list, sizeof(list));
-                        (void) fprintf(f, "%s=%s\n", table[i].name, list);
+                if (properties[i].kind == KIND_CPUS) {
+                        values_format_cpus(v, list, sizeof(list));
+                        (void) fprintf(f, "%s=%s\n", properties[i].name, list);
                 } else if (v->number[i] == INFINITE)
-                        (void) fprintf(f, "%s=infinity\n", table[i].name);
+                        (void) fprintf(f, "%s=infinity\n", properties[i].name);
                 else
-                        (void) fprintf(f, "%s=%" PRIu64 "\n", table[i].name, v->number[i]);
+                        (void) fprintf(f, "%s=%" PRIu64 "\n", properties[i].name, v->number[i]);
         }
         check(fclose(f) == 0, path);
 }
@@ -380,7 +384,7 @@ static bool live_read(const char *root, const char *unit, Values *ret) {
                 *value++ = '\0';
                 i = property_find(line);
                 if (i == PROPERTY_CPUS)
-                        parse_cpus(ret, value);
+                        values_parse_cpus(ret, value);
                 else if (i >= 0)
                         ret->number[i] = strcmp(value, "infinity") == 0 ? INFINITE
                                                                         : strtoull(value, NULL, 10);
@@ -460,15 +464,15 @@ static void format_cpu_max(const Values *v, char *buf, size_t size) {
                                 granted < 1000 ? 1000 : granted, period);
 }
 
-static void format_kernel(const Values *v, Property property, char *buf, size_t size) {
+static void values_format_kernel(const Values *v, Property property, char *buf, size_t size) {
         uint64_t number = v->number[property];
 
-        switch (table[property].kind) {
+        switch (properties[property].kind) {
         case KIND_QUOTA:
                 format_cpu_max(v, buf, size);
                 return;
         case KIND_CPUS:
-                format_cpus(v, buf, size - 1);
+                values_format_cpus(v, buf, size - 1);
                 (void) strcat(buf, "\n");
                 return;
         case KIND_WEIGHT:
@@ -492,10 +496,10 @@ void unit_realize(const char *root, const char *unit) {
                 return;
         unit_values(root, unit, &v);
         for (Property i = 0; i < _PROPERTY_MAX; i++) {
-                if (!table[i].file || !has_controller(cgroup, table[i].controller))
+                if (!properties[i].file || !has_controller(cgroup, properties[i].controller))
                         continue;
-                (void) snprintf(path, sizeof(path), "%s/%s", cgroup, table[i].file);
-                format_kernel(&v, i, text, sizeof(text));
+                (void) snprintf(path, sizeof(path), "%s/%s", cgroup, properties[i].file);
+                values_format_kernel(&v, i, text, sizeof(text));
                 write_text(path, text);
         }
 }
