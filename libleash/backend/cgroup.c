@@ -42,10 +42,10 @@
 
 #include "backend/backend.h"
 
-#define TOP "/leash"
-#define REST "rest"
-#define TREES "trees"
-#define GROUP_MAX (PLACEMENT_NAME_MAX * 2)
+#define SITE_TOP "/leash"
+#define SITE_REST "rest"
+#define SITE_TREES "trees"
+#define SITE_GROUP_MAX (PLACEMENT_NAME_MAX * 2)
 
 /* A chain of processes that fork and exit faster than /proc can be read may outrun any number of
  * passes. It is left outside then, for escapees() to show: the quota on the others stands. */
@@ -60,7 +60,7 @@
 #define CREATE_TRIES 3
 #define REMOVE_TIME USEC_PER_SEC
 #define REMOVE_POLL (5 * USEC_PER_MSEC)
-#define ANCESTORS_MAX 64
+#define CROWD_ANCESTORS_MAX 64
 #define LIST_MAX (16 * 1024 * 1024)
 
 /* How long before a call to group() a child may have been born that its caller did not see. */
@@ -75,7 +75,7 @@
 #define MARK_MAX 240 /* memfd_create(2) */
 
 /* The CPU's come first. cpuacct and freezer exist in v1 only. */
-static const char *const all_controllers[] = {
+static const char *const site_controllers[] = {
         "cpu", "cpuacct", "memory", "pids", "io", "cpuset", "freezer",
 };
 
@@ -83,9 +83,9 @@ static const char *const all_controllers[] = {
 typedef struct Site {
         const CgroupFs *fs;
         char user[64]; /* "/leash/user-1000" */
-        char target[GROUP_MAX];
-        char home[GROUP_MAX]; /* where the target's processes live */
-        const char *controllers[ELEMENTSOF(all_controllers)];
+        char target[SITE_GROUP_MAX];
+        char home[SITE_GROUP_MAX]; /* where the target's processes live */
+        const char *controllers[ELEMENTSOF(site_controllers)];
         size_t n_controllers;
         size_t n_trees; /* one for each controller in v1, one for all in v2 */
         size_t n_cpu;   /* trees that offenders' groups are in, the first ones */
@@ -94,7 +94,7 @@ typedef struct Site {
 /* Whose processes are sought, and who is spared. */
 typedef struct Crowd {
         uid_t uid, uid_min;
-        pid_t callers[ANCESTORS_MAX]; /* this process and its ancestors */
+        pid_t callers[CROWD_ANCESTORS_MAX]; /* this process and its ancestors */
         size_t n_callers;
 } Crowd;
 
@@ -138,37 +138,39 @@ static int errno_from_ecg(int code) {
         }
 }
 
-static bool is_v1(const Site *s) {
+static bool site_is_v1(const Site *s) {
         return s->fs->version == CGROUPFS_V1;
 }
 
-static bool group_exists(const CgroupFs *fs, const char *controller, const char *group) {
+static bool site_has_group(const Site *s, const char *controller, const char *group) {
         char path[CGROUPFS_PATH_MAX];
 
-        return cgroupfs_path(fs, controller, group, path) >= 0 && access(path, F_OK) == 0;
+        return cgroupfs_path(s->fs, controller, group, path) >= 0 && access(path, F_OK) == 0;
 }
 
 /* ---- naming */
 
-static int name_groups(const Record *record, Site *s) {
+static int site_name(Site *s, const Record *record) {
         if (record->scope == TARGET_SESSION) /* a session has no mark that its processes keep */
                 return -EOPNOTSUPP;
         if (strchr(record->target, '/'))
                 return -EINVAL;
-        (void) snprintf(s->user, sizeof(s->user), TOP "/user-%u", (unsigned) record->uid);
+        (void) snprintf(s->user, sizeof(s->user), SITE_TOP "/user-%u", (unsigned) record->uid);
         if (record->scope == TARGET_TREE) {
-                (void) snprintf(s->target, sizeof(s->target), "%s/" TREES "/%s", s->user,
+                (void) snprintf(s->target, sizeof(s->target), "%s/" SITE_TREES "/%s", s->user,
                                 record->target);
                 strcpy(s->home, s->target);
                 return 0;
         }
         strcpy(s->target, s->user);
-        (void) snprintf(s->home, sizeof(s->home), "%s/" REST, s->user);
+        (void) snprintf(s->home, sizeof(s->home), "%s/" SITE_REST, s->user);
         return 0;
 }
 
-static int scope_group(const Site *s, const char *scope, char ret[static GROUP_MAX]) {
-        return snprintf(ret, GROUP_MAX, "%s/%s", s->user, scope) < GROUP_MAX ? 0 : -ENAMETOOLONG;
+static int site_scope(const Site *s, const char *scope, char ret[static SITE_GROUP_MAX]) {
+        return snprintf(ret, SITE_GROUP_MAX, "%s/%s", s->user, scope) < SITE_GROUP_MAX
+                       ? 0
+                       : -ENAMETOOLONG;
 }
 
 static bool is_needed(const char *controller, uint32_t limits, bool v1) {
@@ -205,24 +207,24 @@ static int site_init(Site *s, const CgroupFs *fs, const Record *record) {
         int r;
 
         *s = (Site){ .fs = fs };
-        r = name_groups(record, s);
+        r = site_name(s, record);
         if (r < 0)
                 return r;
         record_effective(record, &effective, NULL);
-        for (size_t i = 0; i < ELEMENTSOF(all_controllers); i++) {
-                const char *c = all_controllers[i];
+        for (size_t i = 0; i < ELEMENTSOF(site_controllers); i++) {
+                const char *c = site_controllers[i];
 
-                if (!cgroupfs_has_controller(fs, "/", c) || (is_v1(s) && is_shared(s, c)))
+                if (!cgroupfs_has_controller(fs, "/", c) || (site_is_v1(s) && is_shared(s, c)))
                         continue;
                 /* In v1 also what an earlier leash may have left in place. */
-                if (!is_needed(c, record->base.set | effective.set, is_v1(s)) &&
-                    !(is_v1(s) && group_exists(fs, c, s->user)))
+                if (!is_needed(c, record->base.set | effective.set, site_is_v1(s)) &&
+                    !(site_is_v1(s) && site_has_group(s, c, s->user)))
                         continue;
                 s->controllers[s->n_controllers++] = c;
-                s->n_cpu += is_v1(s) && is_needed(c, 0, true);
+                s->n_cpu += site_is_v1(s) && is_needed(c, 0, true);
         }
-        s->n_trees = is_v1(s) ? s->n_controllers : 1;
-        s->n_cpu = is_v1(s) ? s->n_cpu : 1;
+        s->n_trees = site_is_v1(s) ? s->n_controllers : 1;
+        s->n_cpu = site_is_v1(s) ? s->n_cpu : 1;
         return s->n_controllers > 0 ? 0 : -ENODEV;
 }
 
@@ -261,18 +263,18 @@ static int create_one(const Site *s, const char *group, size_t n_controllers) {
 }
 
 /* n_trees: how many of the site's trees get the group. */
-static int create_group(const Site *s, const char *group, size_t n_trees) {
-        size_t n = is_v1(s) ? n_trees : s->n_controllers;
+static int group_create(const Site *s, const char *group, size_t n_trees) {
+        size_t n = site_is_v1(s) ? n_trees : s->n_controllers;
         int r = -EIO;
 
         /* A parent that is empty for a moment may be removed by another leash meanwhile. */
         for (unsigned i = 0; i < CREATE_TRIES && r < 0; i++) {
                 /* v2: for a group further down it does not have the root hand the controllers
                  * down (seen with 2.0.2). They stay handed down: others may use them by then. */
-                r = create_one(s, TOP, n);
+                r = create_one(s, SITE_TOP, n);
                 /* Without it, before Linux 5.11, the user's limit is not for the groups in it. */
-                if (is_v1(s))
-                        (void) set_value(TOP, "memory", "memory.use_hierarchy", "1");
+                if (site_is_v1(s))
+                        (void) set_value(SITE_TOP, "memory", "memory.use_hierarchy", "1");
                 if (r >= 0)
                         r = create_one(s, group, n);
         }
@@ -285,7 +287,7 @@ static int say_busy(const char *name _unused_, void *userdata _unused_) {
 
 /* Removes a group from every tree as soon as its last processes have left it. Returns 0; -EBUSY if
  * they do not, or if there are groups in it; -errno. */
-static int remove_group(const Site *s, const char *group) {
+static int group_remove(const Site *s, const char *group) {
         _cleanup_handle_ struct cgroup *g = NULL;
         usec_t end = clock_monotonic() + REMOVE_TIME;
         int r;
@@ -299,7 +301,7 @@ static int remove_group(const Site *s, const char *group) {
                 /* It answers success for a group that is not empty (seen with 2.0.2). */
                 r = errno_from_ecg(cgroup_delete_cgroup_ext(g, CGFLAG_DELETE_EMPTY_ONLY));
                 for (size_t i = 0; i < s->n_trees; i++) {
-                        left |= group_exists(s->fs, s->controllers[i], group);
+                        left |= site_has_group(s, s->controllers[i], group);
                         if (cgroupfs_each_child(s->fs, s->controllers[i], group, say_busy, NULL) ==
                             -EBUSY)
                                 return -EBUSY;
@@ -326,7 +328,7 @@ static uint64_t read_quota(const Site *s, const char *group, usec_t *ret_period)
 /* The least quota of the groups above. */
 static uint64_t read_ceiling(const Site *s, const char *group) {
         uint64_t least = LIMIT_INFINITY;
-        char up[GROUP_MAX], *slash;
+        char up[SITE_GROUP_MAX], *slash;
         usec_t period;
 
         (void) snprintf(up, sizeof(up), "%s", group);
@@ -345,16 +347,16 @@ static int set_quota(const Site *s, const char *group, uint64_t quota, usec_t pe
                 period = PERIOD_DEFAULT;
         /* A child above its parent is -EINVAL in v1 (kernel/sched/core.c,
          * tg_cfs_schedulable_down()); in v2 the stricter one counts. */
-        if (is_v1(s) && quota != LIMIT_INFINITY)
+        if (site_is_v1(s) && quota != LIMIT_INFINITY)
                 quota = MIN_OF(quota, read_ceiling(s, group));
         if (quota != LIMIT_INFINITY && quota * period / USEC_PER_SEC < PERIOD_QUOTA_MIN)
                 period =
                         MIN_OF((PERIOD_QUOTA_MIN * USEC_PER_SEC + quota - 1) / quota, USEC_PER_SEC);
         if (quota == LIMIT_INFINITY)
-                (void) snprintf(number, sizeof(number), "%s", is_v1(s) ? "-1" : "max");
+                (void) snprintf(number, sizeof(number), "%s", site_is_v1(s) ? "-1" : "max");
         else
                 (void) snprintf(number, sizeof(number), "%" PRIu64, quota * period / USEC_PER_SEC);
-        if (!is_v1(s)) {
+        if (!site_is_v1(s)) {
                 (void) snprintf(text, sizeof(text), "%s %" PRIu64, number, period);
                 return set_value(group, "cpu", "cpu.max", text);
         }
@@ -374,7 +376,7 @@ typedef struct Lower {
 
 static int lower_child(const char *name, void *userdata) {
         const Lower *l = userdata;
-        char group[GROUP_MAX];
+        char group[SITE_GROUP_MAX];
         uint64_t quota;
         usec_t period;
         int r = 0;
@@ -402,13 +404,14 @@ static int format_limit(const Site *s, const Limits *l, Limit limit, char *buf, 
                         (void) snprintf(buf, size, "default %" PRIu64, value);
                 else /* cpu.shares: 1024 is usual, and at least 2 */
                         (void) snprintf(buf, size, "%" PRIu64,
-                                        is_v1(s) ? MAX_OF(value * 1024 / 100, UINT64_C(2)) : value);
+                                        site_is_v1(s) ? MAX_OF(value * 1024 / 100, UINT64_C(2))
+                                                      : value);
                 return 0;
         case LIMIT_KIND_FLAG:
                 (void) snprintf(buf, size, "%s",
-                                is_v1(s) ? value ? "FROZEN" : "THAWED"
-                                : value  ? "1"
-                                         : "0");
+                                site_is_v1(s) ? value ? "FROZEN" : "THAWED"
+                                : value       ? "1"
+                                              : "0");
                 return 0;
         case LIMIT_KIND_CPUSET:
                 limits_format(l, limit, buf);
@@ -418,7 +421,7 @@ static int format_limit(const Site *s, const Limits *l, Limit limit, char *buf, 
         default:
                 if (infinite)
                         (void) snprintf(buf, size, "%s",
-                                        is_v1(s) && limit == LIMIT_MEMORY_MAX ? "-1" : "max");
+                                        site_is_v1(s) && limit == LIMIT_MEMORY_MAX ? "-1" : "max");
                 else
                         (void) snprintf(buf, size, "%" PRIu64, value);
                 return 0;
@@ -427,7 +430,8 @@ static int format_limit(const Site *s, const Limits *l, Limit limit, char *buf, 
 
 static int set_limit(const Site *s, const char *group, const Limits *l, Limit limit) {
         const LimitInfo *info = &limits_table[limit];
-        const char *controller = info->controller, *file = is_v1(s) ? info->file_v1 : info->file_v2;
+        const char *controller = info->controller,
+                   *file = site_is_v1(s) ? info->file_v1 : info->file_v2;
         char text[LIMITS_TEXT_MAX];
         int r;
 
@@ -438,8 +442,8 @@ static int set_limit(const Site *s, const char *group, const Limits *l, Limit li
                                  limits_has(l, LIMIT_CPU_PERIOD) ? l->value[LIMIT_CPU_PERIOD]
                                                                  : LIMIT_INFINITY);
         if (limit == LIMIT_FREEZE) { /* v2: a file of every group, whatever the controllers */
-                controller = is_v1(s) ? "freezer" : "cpu";
-                file = is_v1(s) ? "freezer.state" : info->file_v2;
+                controller = site_is_v1(s) ? "freezer" : "cpu";
+                file = site_is_v1(s) ? "freezer.state" : info->file_v2;
         }
         if (!file)
                 return -EOPNOTSUPP;
@@ -448,10 +452,10 @@ static int set_limit(const Site *s, const char *group, const Limits *l, Limit li
 }
 
 /* What the kernel will not take stays as it is, and backend_verify() says so. */
-static int set_limits(const Site *s, const char *group, const Limits *limits) {
+static int group_set_limits(const Site *s, const char *group, const Limits *limits) {
         int r;
 
-        if (is_v1(s) && limits_has(limits, LIMIT_CPU_QUOTA)) {
+        if (site_is_v1(s) && limits_has(limits, LIMIT_CPU_QUOTA)) {
                 r = cgroupfs_each_child(s->fs, "cpu", group, lower_child,
                                         &(Lower){ s, group, limits->value[LIMIT_CPU_QUOTA] });
                 if (r == -ENOMEM)
@@ -472,9 +476,9 @@ typedef struct Share {
 
 static int add_share(const char *name, void *userdata) {
         Share *share = userdata;
-        char group[GROUP_MAX], text[64];
+        char group[SITE_GROUP_MAX], text[64];
 
-        (void) snprintf(group, sizeof(group), TOP "/%s", name);
+        (void) snprintf(group, sizeof(group), SITE_TOP "/%s", name);
         if (cgroupfs_read_limit(share->site->fs, group, LIMIT_CPU_WEIGHT, text, sizeof(text)) >= 0)
                 share->sum += strtoull(text, NULL, 10);
         return 0;
@@ -483,15 +487,15 @@ static int add_share(const char *name, void *userdata) {
 /* Among the processes of the host, /leash would count as one, and all leashed users would share
  * what one busy process gets. With the sum of its children's weights it is as if they were there
  * themselves. */
-static void set_share(const Site *s) {
+static void group_set_share(const Site *s) {
         Share share = { .site = s };
         char text[32];
 
-        if (cgroupfs_each_child(s->fs, "cpu", TOP, add_share, &share) < 0 || share.sum == 0)
+        if (cgroupfs_each_child(s->fs, "cpu", SITE_TOP, add_share, &share) < 0 || share.sum == 0)
                 return;
-        share.sum = MIN_OF(share.sum, is_v1(s) ? UINT64_C(262144) : UINT64_C(10000));
+        share.sum = MIN_OF(share.sum, site_is_v1(s) ? UINT64_C(262144) : UINT64_C(10000));
         (void) snprintf(text, sizeof(text), "%" PRIu64, share.sum);
-        (void) set_value(TOP, "cpu", is_v1(s) ? "cpu.shares" : "cpu.weight", text);
+        (void) set_value(SITE_TOP, "cpu", site_is_v1(s) ? "cpu.shares" : "cpu.weight", text);
 }
 
 /* ---- who belongs inside */
@@ -507,8 +511,8 @@ static bool pid_set_has(const PidSet *s, pid_t pid) {
 }
 
 /* A group that does not exist has no members. */
-static int list_members(const Site *s, size_t tree, const char *group, const char *skip,
-                        PidSet *ret) {
+static int procs_list_members(const Site *s, size_t tree, const char *group, const char *skip,
+                              PidSet *ret) {
         int r;
 
         *ret = (PidSet){};
@@ -525,7 +529,7 @@ static void crowd_init(Crowd *c, uid_t uid) {
         ProcStat stat;
 
         *c = (Crowd){ .uid = uid, .uid_min = user_uid_min() };
-        while (pid > 0 && c->n_callers < ANCESTORS_MAX) {
+        while (pid > 0 && c->n_callers < CROWD_ANCESTORS_MAX) {
                 c->callers[c->n_callers++] = pid;
                 if (proc_read_stat(pid, &stat) < 0)
                         break;
@@ -533,7 +537,7 @@ static void crowd_init(Crowd *c, uid_t uid) {
         }
 }
 
-static bool may_move(const Crowd *c, const ProcStat *stat) {
+static bool crowd_may_move(const Crowd *c, const ProcStat *stat) {
         if (stat->pid == 1 || stat->flags & PROC_PF_KTHREAD)
                 return false;
         for (size_t i = 0; i < c->n_callers; i++)
@@ -545,7 +549,7 @@ static bool may_move(const Crowd *c, const ProcStat *stat) {
 /* A process that lives, or a thread that its leader left behind when it ended; 0 if nothing of it
  * will run again. /proc and cgroup.procs go on telling where the leader ended (seen with
  * Linux 6.1), so that it is the thread that has to be asked. */
-static pid_t find_alive(const ProcStat *stat) {
+static pid_t procs_find_alive(const ProcStat *stat) {
         _cleanup_closedir_ DIR *d = NULL;
         char path[64];
         struct dirent *de;
@@ -572,7 +576,7 @@ static bool is_below(const Crowd *c, const ProcStat *stat) {
         ProcStatus status;
         ProcStat parent;
 
-        for (unsigned i = 0; i < ANCESTORS_MAX && up > 1; i++) {
+        for (unsigned i = 0; i < CROWD_ANCESTORS_MAX && up > 1; i++) {
                 if (proc_read_status(up, &status) < 0 || proc_read_stat(up, &parent) < 0)
                         return false;
                 if (status.ruid == c->uid)
@@ -585,7 +589,7 @@ static bool is_below(const Crowd *c, const ProcStat *stat) {
 /* As core/plan.c tells the owner without systemd: by the login where there was one, which su does
  * not change, else by the real uid. Root's own are those of a login alone: the rest is the system.
  */
-static bool belongs(const Crowd *c, const ProcStat *stat) {
+static bool crowd_owns(const Crowd *c, const ProcStat *stat) {
         ProcStatus status;
         uid_t login;
 
@@ -601,7 +605,7 @@ static bool belongs(const Crowd *c, const ProcStat *stat) {
 
 /* ---- moving in */
 
-static int move_to(const Site *s, size_t tree, const char *group, pid_t pid) {
+static int procs_move(const Site *s, size_t tree, const char *group, pid_t pid) {
         char dir[CGROUPFS_PATH_MAX], path[CGROUPFS_PATH_MAX + 16], text[16];
         int r;
 
@@ -614,7 +618,7 @@ static int move_to(const Site *s, size_t tree, const char *group, pid_t pid) {
         return file_write_existing(path, text);
 }
 
-static int read_group(const CgroupFs *fs, const char *controller, pid_t pid, char **ret) {
+static int procs_read_group(const CgroupFs *fs, const char *controller, pid_t pid, char **ret) {
         if (fs->version == CGROUPFS_V2)
                 controller = NULL;
         else if (strcmp(controller, "io") == 0)
@@ -622,7 +626,7 @@ static int read_group(const CgroupFs *fs, const char *controller, pid_t pid, cha
         return proc_read_cgroup(pid, controller, ret);
 }
 
-static bool is_inside(const char *cgroup, const char *group) {
+static bool site_is_inside(const char *cgroup, const char *group) {
         size_t n = strlen(group);
 
         return strncmp(cgroup, group, n) == 0 && (cgroup[n] == '/' || cgroup[n] == '\0');
@@ -636,15 +640,15 @@ static bool is_contained(const Site *s, const char *cgroup) {
 
         if (placement_parse(cgroup, &p) < 0 || p.kind != PLACEMENT_MACHINE)
                 return false;
-        return read_group(s->fs, "cpu", 1, &init) < 0 || !is_inside(cgroup, init);
+        return procs_read_group(s->fs, "cpu", 1, &init) < 0 || !site_is_inside(cgroup, init);
 }
 
 /* A process tree leashed by itself stays in its own group, which lies under the user's. */
 static bool is_in_tree(const Site *s, const Record *record, const char *cgroup) {
-        char trees[GROUP_MAX];
+        char trees[SITE_GROUP_MAX];
 
-        (void) snprintf(trees, sizeof(trees), "%s/" TREES, s->user);
-        return record->scope == TARGET_USER && is_inside(cgroup, trees);
+        (void) snprintf(trees, sizeof(trees), "%s/" SITE_TREES, s->user);
+        return record->scope == TARGET_USER && site_is_inside(cgroup, trees);
 }
 
 static bool has_origin(const Record *record, const ProcStat *stat) {
@@ -660,8 +664,8 @@ static bool has_origin(const Record *record, const ProcStat *stat) {
 static const char *find_origin(const Record *record, pid_t pid) {
         ProcStat stat;
 
-        for (unsigned up = 0; up < ANCESTORS_MAX && pid > 1 && proc_read_stat(pid, &stat) >= 0;
-             up++) {
+        for (unsigned up = 0;
+             up < CROWD_ANCESTORS_MAX && pid > 1 && proc_read_stat(pid, &stat) >= 0; up++) {
                 for (size_t i = 0; i < record->n_origins; i++) {
                         const RecordOrigin *o = &record->origins[i];
 
@@ -673,7 +677,7 @@ static const char *find_origin(const Record *record, pid_t pid) {
         return record->n_origins > 0 ? record->origins[0].cgroup : "/";
 }
 
-/* The part of an origin that speaks of a tree, see note_origin(). */
+/* The part of an origin that speaks of a tree, see origins_note(). */
 static void read_origin(const char *origin, const char *controller,
                         char ret[static CGROUPFS_PATH_MAX]) {
         size_t n = strlen(controller);
@@ -704,7 +708,7 @@ static void prune_origins(Record *record) {
 /* An origin is the path in the CPU's tree, and on lines of their own "CONTROLLER:PATH" for those of
  * v1's other trees that differ, in use now or not: a later limit may need them. Where the process
  * is below `top` already, since a leash was killed between two trees, it has that of others. */
-static int note_origin(const Site *s, Record *record, const ProcStat *stat, const char *top) {
+static int origins_note(const Site *s, Record *record, const ProcStat *stat, const char *top) {
         const char *near = find_origin(record, stat->pid);
         _cleanup_free_ char *text = NULL;
         char first[CGROUPFS_PATH_MAX];
@@ -713,14 +717,14 @@ static int note_origin(const Site *s, Record *record, const ProcStat *stat, cons
         if (has_origin(record, stat))
                 return 0;
 
-        for (size_t i = 0; i < (is_v1(s) ? ELEMENTSOF(all_controllers) : 1); i++) {
+        for (size_t i = 0; i < (site_is_v1(s) ? ELEMENTSOF(site_controllers) : 1); i++) {
                 _cleanup_free_ char *cgroup = NULL, *before = NULL;
                 char path[CGROUPFS_PATH_MAX];
 
-                if (read_group(s->fs, all_controllers[i], stat->pid, &cgroup) < 0)
+                if (procs_read_group(s->fs, site_controllers[i], stat->pid, &cgroup) < 0)
                         continue; /* v1: not mounted */
-                if (is_inside(cgroup, top))
-                        read_origin(near, all_controllers[i], path);
+                if (site_is_inside(cgroup, top))
+                        read_origin(near, site_controllers[i], path);
                 else
                         (void) snprintf(path, sizeof(path), "%s", cgroup);
                 if (!text)
@@ -728,7 +732,7 @@ static int note_origin(const Site *s, Record *record, const ProcStat *stat, cons
                 else if (strcmp(path, first) == 0)
                         continue;
                 before = text;
-                text = before ? file_path("%s\n%s:%s", before, all_controllers[i], path)
+                text = before ? file_path("%s\n%s:%s", before, site_controllers[i], path)
                               : strdup(path);
                 if (!text)
                         return -ENOMEM;
@@ -750,9 +754,9 @@ static int note_origin(const Site *s, Record *record, const ProcStat *stat, cons
  * Returns 1; 0 if it has to stay where it is; -ESRCH if it has ended; -errno. A process of real
  * time priority is -EINVAL in v1's CPU tree with CONFIG_RT_GROUP_SCHED: no quota would bind it
  * anyway. */
-static int move_in(const Site *s, Record *record, const ProcStat *stat, const char *leaf) {
+static int moves_bring_in(const Site *s, Record *record, const ProcStat *stat, const char *leaf) {
         const char *top = record->scope == TARGET_TREE ? s->target : s->user;
-        pid_t alive = find_alive(stat);
+        pid_t alive = procs_find_alive(stat);
         int r, result = 0, error = 0;
         bool noted = false;
 
@@ -763,18 +767,18 @@ static int move_in(const Site *s, Record *record, const ProcStat *stat, const ch
                 _cleanup_free_ char *cgroup = NULL;
                 bool inside;
 
-                r = read_group(s->fs, s->controllers[i], alive, &cgroup);
+                r = procs_read_group(s->fs, s->controllers[i], alive, &cgroup);
                 if (r < 0)
                         return r;
-                inside = is_inside(cgroup, top);
+                inside = site_is_inside(cgroup, top);
                 if (i == 0 && is_contained(s, cgroup))
                         return 0;
                 if (inside && (strcmp(group, s->home) == 0 || is_in_tree(s, record, cgroup)))
                         continue;
-                r = noted || inside ? 0 : note_origin(s, record, stat, top);
+                r = noted || inside ? 0 : origins_note(s, record, stat, top);
                 noted |= r >= 0 && !inside;
                 if (r >= 0)
-                        r = move_to(s, i, group, stat->pid);
+                        r = procs_move(s, i, group, stat->pid);
                 if (r == -ENOMEM || r == -ESRCH)
                         return r;
                 error = r < 0 ? r : error;
@@ -785,7 +789,7 @@ static int move_in(const Site *s, Record *record, const ProcStat *stat, const ch
 
 /* Before the record is written and anybody is moved, so that no origin is lost with a leash that is
  * killed. For a process tree these are more than will be moved. */
-static int note_all(const Site *s, Record *record) {
+static int origins_note_all(const Site *s, Record *record) {
         const char *top = record->scope == TARGET_TREE ? s->target : s->user;
         _cleanup_pid_set_ PidSet all = {};
         Crowd crowd;
@@ -797,18 +801,19 @@ static int note_all(const Site *s, Record *record) {
                 _cleanup_free_ char *cgroup = NULL;
                 ProcStat stat;
 
-                if (proc_read_stat(all.pids[i], &stat) < 0 || !may_move(&crowd, &stat) ||
-                    !belongs(&crowd, &stat) || find_alive(&stat) == 0 ||
-                    read_group(s->fs, "cpu", stat.pid, &cgroup) < 0 || is_inside(cgroup, top))
+                if (proc_read_stat(all.pids[i], &stat) < 0 || !crowd_may_move(&crowd, &stat) ||
+                    !crowd_owns(&crowd, &stat) || procs_find_alive(&stat) == 0 ||
+                    procs_read_group(s->fs, "cpu", stat.pid, &cgroup) < 0 ||
+                    site_is_inside(cgroup, top))
                         continue;
-                r = note_origin(s, record, &stat, top);
+                r = origins_note(s, record, &stat, top);
                 r = r == -ESRCH ? 0 : r;
         }
         return r;
 }
 
 typedef struct Members {
-        PidSet trees[ELEMENTSOF(all_controllers)];
+        PidSet trees[ELEMENTSOF(site_controllers)];
 } Members;
 
 static void members_done(Members *m) {
@@ -823,7 +828,7 @@ static int capture_pass(const Site *s, Record *record, const Crowd *crowd) {
         int r = 0, result = 0;
 
         for (size_t t = 0; t < s->n_trees && r >= 0; t++)
-                r = list_members(s, t, s->user, NULL, &inside.trees[t]);
+                r = procs_list_members(s, t, s->user, NULL, &inside.trees[t]);
         if (r >= 0)
                 r = proc_list(&all.pids, &all.n);
         if (r < 0)
@@ -835,12 +840,12 @@ static int capture_pass(const Site *s, Record *record, const Crowd *crowd) {
 
                 for (size_t t = 0; t < s->n_trees; t++)
                         outside |= !pid_set_has(&inside.trees[t], all.pids[i]);
-                if (!outside || proc_read_stat(all.pids[i], &stat) < 0 || !may_move(crowd, &stat) ||
-                    !belongs(crowd, &stat))
+                if (!outside || proc_read_stat(all.pids[i], &stat) < 0 ||
+                    !crowd_may_move(crowd, &stat) || !crowd_owns(crowd, &stat))
                         continue;
-                if (find_alive(&stat) == 0) /* a zombie */
+                if (procs_find_alive(&stat) == 0) /* a zombie */
                         continue;
-                r = move_in(s, record, &stat, s->home);
+                r = moves_bring_in(s, record, &stat, s->home);
                 if (r == -ENOMEM)
                         return r;
                 result |= r > 0 || r == -ESRCH;
@@ -860,7 +865,7 @@ static uint64_t count_births(void) {
         return line && sscanf(line, "\nprocesses %" SCNu64, &n) == 1 ? n : 0;
 }
 
-static int capture(const Site *s, Record *record) {
+static int moves_capture(const Site *s, Record *record) {
         unsigned looks = 0;
         uint64_t births;
         usec_t end = 0;
@@ -882,15 +887,16 @@ static int capture(const Site *s, Record *record) {
 /* Neither alive outside nor listed inside. */
 static bool is_hidden(const Site *s, const ProcStat *stat) {
         _cleanup_free_ char *cgroup = NULL;
-        pid_t alive = find_alive(stat);
+        pid_t alive = procs_find_alive(stat);
 
-        return alive == 0 || (alive != stat->pid && read_group(s->fs, "cpu", alive, &cgroup) >= 0 &&
-                              is_inside(cgroup, s->user));
+        return alive == 0 ||
+               (alive != stat->pid && procs_read_group(s->fs, "cpu", alive, &cgroup) >= 0 &&
+                site_is_inside(cgroup, s->user));
 }
 
 /* Children that members of the group had while they were on their way in. */
-static int adopt(const Site *s, Record *record, const char *leaf, const Crowd *crowd,
-                 usec_t since) {
+static int moves_adopt(const Site *s, Record *record, const char *leaf, const Crowd *crowd,
+                       usec_t since) {
         bool is_tree = record->scope == TARGET_TREE;
         usec_t end = clock_monotonic() + PASSES_TIME;
         int r, moved = 1;
@@ -900,9 +906,9 @@ static int adopt(const Site *s, Record *record, const char *leaf, const Crowd *c
 
                 moved = 0;
                 r = is_tree ? proc_list(&others.pids, &others.n)
-                            : list_members(s, 0, s->home, NULL, &others);
+                            : procs_list_members(s, 0, s->home, NULL, &others);
                 if (r >= 0)
-                        r = list_members(s, 0, leaf, NULL, &members);
+                        r = procs_list_members(s, 0, leaf, NULL, &members);
                 if (r < 0)
                         return r;
                 for (size_t i = 0; i < others.n; i++) {
@@ -910,12 +916,12 @@ static int adopt(const Site *s, Record *record, const char *leaf, const Crowd *c
 
                         if (pid_set_has(&members, others.pids[i]) ||
                             proc_read_stat(others.pids[i], &stat) < 0 ||
-                            !pid_set_has(&members, stat.ppid) || !may_move(crowd, &stat))
+                            !pid_set_has(&members, stat.ppid) || !crowd_may_move(crowd, &stat))
                                 continue;
                         if (!is_tree && (proc_ticks(stat.start_ticks) < since ||
                                          offenders_is_desktop(stat.comm)))
                                 continue;
-                        moved |= move_in(s, record, &stat, leaf) > 0;
+                        moved |= moves_bring_in(s, record, &stat, leaf) > 0;
                 }
         }
         return 0;
@@ -925,29 +931,29 @@ static int adopt(const Site *s, Record *record, const char *leaf, const Crowd *c
 
 /* A group that is gone, or holds no processes any more (-EBUSY in v2), leaves its parent. */
 static int put_back(const Site *s, const Record *record, size_t tree, pid_t pid) {
-        char path[CGROUPFS_PATH_MAX], rest[GROUP_MAX];
+        char path[CGROUPFS_PATH_MAX], rest[SITE_GROUP_MAX];
         int r;
 
-        (void) snprintf(rest, sizeof(rest), "%s/" REST, s->user);
-        if (record->scope == TARGET_TREE && group_exists(s->fs, s->controllers[tree], rest))
+        (void) snprintf(rest, sizeof(rest), "%s/" SITE_REST, s->user);
+        if (record->scope == TARGET_TREE && site_has_group(s, s->controllers[tree], rest))
                 strcpy(path, rest); /* the user is leashed as well */
         else
                 read_origin(find_origin(record, pid), s->controllers[tree], path);
-        if (is_inside(path, s->target)) /* as an origin it would be no way out */
+        if (site_is_inside(path, s->target)) /* as an origin it would be no way out */
                 strcpy(path, "/");
         for (;;) {
                 char *slash = strrchr(path, '/');
 
-                r = move_to(s, tree, path, pid);
+                r = procs_move(s, tree, path, pid);
                 if (r >= 0 || r == -ESRCH || !slash || path[1] == '\0')
                         return r;
-                if (is_inside(path, TOP)) /* not into inner groups of ours */
+                if (site_is_inside(path, SITE_TOP)) /* not into inner groups of ours */
                         slash = path;
                 slash[slash == path] = '\0';
         }
 }
 
-typedef int (*FoundLeaf)(const Site *s, const Record *record, size_t tree, const char *leaf);
+typedef int (*SiteLeaf)(const Site *s, const Record *record, size_t tree, const char *leaf);
 
 typedef struct Names {
         char (*names)[NAME_MAX + 1];
@@ -962,7 +968,7 @@ static int add_leaf(const char *name, void *userdata) {
         Names *names = userdata;
         void *more;
 
-        if (strcmp(name, TREES) == 0)
+        if (strcmp(name, SITE_TREES) == 0)
                 return 0;
         more = reallocarray(names->names, names->n + 1, sizeof(*names->names));
         if (!more)
@@ -975,7 +981,7 @@ static int add_leaf(const char *name, void *userdata) {
 /* Calls found() for each leaf of the target in a tree, whether the record knows of it or not: a
  * leash that was killed may have made some, or removed them from some trees. Returns 1 if one of
  * the calls did, 0 if none, or the first error. */
-static int each_leaf(const Site *s, const Record *record, size_t tree, FoundLeaf found) {
+static int site_each_leaf(const Site *s, const Record *record, size_t tree, SiteLeaf found) {
         _cleanup_(names_done) Names names = {};
         int r, result = 0;
 
@@ -983,9 +989,9 @@ static int each_leaf(const Site *s, const Record *record, size_t tree, FoundLeaf
                 return found(s, record, tree, s->target);
         r = cgroupfs_each_child(s->fs, s->controllers[tree], s->user, add_leaf, &names);
         for (size_t i = 0; i < names.n && r >= 0; i++) {
-                char leaf[GROUP_MAX];
+                char leaf[SITE_GROUP_MAX];
 
-                r = scope_group(s, names.names[i], leaf);
+                r = site_scope(s, names.names[i], leaf);
                 if (r >= 0)
                         r = found(s, record, tree, leaf);
                 result |= r > 0;
@@ -1004,24 +1010,25 @@ static pid_t read_tgid(pid_t tid) {
         return line && sscanf(line, "\nTgid: %d", &tgid) == 1 ? tgid : tid;
 }
 
-static int read_threads(const Site *s, size_t tree, const char *leaf, char **ret) {
+static int procs_read_threads(const Site *s, size_t tree, const char *leaf, char **ret) {
         char dir[CGROUPFS_PATH_MAX], path[CGROUPFS_PATH_MAX + 16];
         int r;
 
         r = cgroupfs_path(s->fs, s->controllers[tree], leaf, dir);
         if (r < 0)
                 return r;
-        (void) snprintf(path, sizeof(path), "%s/%s", dir, is_v1(s) ? "tasks" : "cgroup.threads");
+        (void) snprintf(path, sizeof(path), "%s/%s", dir,
+                        site_is_v1(s) ? "tasks" : "cgroup.threads");
         r = file_read(AT_FDCWD, path, LIST_MAX, ret, NULL);
         return r == -ENODEV ? -ENOENT : r; /* removed while it was read */
 }
 
-/* Puts back the processes that only their threads tell of, see find_alive(). */
+/* Puts back the processes that only their threads tell of, see procs_find_alive(). */
 static int release_threads(const Site *s, const Record *record, size_t tree, const char *leaf) {
         _cleanup_free_ char *text = NULL;
         int r, result = 0;
 
-        r = read_threads(s, tree, leaf, &text);
+        r = procs_read_threads(s, tree, leaf, &text);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
         for (char *save = NULL, *line = strtok_r(text, "\n", &save); line;
@@ -1040,13 +1047,13 @@ static int release_threads(const Site *s, const Record *record, size_t tree, con
 
 /* Returns 1 if there was anybody to put back. */
 static int release_pass(const Site *s, const Record *record) {
-        const char *skip = record->scope == TARGET_USER ? TREES : NULL;
+        const char *skip = record->scope == TARGET_USER ? SITE_TREES : NULL;
         int r, result = 0;
 
         for (size_t t = 0; t < s->n_trees; t++) {
                 _cleanup_pid_set_ PidSet members = {};
 
-                r = list_members(s, t, s->target, skip, &members);
+                r = procs_list_members(s, t, s->target, skip, &members);
                 if (r < 0)
                         return r;
                 for (size_t i = 0; i < members.n; i++) {
@@ -1057,7 +1064,7 @@ static int release_pass(const Site *s, const Record *record) {
                 }
                 if (members.n > 0)
                         continue;
-                r = each_leaf(s, record, t, release_threads);
+                r = site_each_leaf(s, record, t, release_threads);
                 if (r < 0)
                         return r;
                 result |= r;
@@ -1066,15 +1073,15 @@ static int release_pass(const Site *s, const Record *record) {
 }
 
 /* leash may have been started from inside, by sudo in a leashed shell. */
-static void leave_groups(const CgroupFs *fs) {
-        for (size_t i = 0; i < ELEMENTSOF(all_controllers); i++) {
-                const Site site = { .fs = fs, .controllers = { all_controllers[i] } };
+static void procs_leave(const CgroupFs *fs) {
+        for (size_t i = 0; i < ELEMENTSOF(site_controllers); i++) {
+                const Site site = { .fs = fs, .controllers = { site_controllers[i] } };
                 _cleanup_free_ char *cgroup = NULL;
 
-                if (read_group(fs, all_controllers[i], getpid(), &cgroup) < 0 ||
-                    !is_inside(cgroup, TOP))
+                if (procs_read_group(fs, site_controllers[i], getpid(), &cgroup) < 0 ||
+                    !site_is_inside(cgroup, SITE_TOP))
                         continue;
-                (void) move_to(&site, 0, "/", getpid()); /* at worst it is slow */
+                (void) procs_move(&site, 0, "/", getpid()); /* at worst it is slow */
         }
 }
 
@@ -1084,17 +1091,18 @@ static void hold_still(const Site *s, const Record *record) {
 
         limits_set(&limits, LIMIT_CPU_QUOTA, USEC_PER_SEC / 1000);
         limits_set(&limits, LIMIT_CPU_PERIOD, USEC_PER_SEC);
-        leave_groups(s->fs);
-        (void) set_limits(s, s->home, &limits); /* a second try fails as the first, no worse */
+        procs_leave(s->fs);
+        /* A second try fails as the first, no worse. */
+        (void) group_set_limits(s, s->home, &limits);
         for (size_t i = 0; i < record->n_scopes; i++) {
-                char group[GROUP_MAX];
+                char group[SITE_GROUP_MAX];
 
-                if (scope_group(s, record->scopes[i], group) >= 0)
-                        (void) set_limits(s, group, &limits);
+                if (site_scope(s, record->scopes[i], group) >= 0)
+                        (void) group_set_limits(s, group, &limits);
         }
 }
 
-static int release_all(const Site *s, const Record *record) {
+static int moves_release(const Site *s, const Record *record) {
         usec_t start = 0;
         bool held = false;
         int r;
@@ -1115,7 +1123,7 @@ static int release_all(const Site *s, const Record *record) {
 
 static int remove_leaf(const Site *s, const Record *record _unused_, size_t tree _unused_,
                        const char *leaf) {
-        return remove_group(s, leaf);
+        return group_remove(s, leaf);
 }
 
 /* ---- the end of time */
@@ -1143,7 +1151,7 @@ static bool is_waiter(const char *target, const ProcStat *stat) {
         return strcmp(got, want) == 0;
 }
 
-static void stop_waiter(const char *target) {
+static void waiter_stop(const char *target) {
         _cleanup_free_ pid_t *pids = NULL;
         size_t n = 0;
 
@@ -1193,7 +1201,7 @@ static _Noreturn void wait_and_release(const Backend *b, const char *target, use
         if (mark < 0 || null < 0 || report < 0 || chdir("/") < 0 ||
             prctl(PR_SET_NAME, WAITER_COMM) < 0)
                 _exit(EXIT_FAILURE);
-        leave_groups(&b->fs);
+        procs_leave(&b->fs);
         find_program(b, program);
         for (int fd = 0; fd < 3; fd++)
                 (void) dup2(fd == 0 ? mark : null, fd); /* it cannot fail between valid numbers */
@@ -1208,7 +1216,7 @@ static _Noreturn void wait_and_release(const Backend *b, const char *target, use
         _exit(127);
 }
 
-static int start_waiter(const Backend *b, const char *target, usec_t until, pid_t *ret) {
+static int waiter_start(const Backend *b, const char *target, usec_t until, pid_t *ret) {
         _cleanup_close_ int from = -EBADF, to = -EBADF;
         int fds[2];
         pid_t child;
@@ -1279,7 +1287,7 @@ static int groups_cgroup(Backend *b _unused_, const Record *record, char **ret) 
         Site s;
         int r;
 
-        r = name_groups(record, &s);
+        r = site_name(&s, record);
         if (r < 0)
                 return r;
         *ret = strdup(s.target);
@@ -1302,7 +1310,7 @@ static int groups_read_base(Backend *b, Record *record, uint32_t which) {
                 limits_set(&record->base, i,
                            limits_table[i].kind == LIMIT_KIND_FLAG ? 0 : LIMIT_INFINITY);
         }
-        return note_all(&s, record);
+        return origins_note_all(&s, record);
 }
 
 /* The offenders' groups follow the quota of the target. */
@@ -1311,12 +1319,12 @@ static int set_scopes(const Site *s, const Record *record, const Limits *wanted)
 
         backend_scope_limits(wanted, record->share, &limits);
         for (size_t i = 0; i < record->n_scopes; i++) {
-                char group[GROUP_MAX];
+                char group[SITE_GROUP_MAX];
                 int r;
 
-                r = scope_group(s, record->scopes[i], group);
-                if (r >= 0 && group_exists(s->fs, "cpu", group))
-                        r = set_limits(s, group, &limits);
+                r = site_scope(s, record->scopes[i], group);
+                if (r >= 0 && site_has_group(s, "cpu", group))
+                        r = group_set_limits(s, group, &limits);
                 if (r < 0)
                         return r;
         }
@@ -1330,21 +1338,21 @@ static int groups_apply(Backend *b, Record *record) {
 
         r = site_init(&s, &b->fs, record);
         if (r >= 0)
-                r = create_group(&s, s.home, s.n_trees);
+                r = group_create(&s, s.home, s.n_trees);
         if (r < 0)
                 return r;
         record_effective(record, &effective, NULL);
         for (Limit i = 0; i < _LIMIT_MAX; i++)
                 if (limits_has(&effective, i))
                         limits_copy_one(&wanted, &effective, i);
-        r = set_limits(&s, s.target, &wanted);
+        r = group_set_limits(&s, s.target, &wanted);
         if (r < 0)
                 return r;
-        set_share(&s);
+        group_set_share(&s);
         if (record->scope == TARGET_TREE) /* group() knows who is in it */
                 return 0;
         r = set_scopes(&s, record, &wanted);
-        return r < 0 ? r : capture(&s, record);
+        return r < 0 ? r : moves_capture(&s, record);
 }
 
 static int groups_restore(Backend *b, Record *record) {
@@ -1356,47 +1364,47 @@ static int groups_restore(Backend *b, Record *record) {
                 return r;
         /* First, so that whatever is still inside neither sleeps nor slows us. What is gone has no
          * limits either. A user's group stays while a process tree of theirs is leashed. */
-        r = group_exists(s.fs, "cpu", s.target) ? set_limits(&s, s.target, &record->base) : 0;
+        r = site_has_group(&s, "cpu", s.target) ? group_set_limits(&s, s.target, &record->base) : 0;
         if (r < 0)
                 return r;
-        r = release_all(&s, record);
+        r = moves_release(&s, record);
         for (size_t t = 0; t < s.n_trees && r >= 0; t++)
-                r = each_leaf(&s, record, t, remove_leaf);
+                r = site_each_leaf(&s, record, t, remove_leaf);
         if (r < 0)
                 return r;
         if (record->scope == TARGET_TREE) {
-                char trees[GROUP_MAX];
+                char trees[SITE_GROUP_MAX];
 
-                (void) snprintf(trees, sizeof(trees), "%s/" TREES, s.user);
-                (void) remove_group(&s, trees); /* as the next two: others may be in it */
+                (void) snprintf(trees, sizeof(trees), "%s/" SITE_TREES, s.user);
+                (void) group_remove(&s, trees); /* as the next two: others may be in it */
         }
-        (void) remove_group(&s, s.user);
-        (void) remove_group(&s, TOP);
-        set_share(&s);
+        (void) group_remove(&s, s.user);
+        (void) group_remove(&s, SITE_TOP);
+        group_set_share(&s);
         return 0;
 }
 
 /* One for each record: two of 80 % would together overrun the quota, and the rest with them. */
-static int find_scope(const Site *s, Record *record, pid_t named, char ret[static GROUP_MAX]) {
+static int find_scope(const Site *s, Record *record, pid_t named, char ret[static SITE_GROUP_MAX]) {
         char name[PLACEMENT_NAME_MAX];
         int r;
 
         for (size_t i = 0; i < record->n_scopes; i++)
-                if (scope_group(s, record->scopes[i], ret) >= 0 && group_exists(s->fs, "cpu", ret))
+                if (site_scope(s, record->scopes[i], ret) >= 0 && site_has_group(s, "cpu", ret))
                         return 0;
         (void) snprintf(name, sizeof(name), "leash-%u-%d.scope", (unsigned) record->uid,
                         (int) named);
         r = record_add_scope(record, name);
         if (r < 0)
                 return r;
-        r = scope_group(s, name, ret);
-        return r < 0 ? r : create_group(s, ret, s->n_cpu);
+        r = site_scope(s, name, ret);
+        return r < 0 ? r : group_create(s, ret, s->n_cpu);
 }
 
 static int groups_group(Backend *b, Record *record, pid_t named, const pid_t *pids, size_t n,
                         const Limits *limits) {
         usec_t since = clock_boottime() - NEWBORN;
-        char leaf[GROUP_MAX];
+        char leaf[SITE_GROUP_MAX];
         Crowd crowd;
         Site s;
         int r;
@@ -1408,27 +1416,27 @@ static int groups_group(Backend *b, Record *record, pid_t named, const pid_t *pi
                 strcpy(leaf, s.target);
                 r = record_add_scope(record, record->target);
                 if (r >= 0)
-                        r = create_group(&s, leaf, s.n_trees);
+                        r = group_create(&s, leaf, s.n_trees);
         } else {
                 r = find_scope(&s, record, named, leaf);
                 if (r >= 0)
-                        r = create_group(&s, s.home, s.n_trees);
+                        r = group_create(&s, s.home, s.n_trees);
         }
         if (r >= 0)
-                r = set_limits(&s, leaf, limits);
+                r = group_set_limits(&s, leaf, limits);
         if (r < 0)
                 return r;
         crowd_init(&crowd, record->uid);
         for (size_t i = 0; i < n; i++) {
                 ProcStat stat;
 
-                if (proc_read_stat(pids[i], &stat) < 0 || !may_move(&crowd, &stat))
+                if (proc_read_stat(pids[i], &stat) < 0 || !crowd_may_move(&crowd, &stat))
                         continue;
-                r = move_in(&s, record, &stat, leaf);
+                r = moves_bring_in(&s, record, &stat, leaf);
                 if (r == -ENOMEM)
                         return r;
         }
-        return adopt(&s, record, leaf, &crowd, since);
+        return moves_adopt(&s, record, leaf, &crowd, since);
 }
 
 static int groups_arm(Backend *b, Record *record, usec_t until) {
@@ -1437,11 +1445,11 @@ static int groups_arm(Backend *b, Record *record, usec_t until) {
         pid_t pid;
         int r;
 
-        stop_waiter(record->target);
+        waiter_stop(record->target);
         free(TAKE_PTR(record->timer));
         if (until == USEC_INFINITY)
                 return 0;
-        r = start_waiter(b, record->target, until, &pid);
+        r = waiter_start(b, record->target, until, &pid);
         if (r >= 0)
                 r = proc_read_stat(pid, &stat);
         if (r < 0)
@@ -1462,9 +1470,9 @@ static int groups_exists(Backend *b, const Record *record) {
         if (r < 0)
                 return r;
         if (record->scope == TARGET_USER)
-                return group_exists(&b->fs, "cpu", s.target);
+                return site_has_group(&s, "cpu", s.target);
         /* A tree ends with its processes; removing the group is left to restore(). */
-        r = read_threads(&s, 0, s.target, &text);
+        r = procs_read_threads(&s, 0, s.target, &text);
         return r == -ENOENT ? 0 : r < 0 ? r : *text != '\0';
 }
 
@@ -1479,7 +1487,7 @@ static int groups_escapees(Backend *b, const Record *record, pid_t **ret, size_t
         if (r >= 0)
                 r = proc_list(&all.pids, &all.n);
         if (r >= 0)
-                r = list_members(&s, 0, s.user, NULL, &inside);
+                r = procs_list_members(&s, 0, s.user, NULL, &inside);
         if (r < 0)
                 return r;
         crowd_init(&crowd, record->uid);
@@ -1487,7 +1495,7 @@ static int groups_escapees(Backend *b, const Record *record, pid_t **ret, size_t
                 ProcStat stat;
 
                 if (!pid_set_has(&inside, all.pids[i]) && proc_read_stat(all.pids[i], &stat) >= 0 &&
-                    belongs(&crowd, &stat) && !is_hidden(&s, &stat))
+                    crowd_owns(&crowd, &stat) && !is_hidden(&s, &stat))
                         all.pids[kept++] = all.pids[i];
         }
         *ret = TAKE_PTR(all.pids);
