@@ -43,7 +43,6 @@
 #include "backend/backend.h"
 
 #define SITE_TOP "/leash"
-#define SITE_REST "rest"
 #define SITE_TREES "trees"
 #define SITE_GROUP_MAX (PLACEMENT_NAME_MAX * 2)
 
@@ -82,9 +81,11 @@ static const char *const site_controllers[] = {
 /* Where a record's groups are on this host. */
 typedef struct Site {
         const CgroupFs *fs;
-        char user[64]; /* "/leash/user-1000" */
-        char target[SITE_GROUP_MAX];
-        char home[SITE_GROUP_MAX]; /* where the target's processes live */
+        char user[64];               /* "/leash/user-1000" */
+        char rest[64];               /* where the user's processes live */
+        char trees[64];              /* process trees that are leashed by themselves */
+        char target[SITE_GROUP_MAX]; /* carries the limits; who was moved is below */
+        char home[SITE_GROUP_MAX];   /* where the target's processes live */
         const char *controllers[ELEMENTSOF(site_controllers)];
         size_t n_controllers;
         size_t n_trees; /* one for each controller in v1, one for all in v2 */
@@ -156,14 +157,15 @@ static int site_name(Site *s, const Record *record) {
         if (strchr(record->target, '/'))
                 return -EINVAL;
         (void) snprintf(s->user, sizeof(s->user), SITE_TOP "/user-%u", (unsigned) record->uid);
+        (void) snprintf(s->rest, sizeof(s->rest), "%s/rest", s->user);
+        (void) snprintf(s->trees, sizeof(s->trees), "%s/" SITE_TREES, s->user);
         if (record->scope == TARGET_TREE) {
-                (void) snprintf(s->target, sizeof(s->target), "%s/" SITE_TREES "/%s", s->user,
-                                record->target);
+                (void) snprintf(s->target, sizeof(s->target), "%s/%s", s->trees, record->target);
                 strcpy(s->home, s->target);
                 return 0;
         }
         strcpy(s->target, s->user);
-        (void) snprintf(s->home, sizeof(s->home), "%s/" SITE_REST, s->user);
+        strcpy(s->home, s->rest);
         return 0;
 }
 
@@ -645,10 +647,7 @@ static bool is_contained(const Site *s, const char *cgroup) {
 
 /* A process tree leashed by itself stays in its own group, which lies under the user's. */
 static bool is_in_tree(const Site *s, const Record *record, const char *cgroup) {
-        char trees[SITE_GROUP_MAX];
-
-        (void) snprintf(trees, sizeof(trees), "%s/" SITE_TREES, s->user);
-        return record->scope == TARGET_USER && site_is_inside(cgroup, trees);
+        return record->scope == TARGET_USER && site_is_inside(cgroup, s->trees);
 }
 
 static bool has_origin(const Record *record, const ProcStat *stat) {
@@ -707,8 +706,9 @@ static void prune_origins(Record *record) {
 
 /* An origin is the path in the CPU's tree, and on lines of their own "CONTROLLER:PATH" for those of
  * v1's other trees that differ, in use now or not: a later limit may need them. Where the process
- * is below `top` already, since a leash was killed between two trees, it has that of others. */
-static int origins_note(const Site *s, Record *record, const ProcStat *stat, const char *top) {
+ * is below the target already, since a leash was killed between two trees, it has that of others.
+ */
+static int origins_note(const Site *s, Record *record, const ProcStat *stat) {
         const char *near = find_origin(record, stat->pid);
         _cleanup_free_ char *text = NULL;
         char first[CGROUPFS_PATH_MAX];
@@ -723,7 +723,7 @@ static int origins_note(const Site *s, Record *record, const ProcStat *stat, con
 
                 if (procs_read_group(s->fs, site_controllers[i], stat->pid, &cgroup) < 0)
                         continue; /* v1: not mounted */
-                if (site_is_inside(cgroup, top))
+                if (site_is_inside(cgroup, s->target))
                         read_origin(near, site_controllers[i], path);
                 else
                         (void) snprintf(path, sizeof(path), "%s", cgroup);
@@ -755,7 +755,6 @@ static int origins_note(const Site *s, Record *record, const ProcStat *stat, con
  * time priority is -EINVAL in v1's CPU tree with CONFIG_RT_GROUP_SCHED: no quota would bind it
  * anyway. */
 static int moves_bring_in(const Site *s, Record *record, const ProcStat *stat, const char *leaf) {
-        const char *top = record->scope == TARGET_TREE ? s->target : s->user;
         pid_t alive = procs_find_alive(stat);
         int r, result = 0, error = 0;
         bool noted = false;
@@ -770,12 +769,12 @@ static int moves_bring_in(const Site *s, Record *record, const ProcStat *stat, c
                 r = procs_read_group(s->fs, s->controllers[i], alive, &cgroup);
                 if (r < 0)
                         return r;
-                inside = site_is_inside(cgroup, top);
+                inside = site_is_inside(cgroup, s->target);
                 if (i == 0 && is_contained(s, cgroup))
                         return 0;
                 if (inside && (strcmp(group, s->home) == 0 || is_in_tree(s, record, cgroup)))
                         continue;
-                r = noted || inside ? 0 : origins_note(s, record, stat, top);
+                r = noted || inside ? 0 : origins_note(s, record, stat);
                 noted |= r >= 0 && !inside;
                 if (r >= 0)
                         r = procs_move(s, i, group, stat->pid);
@@ -790,7 +789,6 @@ static int moves_bring_in(const Site *s, Record *record, const ProcStat *stat, c
 /* Before the record is written and anybody is moved, so that no origin is lost with a leash that is
  * killed. For a process tree these are more than will be moved. */
 static int origins_note_all(const Site *s, Record *record) {
-        const char *top = record->scope == TARGET_TREE ? s->target : s->user;
         _cleanup_pid_set_ PidSet all = {};
         Crowd crowd;
         int r;
@@ -804,9 +802,9 @@ static int origins_note_all(const Site *s, Record *record) {
                 if (proc_read_stat(all.pids[i], &stat) < 0 || !crowd_may_move(&crowd, &stat) ||
                     !crowd_owns(&crowd, &stat) || procs_find_alive(&stat) == 0 ||
                     procs_read_group(s->fs, "cpu", stat.pid, &cgroup) < 0 ||
-                    site_is_inside(cgroup, top))
+                    site_is_inside(cgroup, s->target))
                         continue;
-                r = origins_note(s, record, &stat, top);
+                r = origins_note(s, record, &stat);
                 r = r == -ESRCH ? 0 : r;
         }
         return r;
@@ -931,12 +929,11 @@ static int moves_adopt(const Site *s, Record *record, const char *leaf, const Cr
 
 /* A group that is gone, or holds no processes any more (-EBUSY in v2), leaves its parent. */
 static int put_back(const Site *s, const Record *record, size_t tree, pid_t pid) {
-        char path[CGROUPFS_PATH_MAX], rest[SITE_GROUP_MAX];
+        char path[CGROUPFS_PATH_MAX];
         int r;
 
-        (void) snprintf(rest, sizeof(rest), "%s/" SITE_REST, s->user);
-        if (record->scope == TARGET_TREE && site_has_group(s, s->controllers[tree], rest))
-                strcpy(path, rest); /* the user is leashed as well */
+        if (record->scope == TARGET_TREE && site_has_group(s, s->controllers[tree], s->rest))
+                strcpy(path, s->rest); /* the user is leashed as well */
         else
                 read_origin(find_origin(record, pid), s->controllers[tree], path);
         if (site_is_inside(path, s->target)) /* as an origin it would be no way out */
@@ -1372,12 +1369,8 @@ static int groups_restore(Backend *b, Record *record) {
                 r = site_each_leaf(&s, record, t, remove_leaf);
         if (r < 0)
                 return r;
-        if (record->scope == TARGET_TREE) {
-                char trees[SITE_GROUP_MAX];
-
-                (void) snprintf(trees, sizeof(trees), "%s/" SITE_TREES, s.user);
-                (void) group_remove(&s, trees); /* as the next two: others may be in it */
-        }
+        if (record->scope == TARGET_TREE)
+                (void) group_remove(&s, s.trees); /* as the next two: others may be in it */
         (void) group_remove(&s, s.user);
         (void) group_remove(&s, SITE_TOP);
         group_set_share(&s);
