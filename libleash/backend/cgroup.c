@@ -232,6 +232,15 @@ static int site_init(Site *s, const CgroupFs *fs, const Record *record) {
 
 /* ---- groups and their values, through libcgroup */
 
+static void be_quiet(void *userdata _unused_, int level _unused_, const char *format _unused_,
+                     va_list ap _unused_) {
+}
+
+static int group_init(void) {
+        cgroup_set_logger(be_quiet, CGROUP_LOG_ERROR, NULL); /* else it writes to stdout */
+        return errno_from_ecg(cgroup_init());
+}
+
 static int handle_new(const Site *s, const char *group, size_t n, struct cgroup **ret) {
         _cleanup_handle_ struct cgroup *g = cgroup_new_cgroup(group);
 
@@ -688,6 +697,11 @@ static void read_origin(const char *origin, const char *controller,
         (void) snprintf(ret, CGROUPFS_PATH_MAX, "%.*s", (int) strcspn(found, "\n"), found);
 }
 
+static void origins_path(const Record *record, pid_t pid, const char *controller,
+                         char ret[static CGROUPFS_PATH_MAX]) {
+        read_origin(find_origin(record, pid), controller, ret);
+}
+
 /* Makes room by forgetting processes that have ended. The first stays: see find_origin(). */
 static void prune_origins(Record *record) {
         size_t kept = 1;
@@ -892,6 +906,30 @@ static bool is_hidden(const Site *s, const ProcStat *stat) {
                 site_is_inside(cgroup, s->user));
 }
 
+static int moves_escapees(const Site *s, const Record *record, pid_t **ret, size_t *ret_n) {
+        _cleanup_pid_set_ PidSet all = {}, inside = {};
+        size_t kept = 0;
+        Crowd crowd;
+        int r;
+
+        r = proc_list(&all.pids, &all.n);
+        if (r >= 0)
+                r = procs_list_members(s, 0, s->user, NULL, &inside);
+        if (r < 0)
+                return r;
+        crowd_init(&crowd, record->uid);
+        for (size_t i = 0; i < all.n && record->scope == TARGET_USER; i++) {
+                ProcStat stat;
+
+                if (!pid_set_has(&inside, all.pids[i]) && proc_read_stat(all.pids[i], &stat) >= 0 &&
+                    crowd_owns(&crowd, &stat) && !is_hidden(s, &stat))
+                        all.pids[kept++] = all.pids[i];
+        }
+        *ret = TAKE_PTR(all.pids);
+        *ret_n = kept;
+        return 0;
+}
+
 /* Children that members of the group had while they were on their way in. */
 static int moves_adopt(const Site *s, Record *record, const char *leaf, const Crowd *crowd,
                        usec_t since) {
@@ -935,7 +973,7 @@ static int put_back(const Site *s, const Record *record, size_t tree, pid_t pid)
         if (record->scope == TARGET_TREE && site_has_group(s, s->controllers[tree], s->rest))
                 strcpy(path, s->rest); /* the user is leashed as well */
         else
-                read_origin(find_origin(record, pid), s->controllers[tree], path);
+                origins_path(record, pid, s->controllers[tree], path);
         if (site_is_inside(path, s->target)) /* as an origin it would be no way out */
                 strcpy(path, "/");
         for (;;) {
@@ -1213,7 +1251,7 @@ static _Noreturn void wait_and_release(const Backend *b, const char *target, use
         _exit(127);
 }
 
-static int waiter_start(const Backend *b, const char *target, usec_t until, pid_t *ret) {
+static int start_waiter(const Backend *b, const char *target, usec_t until, pid_t *ret) {
         _cleanup_close_ int from = -EBADF, to = -EBADF;
         int fds[2];
         pid_t child;
@@ -1239,11 +1277,29 @@ static int waiter_start(const Backend *b, const char *target, usec_t until, pid_
         return read(from, ret, sizeof(*ret)) == sizeof(*ret) ? 0 : -ECHILD;
 }
 
-/* ---- operations */
+static int waiter_start(const Backend *b, const char *target, usec_t until, char **ret_timer) {
+        char *timer;
+        ProcStat stat;
+        pid_t pid;
+        int r;
 
-static void be_quiet(void *userdata _unused_, int level _unused_, const char *format _unused_,
-                     va_list ap _unused_) {
+        r = start_waiter(b, target, until, &pid);
+        if (r >= 0)
+                r = proc_read_stat(pid, &stat);
+        if (r == -ESRCH) { /* the time was up already */
+                *ret_timer = NULL;
+                return 0;
+        }
+        if (r < 0)
+                return r;
+        timer = file_path("%d:%" PRIu64, (int) pid, stat.start_ticks);
+        if (!timer)
+                return -ENOMEM;
+        *ret_timer = timer;
+        return 0;
 }
+
+/* ---- operations */
 
 static bool groups_probe(const BackendOptions *options) {
         CgroupFs fs = cgroupfs_detect(options->root);
@@ -1264,8 +1320,7 @@ static int groups_open(const BackendOptions *options, Backend **ret) {
                 return -EOPNOTSUPP;
         if (!groups_probe(options))
                 return -ENODEV;
-        cgroup_set_logger(be_quiet, CGROUP_LOG_ERROR, NULL); /* else it writes to stdout */
-        r = errno_from_ecg(cgroup_init());
+        r = group_init();
         if (r < 0)
                 return r;
         b = calloc(1, sizeof(Backend));
@@ -1433,25 +1488,9 @@ static int groups_group(Backend *b, Record *record, pid_t named, const pid_t *pi
 }
 
 static int groups_arm(Backend *b, Record *record, usec_t until) {
-        char *timer;
-        ProcStat stat;
-        pid_t pid;
-        int r;
-
         waiter_stop(record->target);
         free(TAKE_PTR(record->timer));
-        if (until == USEC_INFINITY)
-                return 0;
-        r = waiter_start(b, record->target, until, &pid);
-        if (r >= 0)
-                r = proc_read_stat(pid, &stat);
-        if (r < 0)
-                return r == -ESRCH ? 0 : r; /* the time was up already */
-        timer = file_path("%d:%" PRIu64, (int) pid, stat.start_ticks);
-        if (!timer)
-                return -ENOMEM;
-        record->timer = timer;
-        return 0;
+        return until == USEC_INFINITY ? 0 : waiter_start(b, record->target, until, &record->timer);
 }
 
 static int groups_exists(Backend *b, const Record *record) {
@@ -1470,30 +1509,11 @@ static int groups_exists(Backend *b, const Record *record) {
 }
 
 static int groups_escapees(Backend *b, const Record *record, pid_t **ret, size_t *ret_n) {
-        _cleanup_pid_set_ PidSet all = {}, inside = {};
-        size_t kept = 0;
-        Crowd crowd;
         Site s;
         int r;
 
         r = site_init(&s, &b->fs, record);
-        if (r >= 0)
-                r = proc_list(&all.pids, &all.n);
-        if (r >= 0)
-                r = procs_list_members(&s, 0, s.user, NULL, &inside);
-        if (r < 0)
-                return r;
-        crowd_init(&crowd, record->uid);
-        for (size_t i = 0; i < all.n && record->scope == TARGET_USER; i++) {
-                ProcStat stat;
-
-                if (!pid_set_has(&inside, all.pids[i]) && proc_read_stat(all.pids[i], &stat) >= 0 &&
-                    crowd_owns(&crowd, &stat) && !is_hidden(&s, &stat))
-                        all.pids[kept++] = all.pids[i];
-        }
-        *ret = TAKE_PTR(all.pids);
-        *ret_n = kept;
-        return 0;
+        return r < 0 ? r : moves_escapees(&s, record, ret, ret_n);
 }
 
 const BackendOps backend_cgroup = {
