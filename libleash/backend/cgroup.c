@@ -1,15 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Limits through groups of our own, where PID 1 is not systemd.
- *
- *     /leash                           while anybody is leashed
- *     /leash/user-UID                  carries the limits of TARGET_USER
- *     /leash/user-UID/rest             the user's processes
- *     /leash/user-UID/leash-*.scope    the offenders among them, on a lower quota
- *     /leash/user-UID/trees/TARGET     carries the limits of TARGET_TREE, and holds its processes
- *
- * Processes are in leaves only, since v2 allows nothing else ("No Internal Process Constraint",
- * Documentation/admin-guide/cgroup-v2.rst). v1 has such a tree for each controller in use, with the
- * offenders' groups in the CPU's alone.
+/* Limits through groups of our own, where PID 1 is not systemd; backend/cgroup-site.h has their
+ * names.
  *
  * The quota is set before anybody moves. Processes are moved by number, in passes over /proc until
  * one finds nobody outside: children of the moved are born inside. Each has its origin in the
@@ -22,13 +13,11 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libcgroup.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -41,10 +30,7 @@
 #include "os/user.h"
 
 #include "backend/backend.h"
-
-#define SITE_TOP "/leash"
-#define SITE_TREES "trees"
-#define SITE_GROUP_MAX (PLACEMENT_NAME_MAX * 2)
+#include "backend/cgroup-site.h"
 
 /* A chain of processes that fork and exit faster than /proc can be read may outrun any number of
  * passes. It is left outside then, for escapees() to show: the quota on the others stands. */
@@ -72,25 +58,6 @@
 
 #define WAITER_COMM "leash-expire"
 #define MARK_MAX 240 /* memfd_create(2) */
-
-/* The CPU's come first. cpuacct and freezer exist in v1 only. */
-static const char *const site_controllers[] = {
-        "cpu", "cpuacct", "memory", "pids", "io", "cpuset", "freezer",
-};
-
-/* Where a record's groups are on this host. */
-typedef struct Site {
-        const CgroupFs *fs;
-        char user[64];               /* "/leash/user-1000" */
-        char rest[64];               /* where the user's processes live */
-        char trees[64];              /* process trees that are leashed by themselves */
-        char target[SITE_GROUP_MAX]; /* carries the limits; who was moved is below */
-        char home[SITE_GROUP_MAX];   /* where the target's processes live */
-        const char *controllers[ELEMENTSOF(site_controllers)];
-        size_t n_controllers;
-        size_t n_trees; /* one for each controller in v1, one for all in v2 */
-        size_t n_cpu;   /* trees that offenders' groups are in, the first ones */
-} Site;
 
 /* Whose processes are sought, and who is spared. */
 typedef struct Crowd {
@@ -137,97 +104,6 @@ static int errno_from_ecg(int code) {
         default:
                 return -EIO;
         }
-}
-
-static bool site_is_v1(const Site *s) {
-        return s->fs->version == CGROUPFS_V1;
-}
-
-static bool site_has_group(const Site *s, const char *controller, const char *group) {
-        char path[CGROUPFS_PATH_MAX];
-
-        return cgroupfs_path(s->fs, controller, group, path) >= 0 && access(path, F_OK) == 0;
-}
-
-/* ---- naming */
-
-static int site_name(Site *s, const Record *record) {
-        if (record->scope == TARGET_SESSION) /* a session has no mark that its processes keep */
-                return -EOPNOTSUPP;
-        if (strchr(record->target, '/'))
-                return -EINVAL;
-        (void) snprintf(s->user, sizeof(s->user), SITE_TOP "/user-%u", (unsigned) record->uid);
-        (void) snprintf(s->rest, sizeof(s->rest), "%s/rest", s->user);
-        (void) snprintf(s->trees, sizeof(s->trees), "%s/" SITE_TREES, s->user);
-        if (record->scope == TARGET_TREE) {
-                (void) snprintf(s->target, sizeof(s->target), "%s/%s", s->trees, record->target);
-                strcpy(s->home, s->target);
-                return 0;
-        }
-        strcpy(s->target, s->user);
-        strcpy(s->home, s->rest);
-        return 0;
-}
-
-static int site_scope(const Site *s, const char *scope, char ret[static SITE_GROUP_MAX]) {
-        return snprintf(ret, SITE_GROUP_MAX, "%s/%s", s->user, scope) < SITE_GROUP_MAX
-                       ? 0
-                       : -ENAMETOOLONG;
-}
-
-static bool is_needed(const char *controller, uint32_t limits, bool v1) {
-        if (strncmp(controller, "cpu", 3) == 0 && strcmp(controller, "cpuset") != 0)
-                return true; /* cpuacct too: it tells how much was used */
-        if (strcmp(controller, "freezer") == 0)
-                return limits & UINT32_C(1) << LIMIT_FREEZE;
-        for (Limit i = 0; i < _LIMIT_MAX; i++) {
-                const LimitInfo *info = &limits_table[i];
-
-                if (limits & UINT32_C(1) << i && (v1 ? info->file_v1 : info->file_v2) &&
-                    info->controller && strcmp(info->controller, controller) == 0)
-                        return true;
-        }
-        return false;
-}
-
-/* True if another controller of v1 is mounted together with it, as cpu and cpuacct often are. */
-static bool is_shared(const Site *s, const char *controller) {
-        char path[CGROUPFS_PATH_MAX];
-        struct stat st, other;
-
-        if (cgroupfs_path(s->fs, controller, "/", path) < 0 || stat(path, &st) < 0)
-                return false;
-        for (size_t i = 0; i < s->n_controllers; i++)
-                if (cgroupfs_path(s->fs, s->controllers[i], "/", path) >= 0 &&
-                    stat(path, &other) == 0 && st.st_dev == other.st_dev)
-                        return true;
-        return false;
-}
-
-static int site_init(Site *s, const CgroupFs *fs, const Record *record) {
-        Limits effective;
-        int r;
-
-        *s = (Site){ .fs = fs };
-        r = site_name(s, record);
-        if (r < 0)
-                return r;
-        record_effective(record, &effective, NULL);
-        for (size_t i = 0; i < ELEMENTSOF(site_controllers); i++) {
-                const char *c = site_controllers[i];
-
-                if (!cgroupfs_has_controller(fs, "/", c) || (site_is_v1(s) && is_shared(s, c)))
-                        continue;
-                /* In v1 also what an earlier leash may have left in place. */
-                if (!is_needed(c, record->base.set | effective.set, site_is_v1(s)) &&
-                    !(site_is_v1(s) && site_has_group(s, c, s->user)))
-                        continue;
-                s->controllers[s->n_controllers++] = c;
-                s->n_cpu += site_is_v1(s) && is_needed(c, 0, true);
-        }
-        s->n_trees = site_is_v1(s) ? s->n_controllers : 1;
-        s->n_cpu = site_is_v1(s) ? s->n_cpu : 1;
-        return s->n_controllers > 0 ? 0 : -ENODEV;
 }
 
 /* ---- groups and their values, through libcgroup */
@@ -637,12 +513,6 @@ static int procs_read_group(const CgroupFs *fs, const char *controller, pid_t pi
         return proc_read_cgroup(pid, controller, ret);
 }
 
-static bool site_is_inside(const char *cgroup, const char *group) {
-        size_t n = strlen(group);
-
-        return strncmp(cgroup, group, n) == 0 && (cgroup[n] == '/' || cgroup[n] == '\0');
-}
-
 /* In a container, and leash is not in it, too. Taken out of its manager's group, it would slip the
  * manager's own limits; it is left for escapees() to show. */
 static bool is_contained(const Site *s, const char *cgroup) {
@@ -986,52 +856,6 @@ static int put_back(const Site *s, const Record *record, size_t tree, pid_t pid)
                         slash = path;
                 slash[slash == path] = '\0';
         }
-}
-
-typedef int (*SiteLeaf)(const Site *s, const Record *record, size_t tree, const char *leaf);
-
-typedef struct Names {
-        char (*names)[NAME_MAX + 1];
-        size_t n;
-} Names;
-
-static void names_done(Names *names) {
-        free(names->names);
-}
-
-static int add_leaf(const char *name, void *userdata) {
-        Names *names = userdata;
-        void *more;
-
-        if (strcmp(name, SITE_TREES) == 0)
-                return 0;
-        more = reallocarray(names->names, names->n + 1, sizeof(*names->names));
-        if (!more)
-                return -ENOMEM;
-        names->names = more;
-        (void) snprintf(names->names[names->n++], sizeof(*names->names), "%s", name);
-        return 0;
-}
-
-/* Calls found() for each leaf of the target in a tree, whether the record knows of it or not: a
- * leash that was killed may have made some, or removed them from some trees. Returns 1 if one of
- * the calls did, 0 if none, or the first error. */
-static int site_each_leaf(const Site *s, const Record *record, size_t tree, SiteLeaf found) {
-        _cleanup_(names_done) Names names = {};
-        int r, result = 0;
-
-        if (record->scope == TARGET_TREE)
-                return found(s, record, tree, s->target);
-        r = cgroupfs_each_child(s->fs, s->controllers[tree], s->user, add_leaf, &names);
-        for (size_t i = 0; i < names.n && r >= 0; i++) {
-                char leaf[SITE_GROUP_MAX];
-
-                r = site_scope(s, names.names[i], leaf);
-                if (r >= 0)
-                        r = found(s, record, tree, leaf);
-                result |= r > 0;
-        }
-        return r >= 0 ? result : r == -ENOENT ? 0 : r;
 }
 
 static pid_t read_tgid(pid_t tid) {
