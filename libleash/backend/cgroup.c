@@ -26,9 +26,9 @@
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/proc.h"
-#include "os/user.h"
 
 #include "backend/backend.h"
+#include "backend/cgroup-crowd.h"
 #include "backend/cgroup-group.h"
 #include "backend/cgroup-site.h"
 
@@ -42,7 +42,6 @@
 /* Those that outrun the way back are slowed down after so long. */
 #define HOLD_AFTER (200 * USEC_PER_MSEC)
 
-#define CROWD_ANCESTORS_MAX 64
 #define LIST_MAX (16 * 1024 * 1024)
 
 /* How long before a call to group() a child may have been born that its caller did not see. */
@@ -52,13 +51,6 @@
 
 #define WAITER_COMM "leash-expire"
 #define MARK_MAX 240 /* memfd_create(2) */
-
-/* Whose processes are sought, and who is spared. */
-typedef struct Crowd {
-        uid_t uid, uid_min;
-        pid_t callers[CROWD_ANCESTORS_MAX]; /* this process and its ancestors */
-        size_t n_callers;
-} Crowd;
 
 typedef struct PidSet {
         pid_t *pids;
@@ -70,8 +62,6 @@ static void pid_set_done(PidSet *s) {
 }
 
 #define _cleanup_pid_set_ _cleanup_(pid_set_done)
-
-/* ---- who belongs inside */
 
 static int compare_pids(const void *a, const void *b) {
         pid_t x = *(const pid_t *) a, y = *(const pid_t *) b;
@@ -97,28 +87,6 @@ static int procs_list_members(const Site *s, size_t tree, const char *group, con
         return 0;
 }
 
-static void crowd_init(Crowd *c, uid_t uid) {
-        pid_t pid = getpid();
-        ProcStat stat;
-
-        *c = (Crowd){ .uid = uid, .uid_min = user_uid_min() };
-        while (pid > 0 && c->n_callers < CROWD_ANCESTORS_MAX) {
-                c->callers[c->n_callers++] = pid;
-                if (proc_read_stat(pid, &stat) < 0)
-                        break;
-                pid = stat.ppid;
-        }
-}
-
-static bool crowd_may_move(const Crowd *c, const ProcStat *stat) {
-        if (stat->pid == 1 || stat->flags & PROC_PF_KTHREAD)
-                return false;
-        for (size_t i = 0; i < c->n_callers; i++)
-                if (c->callers[i] == stat->pid)
-                        return false;
-        return true;
-}
-
 /* A process that lives, or a thread that its leader left behind when it ended; 0 if nothing of it
  * will run again. /proc and cgroup.procs go on telling where the leader ended (seen with
  * Linux 6.1), so that it is the thread that has to be asked. */
@@ -140,40 +108,6 @@ static pid_t procs_find_alive(const ProcStat *stat) {
                         return tid;
         }
         return 0;
-}
-
-/* Root's processes that a login of the user started, by sudo for one, are the user's while they
- * hang below it; the services that an admin restarted so are not. */
-static bool is_below(const Crowd *c, const ProcStat *stat) {
-        pid_t up = stat->ppid;
-        ProcStatus status;
-        ProcStat parent;
-
-        for (unsigned i = 0; i < CROWD_ANCESTORS_MAX && up > 1; i++) {
-                if (proc_read_status(up, &status) < 0 || proc_read_stat(up, &parent) < 0)
-                        return false;
-                if (status.ruid == c->uid)
-                        return true;
-                up = parent.ppid;
-        }
-        return false;
-}
-
-/* As core/plan.c tells the owner without systemd: by the login where there was one, which su does
- * not change, else by the real uid. Root's own are those of a login alone: the rest is the system.
- */
-static bool crowd_owns(const Crowd *c, const ProcStat *stat) {
-        ProcStatus status;
-        uid_t login;
-
-        if (proc_read_status(stat->pid, &status) < 0)
-                return false;
-        login = proc_read_loginuid(stat->pid);
-        if (c->uid == 0)
-                return status.ruid == 0 && login == 0;
-        if (status.ruid >= c->uid_min && login != (uid_t) -1 && login >= c->uid_min)
-                return login == c->uid;
-        return status.ruid == c->uid || (login == c->uid && is_below(c, stat));
 }
 
 /* ---- moving in */
