@@ -30,6 +30,7 @@
 #include "backend/backend.h"
 #include "backend/cgroup-crowd.h"
 #include "backend/cgroup-group.h"
+#include "backend/cgroup-procs.h"
 #include "backend/cgroup-site.h"
 
 /* A chain of processes that fork and exit faster than /proc can be read may outrun any number of
@@ -47,91 +48,10 @@
 /* How long before a call to group() a child may have been born that its caller did not see. */
 #define NEWBORN (200 * USEC_PER_MSEC)
 
-#define PROC_PF_EXITING 0x00000004U /* include/linux/sched.h */
-
 #define WAITER_COMM "leash-expire"
 #define MARK_MAX 240 /* memfd_create(2) */
 
-typedef struct PidSet {
-        pid_t *pids;
-        size_t n;
-} PidSet;
-
-static void pid_set_done(PidSet *s) {
-        free(s->pids);
-}
-
-#define _cleanup_pid_set_ _cleanup_(pid_set_done)
-
-static int compare_pids(const void *a, const void *b) {
-        pid_t x = *(const pid_t *) a, y = *(const pid_t *) b;
-
-        return (x > y) - (x < y);
-}
-
-static bool pid_set_has(const PidSet *s, pid_t pid) {
-        return s->n > 0 && bsearch(&pid, s->pids, s->n, sizeof(pid_t), compare_pids);
-}
-
-/* A group that does not exist has no members. */
-static int procs_list_members(const Site *s, size_t tree, const char *group, const char *skip,
-                              PidSet *ret) {
-        int r;
-
-        *ret = (PidSet){};
-        r = cgroupfs_list_procs(s->fs, s->controllers[tree], group, skip, &ret->pids, &ret->n);
-        if (r < 0)
-                return r == -ENOENT ? 0 : r;
-        if (ret->n > 0)
-                qsort(ret->pids, ret->n, sizeof(pid_t), compare_pids);
-        return 0;
-}
-
-/* A process that lives, or a thread that its leader left behind when it ended; 0 if nothing of it
- * will run again. /proc and cgroup.procs go on telling where the leader ended (seen with
- * Linux 6.1), so that it is the thread that has to be asked. */
-static pid_t procs_find_alive(const ProcStat *stat) {
-        _cleanup_closedir_ DIR *d = NULL;
-        char path[64];
-        struct dirent *de;
-
-        if (!(stat->flags & PROC_PF_EXITING))
-                return stat->pid;
-        (void) snprintf(path, sizeof(path), "/proc/%d/task", (int) stat->pid);
-        d = opendir(path);
-        while (d && (de = readdir(d))) {
-                ProcStat thread;
-                pid_t tid;
-
-                if (parse_pid(de->d_name, &tid) >= 0 && proc_read_stat(tid, &thread) >= 0 &&
-                    !(thread.flags & PROC_PF_EXITING))
-                        return tid;
-        }
-        return 0;
-}
-
 /* ---- moving in */
-
-static int procs_move(const Site *s, size_t tree, const char *group, pid_t pid) {
-        char dir[CGROUPFS_PATH_MAX], path[CGROUPFS_PATH_MAX + 16], text[16];
-        int r;
-
-        r = cgroupfs_path(s->fs, s->controllers[tree], group, dir);
-        if (r < 0)
-                return r;
-        /* cgroup_attach_task_pid() writes into v1's "tasks", which moves one thread. */
-        (void) snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
-        (void) snprintf(text, sizeof(text), "%d", (int) pid);
-        return file_write_existing(path, text);
-}
-
-static int procs_read_group(const CgroupFs *fs, const char *controller, pid_t pid, char **ret) {
-        if (fs->version == CGROUPFS_V2)
-                controller = NULL;
-        else if (strcmp(controller, "io") == 0)
-                controller = "blkio";
-        return proc_read_cgroup(pid, controller, ret);
-}
 
 /* In a container, and leash is not in it, too. Taken out of its manager's group, it would slip the
  * manager's own limits; it is left for escapees() to show. */
@@ -489,19 +409,6 @@ static pid_t read_tgid(pid_t tid) {
         return line && sscanf(line, "\nTgid: %d", &tgid) == 1 ? tgid : tid;
 }
 
-static int procs_read_threads(const Site *s, size_t tree, const char *leaf, char **ret) {
-        char dir[CGROUPFS_PATH_MAX], path[CGROUPFS_PATH_MAX + 16];
-        int r;
-
-        r = cgroupfs_path(s->fs, s->controllers[tree], leaf, dir);
-        if (r < 0)
-                return r;
-        (void) snprintf(path, sizeof(path), "%s/%s", dir,
-                        site_is_v1(s) ? "tasks" : "cgroup.threads");
-        r = file_read(AT_FDCWD, path, LIST_MAX, ret, NULL);
-        return r == -ENODEV ? -ENOENT : r; /* removed while it was read */
-}
-
 /* Puts back the processes that only their threads tell of, see procs_find_alive(). */
 static int release_threads(const Site *s, const Record *record, size_t tree, const char *leaf) {
         _cleanup_free_ char *text = NULL;
@@ -549,19 +456,6 @@ static int release_pass(const Site *s, const Record *record) {
                 result |= r;
         }
         return result;
-}
-
-/* leash may have been started from inside, by sudo in a leashed shell. */
-static void procs_leave(const CgroupFs *fs) {
-        for (size_t i = 0; i < ELEMENTSOF(site_controllers); i++) {
-                const Site site = { .fs = fs, .controllers = { site_controllers[i] } };
-                _cleanup_free_ char *cgroup = NULL;
-
-                if (procs_read_group(fs, site_controllers[i], getpid(), &cgroup) < 0 ||
-                    !site_is_inside(cgroup, SITE_TOP))
-                        continue;
-                (void) procs_move(&site, 0, "/", getpid()); /* at worst it is slow */
-        }
 }
 
 /* Processes that come and go faster than they are moved keep still on a thousandth of a CPU. */
