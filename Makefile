@@ -39,7 +39,8 @@ HAVE_CGROUP := $(shell $(PKG_CONFIG) --exists libcgroup 2>/dev/null && echo yes)
 
 ifeq ($(HAVE_CGROUP),yes)
 CGROUP_SOURCE = backend/cgroup.c backend/cgroup-crowd.c backend/cgroup-group.c \
-    backend/cgroup-moves.c backend/cgroup-origins.c backend/cgroup-procs.c backend/cgroup-site.c
+    backend/cgroup-moves.c backend/cgroup-origins.c backend/cgroup-procs.c \
+    backend/cgroup-site.c backend/cgroup-waiter.c
 CGROUP_LIBS := $(shell $(PKG_CONFIG) --libs libcgroup)
 else
 CGROUP_SOURCE = backend/cgroup-fallback.c
