@@ -23,7 +23,7 @@
 /* How long before a call to group() a child may have been born that its caller did not see. */
 #define NEWBORN (200 * USEC_PER_MSEC)
 
-static bool groups_probe(const BackendOptions *options) {
+static bool cgroup_probe(const BackendOptions *options) {
         CgroupFs fs = cgroupfs_detect(options->root);
         char path[CGROUPFS_PATH_MAX];
         struct statvfs st;
@@ -34,13 +34,13 @@ static bool groups_probe(const BackendOptions *options) {
                !(st.f_flag & ST_RDONLY);
 }
 
-static int groups_open(const BackendOptions *options, Backend **ret) {
+static int cgroup_open(const BackendOptions *options, Backend **ret) {
         Backend *b;
         int r;
 
         if (*options->root != '\0') /* libcgroup finds the mounts by itself */
                 return -EOPNOTSUPP;
-        if (!groups_probe(options))
+        if (!cgroup_probe(options))
                 return -ENODEV;
         r = group_init();
         if (r < 0)
@@ -52,12 +52,12 @@ static int groups_open(const BackendOptions *options, Backend **ret) {
         return 0;
 }
 
-static Backend *groups_free(Backend *b) {
+static Backend *cgroup_free(Backend *b) {
         free(b);
         return NULL;
 }
 
-static int groups_cgroup(Backend *b _unused_, const Record *record, char **ret) {
+static int cgroup_cgroup(Backend *b _unused_, const Record *record, char **ret) {
         Site s;
         int r;
 
@@ -69,7 +69,7 @@ static int groups_cgroup(Backend *b _unused_, const Record *record, char **ret) 
 }
 
 /* Groups of our own had no limits before. */
-static int groups_read_base(Backend *b, Record *record, uint32_t which) {
+static int cgroup_read_base(Backend *b, Record *record, uint32_t which) {
         Site s;
         int r;
 
@@ -105,7 +105,7 @@ static int set_scopes(const Site *s, const Record *record, const Limits *wanted)
         return 0;
 }
 
-static int groups_apply(Backend *b, Record *record) {
+static int cgroup_apply(Backend *b, Record *record) {
         Limits effective, wanted = record->base;
         Site s;
         int r;
@@ -134,7 +134,7 @@ static int remove_leaf(const Site *s, const Record *record _unused_, size_t tree
         return group_remove(s, leaf);
 }
 
-static int groups_restore(Backend *b, Record *record) {
+static int cgroup_restore(Backend *b, Record *record) {
         Site s;
         int r;
 
@@ -176,7 +176,7 @@ static int find_scope(const Site *s, Record *record, pid_t named, char ret[stati
         return r < 0 ? r : group_create(s, ret, s->n_cpu);
 }
 
-static int groups_group(Backend *b, Record *record, pid_t named, const pid_t *pids, size_t n,
+static int cgroup_group(Backend *b, Record *record, pid_t named, const pid_t *pids, size_t n,
                         const Limits *limits) {
         usec_t since = clock_boottime() - NEWBORN;
         char leaf[SITE_GROUP_MAX];
@@ -214,13 +214,13 @@ static int groups_group(Backend *b, Record *record, pid_t named, const pid_t *pi
         return moves_adopt(&s, record, leaf, &crowd, since);
 }
 
-static int groups_arm(Backend *b, Record *record, usec_t until) {
+static int cgroup_arm(Backend *b, Record *record, usec_t until) {
         waiter_stop(record->target);
         free(TAKE_PTR(record->timer));
         return until == USEC_INFINITY ? 0 : waiter_start(b, record->target, until, &record->timer);
 }
 
-static int groups_exists(Backend *b, const Record *record) {
+static int cgroup_exists(Backend *b, const Record *record) {
         _cleanup_free_ char *text = NULL;
         Site s;
         int r;
@@ -235,7 +235,7 @@ static int groups_exists(Backend *b, const Record *record) {
         return r == -ENOENT ? 0 : r < 0 ? r : *text != '\0';
 }
 
-static int groups_escapees(Backend *b, const Record *record, pid_t **ret, size_t *ret_n) {
+static int cgroup_escapees(Backend *b, const Record *record, pid_t **ret, size_t *ret_n) {
         Site s;
         int r;
 
@@ -246,15 +246,15 @@ static int groups_escapees(Backend *b, const Record *record, pid_t **ret, size_t
 const BackendOps backend_cgroup = {
         .name = "cgroup",
         .placement = false,
-        .probe = groups_probe,
-        .open = groups_open,
-        .free = groups_free,
-        .cgroup = groups_cgroup,
-        .read_base = groups_read_base,
-        .apply = groups_apply,
-        .restore = groups_restore,
-        .group = groups_group,
-        .arm = groups_arm,
-        .exists = groups_exists,
-        .escapees = groups_escapees,
+        .probe = cgroup_probe,
+        .open = cgroup_open,
+        .free = cgroup_free,
+        .cgroup = cgroup_cgroup,
+        .read_base = cgroup_read_base,
+        .apply = cgroup_apply,
+        .restore = cgroup_restore,
+        .group = cgroup_group,
+        .arm = cgroup_arm,
+        .exists = cgroup_exists,
+        .escapees = cgroup_escapees,
 };
