@@ -64,6 +64,15 @@ void waiter_stop(const char *target) {
         }
 }
 
+bool waiter_is_there(const char *target, const char *timer) {
+        uint64_t start;
+        ProcStat stat;
+        int pid;
+
+        return sscanf(timer, "%d:%" SCNu64, &pid, &start) == 2 && proc_read_stat(pid, &stat) >= 0 &&
+               stat.start_ticks == start && is_waiter(target, &stat);
+}
+
 /* leash itself where this is leash, installed or not, else the installed one. */
 static void find_program(const Backend *b, char ret[static CGROUPFS_PATH_MAX]) {
         ssize_t n = readlink("/proc/self/exe", ret, CGROUPFS_PATH_MAX - 1);

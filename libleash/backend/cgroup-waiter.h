@@ -11,5 +11,9 @@
  * could not be started; -errno. */
 int waiter_start(const Backend *b, const char *target, usec_t until, char **ret_timer);
 
+/* False if the one of that name waits no more: killed, gone with a reboot, or ending the leash now.
+ * For root alone. */
+bool waiter_is_there(const char *target, const char *timer);
+
 /* Ends those that wait for a target, whether a record knows of them or not. */
 void waiter_stop(const char *target);

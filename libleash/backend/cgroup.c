@@ -220,6 +220,10 @@ static int cgroup_arm(Backend *b, Record *record, usec_t until) {
         return until == USEC_INFINITY ? 0 : waiter_start(b, record->target, until, &record->timer);
 }
 
+static bool cgroup_armed(Backend *b _unused_, const Record *record) {
+        return waiter_is_there(record->target, record->timer);
+}
+
 static int cgroup_exists(Backend *b, const Record *record) {
         _cleanup_free_ char *text = NULL;
         Site s;
@@ -255,6 +259,7 @@ const BackendOps backend_cgroup = {
         .restore = cgroup_restore,
         .group = cgroup_group,
         .arm = cgroup_arm,
+        .armed = cgroup_armed,
         .exists = cgroup_exists,
         .escapees = cgroup_escapees,
 };
