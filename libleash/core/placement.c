@@ -140,6 +140,9 @@ int placement_parse(const char *cgroup, Placement *ret) {
                         name[n] = '\0';
                         place(&p, name);
                 }
+                /* Somebody's own group: a systemd below it counts users of its own. */
+                if (p.kind == PLACEMENT_ROOT && (n >= sizeof(name) || !ends_with(name, ".slice")))
+                        break;
                 at += n;
         }
         *ret = p;
