@@ -168,12 +168,13 @@ int backend_converge(Backend *b, Ledger *ledger, Record *record, Enforcement *re
         Enforcement e;
         int r;
 
-        /* A restore needs to know whether it is the first: the flag goes into the file alone. */
         if (!record->dirty) {
+                r = b->ops->refresh ? b->ops->refresh(b, record) : 0;
+                if (r < 0)
+                        return r;
                 record->serial = clock_realtime();
                 record->dirty = true;
                 r = ledger_write(ledger, record);
-                record->dirty = !gone;
                 if (r < 0)
                         return r;
         }
@@ -213,6 +214,7 @@ static bool needs_work(Backend *b, const Record *record, usec_t now, Settled *re
 typedef struct Settling {
         Backend *backend;
         Ledger *ledger;
+        usec_t patience; /* for a record that somebody is working on */
         void (*told)(const Record *, Settled, void *);
         void *userdata;
 } Settling;
@@ -234,14 +236,15 @@ static int rearm(const Settling *s, Record *record) {
 static int settle_one(const Settling *s, const char *target) {
         _cleanup_(ledger_unlockp) LedgerLock *lock = NULL;
         _cleanup_(record_freep) Record *record = NULL, *before = NULL;
-        usec_t now = clock_realtime();
         Enforcement e;
         Settled what;
+        usec_t now;
         int r;
 
-        r = ledger_lock(s->ledger, target, 0, &lock);
+        r = ledger_lock(s->ledger, target, s->patience, &lock);
         if (r < 0) /* somebody is working on it right now */
-                return r == -EBUSY ? 0 : r;
+                return r == -EBUSY && s->patience == 0 ? 0 : r;
+        now = clock_realtime();
         r = ledger_read(s->ledger, target, &record);
         if (r >= 0)
                 r = ledger_read(s->ledger, target, &before);
@@ -261,9 +264,9 @@ static int settle_one(const Settling *s, const char *target) {
         return 1;
 }
 
-int backend_settle(Backend *b, Ledger *ledger, void (*told)(const Record *, Settled, void *),
-                   void *userdata) {
-        const Settling settling = { b, ledger, told, userdata };
+int backend_settle(Backend *b, Ledger *ledger, usec_t patience,
+                   void (*told)(const Record *, Settled, void *), void *userdata) {
+        const Settling settling = { b, ledger, patience, told, userdata };
         usec_t now = clock_realtime();
         Record **records;
         size_t n, damaged;
@@ -285,6 +288,8 @@ int backend_settle(Backend *b, Ledger *ledger, void (*told)(const Record *, Sett
                         settled++;
                 else if (r < 0 && first == 0)
                         first = r;
+                if (r == -ETIMEDOUT) /* the others would wait as long for nothing */
+                        break;
         }
         ledger_free_records(records, n);
         return first < 0 ? first : settled;

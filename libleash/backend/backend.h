@@ -58,6 +58,10 @@ struct BackendOps {
          * Returns 0 or -errno. */
         int (*read_base)(Backend *b, Record *record, uint32_t which);
 
+        /* Before a record that was in order is changed: notes what others have changed meanwhile of
+         * that which will have to be given back. Returns 0 or -errno. NULL: there is nothing. */
+        int (*refresh)(Backend *b, Record *record);
+
         /* Makes the target carry the record's effective limits; base values for limits that are
          * in base but no longer set by a layer. Returns 0 or -errno. */
         int (*apply)(Backend *b, Record *record);
@@ -142,7 +146,9 @@ typedef enum Settled {
 } Settled;
 
 /* Finishes what an interrupted leash left behind, ends what has expired, and arms again what lost
- * its timer, for every record that nobody is working on. told() hears of each, with the record as
- * it was before. Returns how many records were brought to order, or -errno. */
-int backend_settle(Backend *b, Ledger *ledger, void (*told)(const Record *, Settled, void *),
-                   void *userdata);
+ * its timer, for every record that nobody is working on, or that is let go of within `patience`.
+ * told() hears of each, with the record as it was before. Returns how many records were brought to
+ * order, or the first -errno, -EBUSY for a record that was not let go of; it goes on after all but
+ * -ETIMEDOUT. */
+int backend_settle(Backend *b, Ledger *ledger, usec_t patience,
+                   void (*told)(const Record *, Settled, void *), void *userdata);

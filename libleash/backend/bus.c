@@ -300,8 +300,9 @@ int bus_start_scope(Bus *b, const BusScope *s) {
                 return r;
         /* Delegated, so that processes forked while the scope was being made may be added. SIGHUP
          * after SIGTERM as in logind's scopes: shells ignore the latter. */
-        r = sd_bus_message_append(m, "(sv)(sv)(sv)", "Slice", "s", s->slice, "Delegate", "b",
-                                  (int) true, "SendSIGHUP", "b", (int) true);
+        r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)", "Slice", "s", s->slice, "Delegate", "b",
+                                  (int) true, "SendSIGHUP", "b", (int) true, "TasksMax", "t",
+                                  UINT64_MAX);
         if (r >= 0 && s->part_of)
                 r = sd_bus_message_append(m, "(sv)", "PartOf", "as", 1, s->part_of);
         if (r >= 0)
@@ -364,6 +365,9 @@ static int append_service(sd_bus_message *m, const char *service, const char *de
                 r = sd_bus_message_append(m, "(sv)(sv)(sv)", "Description", "s", description,
                                           "Type", "s", "oneshot", "CollectMode", "s",
                                           "inactive-or-failed");
+        if (r >= 0) /* the timer does not come back */
+                r = sd_bus_message_append(m, "(sv)(sv)", "Restart", "s", "on-failure",
+                                          "RestartUSec", "t", 10 * USEC_PER_SEC);
         if (r >= 0)
                 r = append_exec(m, argv);
         for (unsigned i = 0; i < 3 && r >= 0; i++)

@@ -279,14 +279,25 @@ static int restore_scopes(Systemd *s, const Record *record) {
         return set_scopes(s, record, &none);
 }
 
+static int systemd_refresh(Backend *b, Record *record) {
+        int r;
+
+        if (record->scope != TARGET_USER || !record->fingerprint)
+                return 0;
+        r = dropin_refresh_saved(b->options.root, record);
+        if (r <= 0)
+                return r;
+        /* Which of the admin's files wins, only PID 1 can work out: the base is stale for good. */
+        free(record->fingerprint);
+        record->fingerprint = strdup("changed");
+        return record->fingerprint ? 0 : -ENOMEM;
+}
+
 /* True if the admin's own configuration is no longer what the base was read from. */
 static int base_is_stale(Backend *b, const Record *record) {
         _cleanup_free_ char *now = NULL;
         int r;
 
-        /* A record left dirty may have met its end before our own traces were wiped. */
-        if (!record->dirty && dropin_saved_differ(b->options.root, record))
-                return 1;
         r = dropin_fingerprint(b->options.root, record->target, &now);
         if (r < 0)
                 return r;
@@ -313,11 +324,9 @@ static int restore_slice(Backend *b, Record *record) {
                 if (r < 0)
                         return r;
         }
-        if (!stale || record->dirty) {
-                r = dropin_restore_saved(b->options.root, record);
-                if (r < 0)
-                        return r;
-        }
+        r = dropin_restore_saved(b->options.root, record);
+        if (r < 0)
+                return r;
         if (!loaded || !stale)
                 return 0;
         if (limits_has(&record->base, LIMIT_FREEZE))
@@ -452,9 +461,30 @@ static int move_into(Backend *b, const char *scope, const char *path, const pid_
         return 0;
 }
 
-/* One scope for each record: two of 80 % would together overrun the quota, and the desktop with
- * them. */
+typedef struct ScopeSearch {
+        Backend *backend;
+        const Record *record;
+        char name[PLACEMENT_NAME_MAX];
+} ScopeSearch;
+
+static int take_scope(const char *name, void *userdata) {
+        ScopeSearch *search = userdata;
+        char prefix[32];
+
+        (void) snprintf(prefix, sizeof(prefix), "leash-%u-", (unsigned) search->record->uid);
+        if (strncmp(name, prefix, strlen(prefix)) != 0 || strlen(name) >= sizeof(search->name) ||
+            bus_unit_is_loaded(get_bus(SYSTEMD(search->backend)), name) <= 0)
+                return 0;
+        strcpy(search->name, name);
+        return -EEXIST; /* one is enough */
+}
+
+/* One scope for each user: two of 80 % would together overrun the quota, and the desktop with them.
+ * One that is left of an earlier leash, whose record is gone, does as well, and keeps what has been
+ * said of it: it ends with the session that its processes came from. */
 static int find_scope(Backend *b, const Record *record, pid_t named, char ret[PLACEMENT_NAME_MAX]) {
+        ScopeSearch search = { .backend = b, .record = record };
+        _cleanup_free_ char *cgroup = NULL;
         char path[CGROUPFS_PATH_MAX];
 
         if (record->scope == TARGET_TREE) {
@@ -467,9 +497,14 @@ static int find_scope(Backend *b, const Record *record, pid_t named, char ret[PL
                 strcpy(ret, record->scopes[i]);
                 return 1;
         }
+        if (systemd_cgroup(b, record, &cgroup) >= 0 &&
+            cgroupfs_each_child(&b->fs, "systemd", cgroup, take_scope, &search) == -EEXIST) {
+                strcpy(ret, search.name);
+                return 1;
+        }
         (void) snprintf(ret, PLACEMENT_NAME_MAX, "leash-%u-%d.scope", (unsigned) record->uid,
                         (int) named);
-        return scope_path(b, record, ret, path) < 0 ? 0 : access(path, F_OK) == 0;
+        return 0;
 }
 
 static int systemd_group(Backend *b, Record *record, pid_t named, const pid_t *pids, size_t n,
@@ -533,6 +568,8 @@ static int systemd_arm(Backend *b, Record *record, usec_t until) {
         record->timer = strdup(timer);
         if (!record->timer)
                 return -ENOMEM;
+        /* A time that has passed never comes: PID 1 would drop the timer at once. */
+        until = MAX_OF(until, clock_realtime() + USEC_PER_SEC);
         r = bus_start_timer(get_bus(s), timer, service, description, until, argv);
         return r == -EEXIST ? 0 : r;
 }
@@ -566,7 +603,9 @@ static int systemd_escapees(Backend *b, const Record *record, pid_t **ret, size_
                 _cleanup_free_ char *cgroup = NULL;
                 ProcStatus status;
 
-                if (proc_read_status(pids[i], &status) < 0 || status.ruid != record->uid)
+                if (proc_read_status(pids[i], &status) < 0 ||
+                    (status.ruid != record->uid &&
+                     (status.ruid == 0 || proc_read_loginuid(pids[i]) != record->uid)))
                         continue;
                 r = proc_read_cgroup(pids[i], b->fs.version == CGROUPFS_V1 ? "name=systemd" : NULL,
                                      &cgroup);
@@ -587,6 +626,7 @@ const BackendOps backend_systemd = {
         .cgroup = systemd_cgroup,
         .exists = systemd_exists,
         .read_base = systemd_read_base,
+        .refresh = systemd_refresh,
         .apply = systemd_apply,
         .restore = systemd_restore,
         .group = systemd_group,

@@ -80,16 +80,15 @@ static void what_was_there_is_put_back_byte_for_byte(void **state) {
                 temproot_write(*state, CONTROL "/50-CPUQuota.conf", contents[i]);
                 assert_int_equal(dropin_save(*state, r, LIMIT_CPU_QUOTA), 0);
                 assert_int_equal(dropin_save(*state, r, LIMIT_CPU_WEIGHT), 0);
-                assert_false(dropin_saved_differ(*state, r));
+                assert_int_equal(dropin_refresh_saved(*state, r), 0);
                 temproot_write(*state, CONTROL "/50-CPUQuota.conf", "[Slice]\nCPUQuota=50%\n");
                 temproot_write(*state, CONTROL "/50-CPUWeight.conf", "[Slice]\nCPUWeight=20\n");
                 r = through_the_ledger(r);
-                assert_true(dropin_saved_differ(*state, r));
                 assert_int_equal(dropin_restore_saved(*state, r), 0);
                 assert_file(*state, CONTROL "/50-CPUQuota.conf", contents[i]);
                 assert_int_equal(temproot_mode(*state, CONTROL "/50-CPUQuota.conf"), 0644);
                 assert_file(*state, CONTROL "/50-CPUWeight.conf", NULL);
-                assert_false(dropin_saved_differ(*state, r));
+                assert_int_equal(dropin_refresh_saved(*state, r), 0);
                 assert_int_equal(dropin_restore_saved(*state, r), 0); /* as often as one likes */
                 assert_file(*state, CONTROL "/50-CPUQuota.conf", contents[i]);
         }
@@ -139,18 +138,23 @@ static void who_sets_the_property_after_us_is_noticed(void **state) {
         temproot_write(*state, CONTROL "/50-CPUQuota.conf", "before\n");
         assert_int_equal(dropin_save(*state, r, LIMIT_CPU_QUOTA), 0);
         assert_int_equal(dropin_save(*state, r, LIMIT_CPU_WEIGHT), 0);
-        assert_false(dropin_saved_differ(*state, r));
+        assert_int_equal(dropin_refresh_saved(*state, r), 0);
         temproot_write(*state, CONTROL "/50-CPUWeight.conf", "added\n");
-        assert_true(dropin_saved_differ(*state, r));
+        assert_int_equal(dropin_refresh_saved(*state, r), 1);
+        assert_int_equal(dropin_refresh_saved(*state, r), 0); /* it is what counts from now on */
+        temproot_write(*state, CONTROL "/50-CPUWeight.conf", "ours\n");
+        temproot_write(*state, CONTROL "/50-CPUQuota.conf", "ours\n");
+        assert_int_equal(dropin_restore_saved(*state, r), 0);
+        assert_file(*state, CONTROL "/50-CPUWeight.conf", "added\n");
+        assert_file(*state, CONTROL "/50-CPUQuota.conf", "before\n");
         temproot_unlink(*state, CONTROL "/50-CPUWeight.conf");
-        assert_false(dropin_saved_differ(*state, r));
+        assert_int_equal(dropin_refresh_saved(*state, r), 1);
         temproot_write(*state, CONTROL "/50-CPUQuota.conf", "Before\n");
-        assert_true(dropin_saved_differ(*state, r));
-        temproot_unlink(*state, CONTROL "/50-CPUQuota.conf");
-        assert_true(dropin_saved_differ(*state, r));
-        temproot_write(*state, CONTROL "/50-CPUQuota.conf", "before\n");
+        assert_int_equal(dropin_refresh_saved(*state, r), 1);
         temproot_write(*state, CONTROL "/50-TasksMax.conf", "never ours\n");
-        assert_false(dropin_saved_differ(*state, r));
+        assert_int_equal(dropin_refresh_saved(*state, r), 0);
+        temproot_unlink(*state, CONTROL "/50-CPUQuota.conf");
+        assert_int_equal(dropin_refresh_saved(*state, r), 1);
 }
 
 /* Rather no leash than one that cannot be taken off. */
