@@ -150,6 +150,13 @@ $(BUILD)/tools/%: tests/guest/tools/%.c
 check-fast:
 	@tests/check fast
 
+# Parts of it.
+.PHONY: check-unit check-bus
+check-unit: all tests
+	@tests/run-unit $(BUILD)
+check-bus: all
+	@tests/bus/run $(BUILD) || [ $$? -eq 77 ]
+
 # Everything: unit, bus, sanitizers, this host, booted guests. Installs what it needs.
 .PHONY: check
 check: deps-test
@@ -210,7 +217,7 @@ uninstall:
 
 .PHONY: help
 help:
-	@echo "all demo demo-guest check check-fast bench format install uninstall clean deps"
+	@echo "all demo demo-guest check check-fast check-unit check-bus bench format install uninstall clean deps"
 	@echo "settings: PREFIX BINDIR DESTDIR BUILD CC CFLAGS SAN WERROR, or config.mk"
 
 .PHONY: clean
