@@ -16,6 +16,7 @@ UNITDIR ?= /usr/lib/systemd/system
 BUILD ?= build
 SAN ?=
 WERROR ?=
+FUZZ_SECONDS ?= 60
 
 CC ?= cc
 # make Q= shows every command.
@@ -141,6 +142,10 @@ $(BUILD)/tests/replay-%: $(OBJ)/tests/fuzz/fuzz-%.o $(OBJ)/tests/fuzz/replay.o $
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
 
+$(BUILD)/tests/fuzz-%: $(OBJ)/tests/fuzz/fuzz-%.o $(LIBLEASH)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^
+
 $(BUILD)/tools/%: tests/guest/tools/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -O2 -D_GNU_SOURCE -o $@ $<
@@ -156,6 +161,13 @@ check-unit: all tests
 	@tests/run-unit $(BUILD)
 check-bus: all
 	@tests/bus/run $(BUILD) || [ $$? -eq 77 ]
+
+# New inputs for the parsers, for FUZZ_SECONDS each. libFuzzer is clang's.
+.PHONY: fuzz fuzzers
+fuzz:
+	@$(MAKE) --no-print-directory CC=clang SAN=fuzzer-no-link,address,undefined BUILD=$(BUILD)-fuzz fuzzers
+	@tests/fuzz/run $(BUILD)-fuzz $(FUZZ_SECONDS) $(FUZZERS)
+fuzzers: $(FUZZERS:%=$(BUILD)/tests/fuzz-%)
 
 # Everything: unit, bus, sanitizers, this host, booted guests. Installs what it needs.
 .PHONY: check
@@ -217,8 +229,8 @@ uninstall:
 
 .PHONY: help
 help:
-	@echo "all demo demo-guest check check-fast check-unit check-bus bench format install uninstall clean deps"
-	@echo "settings: PREFIX BINDIR DESTDIR BUILD CC CFLAGS SAN WERROR, or config.mk"
+	@echo "all demo demo-guest check check-fast check-unit check-bus fuzz bench format install uninstall clean deps"
+	@echo "settings: PREFIX BINDIR DESTDIR BUILD CC CFLAGS SAN WERROR FUZZ_SECONDS, or config.mk"
 
 .PHONY: clean
 clean:
