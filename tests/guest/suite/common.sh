@@ -92,6 +92,7 @@ slice_gone() {
 job_pid() {
     JOB=
     wait_for 90 test -s "$lib_run/$1.pid" || return 1
+    # shellcheck disable=SC2034 # for the caller
     JOB=$(<"$lib_run/$1.pid")
 }
 

@@ -60,10 +60,10 @@ unspared() {
 }
 
 test_ssh() {
-    local loops=() i
+    local loops=()
     login alice alice
     measure "$alice" "ssh, idle"
-    for i in 1 2 3; do
+    for _ in 1 2 3; do
         session_spawn "$alice" burn 1
         loops+=("$SPAWNED")
     done
