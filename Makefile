@@ -162,6 +162,18 @@ check-unit: all tests
 check-bus: all
 	@tests/bus/run $(BUILD) || [ $$? -eq 77 ]
 
+# What can be said without running anything. Of clang-format and shellcheck, what is there.
+.PHONY: lint
+lint: all
+	@tests/check-layers $(BUILD)
+	@tests/check-docs $(BUILD)
+	@if command -v clang-format >/dev/null; then \
+	    git ls-files -z '*.c' '*.h' | xargs -0 clang-format --dry-run --Werror && echo "ok - clang-format"; \
+	else echo "clang-format is not here: the form of C files is not looked at"; fi
+	@if command -v shellcheck >/dev/null; then \
+	    git grep -lzE '^#!/bin/(ba)?sh|^# shellcheck shell=' | xargs -0 shellcheck -S warning && echo "ok - shellcheck"; \
+	else echo "shellcheck is not here: scripts are not looked at"; fi
+
 # New inputs for the parsers, for FUZZ_SECONDS each. libFuzzer is clang's.
 .PHONY: fuzz fuzzers
 fuzz:
@@ -229,7 +241,7 @@ uninstall:
 
 .PHONY: help
 help:
-	@echo "all demo demo-guest check check-fast check-unit check-bus fuzz bench format install uninstall clean deps"
+	@echo "all demo demo-guest check check-fast check-unit check-bus lint fuzz bench format install uninstall clean deps"
 	@echo "settings: PREFIX BINDIR DESTDIR BUILD CC CFLAGS SAN WERROR FUZZ_SECONDS, or config.mk"
 
 .PHONY: clean
