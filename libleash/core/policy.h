@@ -14,7 +14,6 @@
  * fall on all. */
 #pragma once
 
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -103,6 +102,7 @@ typedef struct PolicyLimits {
 
 typedef struct PolicyState {
         PolicySource from[POLICY_KEYS_MAX];
+        PolicyWhen when;
         Limits squeeze; /* for the state layer; may be empty */
         usec_t after;   /* in that state; 0 is at once */
         usec_t warn_after, end_after;
@@ -113,13 +113,17 @@ typedef struct PolicyStep {
         usec_t duration;
 } PolicyStep;
 
+typedef struct PolicySteps {
+        size_t n;
+        PolicyStep step[POLICY_STEPS_MAX];
+} PolicySteps;
+
 typedef struct PolicyRunaway {
         PolicySource from[POLICY_KEYS_MAX];
         unsigned pressure; /* PSI some of the machine's CPU, in hundredths of a percent */
         unsigned share;    /* of ncpu / active users, in hundredths of a percent */
         usec_t window, forget;
-        size_t n_steps;
-        PolicyStep steps[POLICY_STEPS_MAX];
+        PolicySteps steps;
         PolicyList exempt_command; /* names as in /proc/PID/comm */
 } PolicyRunaway;
 
@@ -147,8 +151,12 @@ typedef struct PolicyError {
         char *text;    /* escape before showing: it quotes the file */
 } PolicyError;
 
-/* For the os layer: a file that could not be read. */
-void policy_error(Policy *p, const char *file, unsigned line, const char *format, ...)
+/* To be called after the last text: says what only the whole can tell, such as a [state] without
+ * when=. Returns 0 or -ENOMEM. */
+int policy_finish(Policy *p);
+
+/* Notes a mistake; for the os layer: a file that could not be read. Returns 0 or -ENOMEM. */
+int policy_error(Policy *p, const char *file, unsigned line, const char *format, ...)
         _printf_(4, 5);
 
 /* What is wrong; *ret_total counts those, too, that were not kept. Lives as long as the policy. */
