@@ -26,7 +26,7 @@ WARNINGS = -Wall -Wextra -Wshadow -Wundef -Wvla -Wmissing-prototypes -Wstrict-pr
            -Wpointer-arith -Wwrite-strings -Wformat=2 $(QUIET)
 # gcc counts what a %s could hold at most; the cut is checked or meant where it can happen.
 QUIET := $(if $(findstring clang,$(shell $(CC) --version 2>/dev/null)),,-Wno-format-truncation)
-HARDENING = -fstack-protector-strong -fvisibility=hidden -fno-common -fPIE
+HARDENING = -fstack-protector-strong -fvisibility=hidden -fno-common -fPIC
 LDFLAGS_HARDENING = -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,--as-needed
 
 # ---- libraries --------------------------------------------------------------------------------------
@@ -53,7 +53,7 @@ LIB_SOURCES = \
     core/cgfile.c core/layers.c core/limits.c core/offenders.c core/parse.c core/placement.c \
     core/plan.c core/policy.c core/policykeys.c core/record.c \
     os/cgroupfs.c os/clock.c os/file.c os/machine.c os/policyfile.c os/proc.c os/user.c \
-    backend/backend.c backend/bus.c $(CGROUP_SOURCE) backend/dropin.c backend/journal.c \
+    backend/backend.c backend/bus.c backend/choose.c $(CGROUP_SOURCE) backend/dropin.c backend/journal.c \
     backend/ledger.c backend/login.c backend/notify.c backend/spare.c backend/systemd.c
 
 LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c main.c options.c output.c \

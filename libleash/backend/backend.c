@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Choosing a backend, and what is the same with each: facts, verifying, converging. */
+/* What is the same with each backend: facts, verifying, converging. */
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,19 +20,10 @@
 
 #define SCOPE_PERIOD (10 * USEC_PER_MSEC)
 
-static const BackendOps *const backends[] = { &backend_systemd, &backend_cgroup };
-
-int backend_open(const BackendOptions *options, Backend **ret) {
-        const BackendOps *ops = NULL;
+int backend_open_with(const BackendOps *ops, const BackendOptions *options, Backend **ret) {
         Backend *b;
         int r;
 
-        for (size_t i = 0; i < ELEMENTSOF(backends) && !ops; i++)
-                if (options->name ? strcmp(options->name, backends[i]->name) == 0
-                                  : backends[i]->probe(options))
-                        ops = backends[i];
-        if (!ops)
-                return options->name ? -EINVAL : -ENODEV;
         r = ops->open(options, &b);
         if (r < 0)
                 return r;
@@ -123,30 +114,50 @@ static int verify_once(Backend *b, const char *cgroup, const Limits *wanted, Enf
         return 0;
 }
 
-int backend_verify(Backend *b, const Record *record, Enforcement *ret) {
-        _cleanup_free_ char *cgroup = NULL;
-        usec_t end = clock_monotonic() + VERIFY_TIMEOUT;
-        Limits wanted;
+/* Where to look, and for what. Returns 1; 0 if the target does not exist now; -errno. */
+static int what_to_verify(Backend *b, const Record *record, char **ret_cgroup, Limits *ret) {
         int r;
 
         r = b->ops->exists(b, record);
-        if (r < 0)
+        if (r <= 0)
                 return r;
-        if (r == 0) {
+        record_effective(record, ret, NULL);
+        r = b->ops->cgroup(b, record, ret_cgroup);
+        return r < 0 ? r : 1;
+}
+
+int backend_look(Backend *b, const Record *record, Enforcement *ret) {
+        _cleanup_free_ char *cgroup = NULL;
+        Limits wanted;
+        int r;
+
+        r = what_to_verify(b, record, &cgroup, &wanted);
+        if (r > 0)
+                return verify_once(b, cgroup, &wanted, ret);
+        if (r == 0)
                 *ret = (Enforcement){ .absent = true };
-                return 0;
-        }
-        r = b->ops->cgroup(b, record, &cgroup);
-        if (r < 0)
+        return r;
+}
+
+int backend_verify(Backend *b, const Record *record, Enforcement *ret) {
+        usec_t patience = b->options.patience ?: VERIFY_TIMEOUT;
+        usec_t end = clock_monotonic() + patience;
+        _cleanup_free_ char *cgroup = NULL;
+        Limits wanted;
+        int r;
+
+        r = what_to_verify(b, record, &cgroup, &wanted);
+        if (r == 0)
+                *ret = (Enforcement){ .absent = true };
+        if (r <= 0)
                 return r;
-        record_effective(record, &wanted, NULL);
         for (;;) {
                 r = verify_once(b, cgroup, &wanted, ret);
                 /* Right after setting it may still change; later it will not. */
                 if (r < 0 || ret->enforced || ret->unsupported || !record->dirty ||
                     clock_monotonic() >= end)
                         return r;
-                clock_sleep(VERIFY_POLL);
+                clock_sleep(MIN_OF(VERIFY_POLL, patience / 16));
         }
 }
 
