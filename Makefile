@@ -53,11 +53,11 @@ LIB_SOURCES = \
     core/cgfile.c core/layers.c core/limits.c core/offenders.c core/parse.c core/placement.c \
     core/plan.c core/policy.c core/policykeys.c core/record.c \
     os/cgroupfs.c os/clock.c os/file.c os/machine.c os/policyfile.c os/proc.c os/user.c \
-    backend/backend.c backend/bus.c backend/choose.c $(CGROUP_SOURCE) backend/dropin.c backend/journal.c \
+    backend/backend.c backend/bus.c backend/choose.c $(CGROUP_SOURCE) backend/defaults.c backend/dropin.c backend/journal.c \
     backend/ledger.c backend/login.c backend/notify.c backend/spare.c backend/systemd.c
 
 LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c main.c options.c output.c \
-    release.c show.c view.c
+    policy.c release.c show.c view.c
 
 UNIT_TESTS = cgfile dropin layers ledger limits offenders parse placement plan policy policyfile record
 

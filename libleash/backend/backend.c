@@ -207,10 +207,28 @@ int backend_converge(Backend *b, Ledger *ledger, Record *record, Enforcement *re
         return 0;
 }
 
+bool backend_login_is_over(Backend *b, Ledger *ledger, const Record *record, usec_t *ret_wait) {
+        usec_t now = clock_realtime(), stamp;
+
+        if (ret_wait)
+                *ret_wait = 0;
+        if (!record_is_policys(record) || b->ops->exists(b, record) != 0)
+                return false;
+        if (ledger_stamp(ledger, record->target, &stamp) < 0)
+                return false;
+        /* A stamp from the future tells of a clock that was set back. */
+        if (stamp > now + BACKEND_LOGIN_GRACE || stamp + BACKEND_LOGIN_GRACE <= now)
+                return true;
+        if (ret_wait)
+                *ret_wait = stamp + BACKEND_LOGIN_GRACE - now;
+        return false;
+}
+
 /* True if there is anything to bring to order, and what. */
-static bool needs_work(Backend *b, const Record *record, usec_t now, Settled *ret) {
+static bool needs_work(Backend *b, Ledger *ledger, const Record *record, usec_t now, Settled *ret) {
         /* A scope is gone for good, a slice comes back with the next login. */
-        bool gone = record->scope != TARGET_USER && b->ops->exists(b, record) == 0;
+        bool gone = record->scope != TARGET_USER ? b->ops->exists(b, record) == 0
+                                                 : backend_login_is_over(b, ledger, record, NULL);
         bool expired = record_next_expiry(record) <= now;
         bool lost = record->timer && b->ops->armed && !b->ops->armed(b, record);
 
@@ -258,7 +276,7 @@ static int settle_one(const Settling *s, const char *target) {
                 r = ledger_read(s->ledger, target, &before);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
-        if (!needs_work(s->backend, record, now, &what))
+        if (!needs_work(s->backend, s->ledger, record, now, &what))
                 return 0;
         if (what == SETTLED_ARMED)
                 return rearm(s, record);
@@ -289,7 +307,7 @@ int backend_settle(Backend *b, Ledger *ledger, void (*told)(const Record *, Sett
         for (size_t i = 0; i < n; i++) {
                 Settled what;
 
-                if (!needs_work(b, records[i], now, &what))
+                if (!needs_work(b, ledger, records[i], now, &what))
                         continue;
                 r = settle_one(&settling, records[i]->target);
                 if (r > 0)

@@ -149,10 +149,18 @@ int backend_look(Backend *b, const Record *record, Enforcement *ret);
  * Returns 0 (look at ret->enforced), or -errno with the record left dirty. */
 int backend_converge(Backend *b, Ledger *ledger, Record *record, Enforcement *ret);
 
+/* How long a record stands for a login that has not made its slice yet: pam_leash is done before
+ * pam_systemd begins, and between them may be modules that mount a home. */
+#define BACKEND_LOGIN_GRACE (30 * USEC_PER_SEC)
+
+/* True if nobody but the policy limits a user who is not logged in any more: such a record ends. If
+ * it is not yet time to say so, *ret_wait (may be NULL) is how long to wait, else 0. */
+bool backend_login_is_over(Backend *b, Ledger *ledger, const Record *record, usec_t *ret_wait);
+
 typedef enum Settled {
         SETTLED_FINISHED, /* an interrupted leash or release was completed */
         SETTLED_EXPIRED,  /* its time was up */
-        SETTLED_GONE,     /* the session or process it was for has ended */
+        SETTLED_GONE,     /* the session or process it was for has ended, or the last login */
         SETTLED_ARMED,    /* its timer had been lost, by a reboot */
         SETTLED_DAMAGED,  /* a record was set aside; told() gets NULL for it */
 } Settled;
