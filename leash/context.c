@@ -222,7 +222,8 @@ Exit context_resolve(Context *c, const char *operand, Resolved *ret) {
         if (r == -ERANGE)
                 return no_process(operand);
         if (r < 0) {
-                output_error("'%s' is not a process id; see 'leash --help'", operand);
+                output_error("'%s' is neither a process id nor a verb; see 'leash --help'",
+                             operand);
                 return EXIT_USAGE;
         }
         found.pidfd = proc_open(pid);

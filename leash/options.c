@@ -293,8 +293,10 @@ static void help_option(FILE *f, char short_name, const char *name, const char *
         n = snprintf(left, sizeof(left), "%s%c%s --%s%s%s", short_name ? "-" : " ",
                      short_name ?: ' ', short_name ? "," : " ", name, metavar ? "=" : "",
                      metavar ?: "");
-        (void) fprintf(f, n > 27 ? "  %s\n%30s %s\n" : "  %-28s%s%s\n", left, "", help);
+        (void) fprintf(f, n > 27 ? "  %s\n%30s%s\n" : "  %-28s%s%s\n", left, "", help);
 }
+
+#define VERB_WIDTH 32
 
 void options_help(FILE *f) {
         (void) fputs("Usage:\n", f);
@@ -303,7 +305,10 @@ void options_help(FILE *f) {
 
                 (void) snprintf(left, sizeof(left), "leash %s%s%s", verbs[i].name ?: "[OPTIONS]",
                                 verbs[i].operands[0] ? " " : "", verbs[i].operands);
-                (void) fprintf(f, "  %-42s %s\n", left, verbs[i].help);
+                if (strlen(left) > VERB_WIDTH)
+                        (void) fprintf(f, "  %s\n  %-*s %s\n", left, VERB_WIDTH, "", verbs[i].help);
+                else
+                        (void) fprintf(f, "  %-*s %s\n", VERB_WIDTH, left, verbs[i].help);
         }
         (void) fputs(
                 "\nThe login session that owns a process, all of it, gets at most 50% of one CPU. Nothing\n"

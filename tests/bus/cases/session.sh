@@ -184,7 +184,7 @@ test_session_refuses_services_containers_and_init() {
     leash 4194305
     expect_error 5 "4194305: no such process"
     leash nonsense
-    expect_error 2 "'nonsense' is not a process id*"
+    expect_error 2 "'nonsense' is neither a process id nor a verb*"
     equal calls "$(count_calls)" 0
 }
 
