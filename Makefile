@@ -9,10 +9,13 @@ VERSION = 0.1.0
 
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
+LIBEXECDIR ?= $(PREFIX)/libexec/leash
 MANDIR ?= $(PREFIX)/share/man
 DOCDIR ?= $(PREFIX)/share/doc/leash
 POLKITDIR ?= /usr/share/polkit-1
 UNITDIR ?= /usr/lib/systemd/system
+USERUNITDIR ?= /usr/lib/systemd/user
+SYSCONFDIR ?= /etc
 BUILD ?= build
 SAN ?=
 WERROR ?=
@@ -45,17 +48,23 @@ CGROUP_SOURCE = backend/cgroup-fallback.c
 CGROUP_LIBS =
 endif
 
+# leash-lock is made where its libraries are.
+X11_LIBS := $(shell $(PKG_CONFIG) --libs x11 xext xscrnsaver 2>/dev/null)
+
 # ---- sources ----------------------------------------------------------------------------------------
 
 LIB_SOURCES = \
     core/cgfile.c core/idle.c core/layers.c core/limits.c core/offenders.c core/parse.c core/placement.c \
     core/plan.c core/record.c \
     os/cgroupfs.c os/clock.c os/file.c os/proc.c os/user.c \
-    backend/backend.c backend/bus.c $(CGROUP_SOURCE) backend/dropin.c backend/journal.c \
-    backend/ledger.c backend/login.c backend/notify.c backend/spare.c backend/systemd.c
+    backend/backend.c backend/bus.c backend/buslink.c $(CGROUP_SOURCE) backend/dropin.c \
+    backend/inhibit.c backend/journal.c backend/ledger.c backend/login.c backend/logind.c backend/notify.c backend/spare.c backend/systemd.c
 
 LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c main.c options.c output.c \
     release.c show.c view.c
+
+LOCK_SOURCES = daemon.c leash-lock.c locker.c lockpolicy.c notice.c options.c status.c x11-cover.c \
+    x11.c xrdp.c
 
 UNIT_TESTS = cgfile dropin idle layers ledger limits offenders parse placement plan record
 
@@ -63,30 +72,38 @@ UNIT_TESTS = cgfile dropin idle layers ledger limits offenders parse placement p
 
 SAN_FLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 ALL_CFLAGS = -std=gnu17 $(WARNINGS) $(if $(WERROR),-Werror) $(HARDENING) $(SAN_FLAGS) \
-    -iquote libleash -iquote . $(JSON_CFLAGS) -DLEASH_VERSION='"$(VERSION)"' $(CPPFLAGS) $(CFLAGS)
+    -iquote libleash -iquote . $(JSON_CFLAGS) -DLEASH_VERSION='"$(VERSION)"' \
+    -DLIBEXECDIR='"$(LIBEXECDIR)"' $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(LDFLAGS_HARDENING) $(SAN_FLAGS) $(LDFLAGS)
 
 OBJ = $(BUILD)/obj
 LIB_OBJECTS = $(LIB_SOURCES:%.c=$(OBJ)/libleash/%.o)
 LEASH_OBJECTS = $(LEASH_SOURCES:%.c=$(OBJ)/leash/%.o)
+LOCK_OBJECTS = $(LOCK_SOURCES:%.c=$(OBJ)/screensaver/%.o)
 LIBLEASH = $(BUILD)/libleash.a
+LOCK_PROGRAMS = $(if $(X11_LIBS),$(BUILD)/leash-lock)
 MAN_PAGES = $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
 COMPLETIONS = $(BUILD)/completions/leash.bash $(BUILD)/completions/_leash
 
 .DEFAULT_GOAL = all
 
 .PHONY: all
-all: $(BUILD)/leash $(COMPLETIONS) man
+all: $(BUILD)/leash $(LOCK_PROGRAMS) $(COMPLETIONS) man
 
 $(BUILD)/leash: $(LEASH_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(JSON_LIBS) $(CGROUP_LIBS)
+
+$(BUILD)/leash-lock: $(LOCK_OBJECTS) $(OBJ)/screensaver/testing.o $(LIBLEASH) | said
+	@echo "  LINK $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(X11_LIBS) $(SYSTEMD_LIBS)
 
 .PHONY: said
 said:
 	@$(if $(SYSTEMD_LIBS),,echo "leash needs libsystemd's headers: see 'make deps'" >&2; exit 1)
 	@$(if $(JSON_LIBS),,echo "leash needs json-c's headers: see 'make deps'" >&2; exit 1)
 	@$(if $(HAVE_CGROUP),,echo "libcgroup is not here: built without the backend for hosts that do not run systemd")
+	@$(if $(X11_LIBS),,echo "libX11, libXext or libXss is not here: leash-lock is not built")
 
 $(LIBLEASH): $(LIB_OBJECTS)
 	@rm -f $@
@@ -112,7 +129,7 @@ $(BUILD)/man/%: docs/man/%.scd
 	@mkdir -p $(@D)
 	@if command -v scdoc >/dev/null; then scdoc <$< >$@; else echo "scdoc is not here: $(@F) is not made"; fi
 
--include $(LIB_OBJECTS:.o=.d) $(LEASH_OBJECTS:.o=.d)
+-include $(LIB_OBJECTS:.o=.d) $(LEASH_OBJECTS:.o=.d) $(LOCK_OBJECTS:.o=.d)
 
 # ---- tests ------------------------------------------------------------------------------------------
 
@@ -120,11 +137,26 @@ TEST_PROGRAMS = $(UNIT_TESTS:%=$(BUILD)/tests/test-%)
 TOOLS = $(BUILD)/tools/burn $(BUILD)/tools/forker $(BUILD)/tools/probe
 FUZZERS = record limits text
 
+# leash-lock with testing.c of the tests in the place of its own; all else is the same.
+LOCK_TOOLS = $(BUILD)/tests/leash-lock $(BUILD)/tests/test-locker $(BUILD)/tests/observer $(BUILD)/tests/fake-login
+
+$(BUILD)/tests/leash-lock: $(LOCK_OBJECTS) $(OBJ)/tests/x11/tools/testing.o $(LIBLEASH)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(X11_LIBS) $(SYSTEMD_LIBS)
+
+$(BUILD)/tests/test-locker $(BUILD)/tests/observer: $(BUILD)/tests/%: $(OBJ)/tests/x11/tools/%.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(X11_LIBS)
+
+$(BUILD)/tests/fake-login: $(OBJ)/tests/x11/tools/fake-login.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS)
+
 # Objects of tests are kept, like all others.
 .SECONDARY:
 
 .PHONY: tests
-tests: $(if $(CMOCKA_LIBS),$(TEST_PROGRAMS)) $(TOOLS) $(FUZZERS:%=$(BUILD)/tests/replay-%)
+tests: $(if $(CMOCKA_LIBS),$(TEST_PROGRAMS)) $(TOOLS) $(if $(X11_LIBS),$(LOCK_TOOLS)) $(FUZZERS:%=$(BUILD)/tests/replay-%)
 
 $(BUILD)/tests/test-%: $(OBJ)/tests/unit/test-%.o $(LIBLEASH)
 	@mkdir -p $(@D)
