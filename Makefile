@@ -48,15 +48,17 @@ CGROUP_SOURCE = backend/cgroup-fallback.c
 CGROUP_LIBS =
 endif
 
-# leash-lock is made where its libraries are.
+# leash-lock and leash-notify are made where their libraries are.
 X11_LIBS := $(shell $(PKG_CONFIG) --libs x11 xext xscrnsaver 2>/dev/null)
+NOTIFY_CFLAGS := $(shell $(PKG_CONFIG) --cflags libnotify 2>/dev/null)
+NOTIFY_LIBS := $(shell $(PKG_CONFIG) --libs libnotify 2>/dev/null)
 
 # ---- sources ----------------------------------------------------------------------------------------
 
 LIB_SOURCES = \
     core/cgfile.c core/idle.c core/layers.c core/limits.c core/offenders.c core/parse.c core/placement.c \
     core/plan.c core/record.c \
-    os/cgroupfs.c os/clock.c os/file.c os/proc.c os/user.c \
+    os/cgroupfs.c os/clock.c os/file.c os/identity.c os/proc.c os/user.c \
     backend/backend.c backend/bus.c backend/buslink.c $(CGROUP_SOURCE) backend/dropin.c \
     backend/inhibit.c backend/journal.c backend/ledger.c backend/login.c backend/logind.c backend/notify.c backend/spare.c backend/systemd.c
 
@@ -81,7 +83,7 @@ LIB_OBJECTS = $(LIB_SOURCES:%.c=$(OBJ)/libleash/%.o)
 LEASH_OBJECTS = $(LEASH_SOURCES:%.c=$(OBJ)/leash/%.o)
 LOCK_OBJECTS = $(LOCK_SOURCES:%.c=$(OBJ)/screensaver/%.o)
 LIBLEASH = $(BUILD)/libleash.a
-LOCK_PROGRAMS = $(if $(X11_LIBS),$(BUILD)/leash-lock)
+LOCK_PROGRAMS = $(if $(X11_LIBS),$(BUILD)/leash-lock) $(if $(NOTIFY_LIBS),$(BUILD)/leash-notify)
 MAN_PAGES = $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
 COMPLETIONS = $(BUILD)/completions/leash.bash $(BUILD)/completions/_leash
 
@@ -98,12 +100,18 @@ $(BUILD)/leash-lock: $(LOCK_OBJECTS) $(OBJ)/screensaver/testing.o $(LIBLEASH) | 
 	@echo "  LINK $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(X11_LIBS) $(SYSTEMD_LIBS)
 
+$(OBJ)/screensaver/leash-notify.o: ALL_CFLAGS += $(NOTIFY_CFLAGS)
+$(BUILD)/leash-notify: $(OBJ)/screensaver/leash-notify.o $(LIBLEASH) | said
+	@echo "  LINK $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(NOTIFY_LIBS)
+
 .PHONY: said
 said:
 	@$(if $(SYSTEMD_LIBS),,echo "leash needs libsystemd's headers: see 'make deps'" >&2; exit 1)
 	@$(if $(JSON_LIBS),,echo "leash needs json-c's headers: see 'make deps'" >&2; exit 1)
 	@$(if $(HAVE_CGROUP),,echo "libcgroup is not here: built without the backend for hosts that do not run systemd")
 	@$(if $(X11_LIBS),,echo "libX11, libXext or libXss is not here: leash-lock is not built")
+	@$(if $(NOTIFY_LIBS),,echo "libnotify is not here: leash-notify is not built")
 
 $(LIBLEASH): $(LIB_OBJECTS)
 	@rm -f $@

@@ -52,6 +52,19 @@ int user_uid(const char *name, uid_t *ret) {
         return r == 0 || r == ENOENT || r == ESRCH || r == EBADF || r == EPERM ? -ESRCH : -r;
 }
 
+int user_gid(uid_t uid, gid_t *ret) {
+        _cleanup_free_ char *buf = malloc(ENTRY_MAX);
+        struct passwd pw, *found = NULL;
+
+        if (!buf)
+                return -ENOMEM;
+        (void) getpwuid_r(uid, &pw, buf, ENTRY_MAX, &found); /* found says it all */
+        if (!found)
+                return -ESRCH;
+        *ret = pw.pw_gid;
+        return 0;
+}
+
 uid_t user_uid_min(void) {
         _cleanup_free_ char *text = NULL;
         uid_t uid_min = 1000;
