@@ -146,7 +146,8 @@ TOOLS = $(BUILD)/tools/burn $(BUILD)/tools/forker $(BUILD)/tools/probe
 FUZZERS = record limits text
 
 # leash-lock with testing.c of the tests in the place of its own; all else is the same.
-LOCK_TOOLS = $(BUILD)/tests/leash-lock $(BUILD)/tests/test-locker $(BUILD)/tests/observer $(BUILD)/tests/fake-login
+LOCK_TOOLS = $(BUILD)/tests/leash-lock $(BUILD)/tests/test-locker $(BUILD)/tests/observer \
+    $(BUILD)/tests/fake-login $(BUILD)/tests/inhibitor
 
 $(BUILD)/tests/leash-lock: $(LOCK_OBJECTS) $(OBJ)/tests/x11/tools/testing.o $(LIBLEASH)
 	@mkdir -p $(@D)
@@ -156,7 +157,7 @@ $(BUILD)/tests/test-locker $(BUILD)/tests/observer: $(BUILD)/tests/%: $(OBJ)/tes
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(X11_LIBS)
 
-$(BUILD)/tests/fake-login: $(OBJ)/tests/x11/tools/fake-login.o
+$(BUILD)/tests/fake-login $(BUILD)/tests/inhibitor: $(BUILD)/tests/%: $(OBJ)/tests/x11/tools/%.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS)
 

@@ -31,6 +31,8 @@
 #define QUEUE_MAX 32
 /* While a locker starts, the server does not tell when it takes the pointer. */
 #define LOOK_EVERY (20 * USEC_PER_MSEC)
+/* A locker that has made no window by then is given the grabs all the same. */
+#define NEWCOMER_WITHIN USEC_PER_SEC
 /* A server takes a moment to notice that a client has gone. */
 #define GONE_WITHIN (500 * USEC_PER_MSEC)
 
@@ -138,8 +140,15 @@ static void forget_locker(Daemon *d) {
         d->said_ready = false;
 }
 
+/* The grabs are ours until the locker has come so far that it can take them: what is typed while it
+ * starts goes nowhere, and no key of the window manager's does anything. */
 static void look_at_locker(Daemon *d) {
-        if (d->m.locker == IDLE_LOCKER_STARTING && x11_locker_is_up(d->x, d->said_ready))
+        if (d->m.locker != IDLE_LOCKER_STARTING)
+                return;
+        if (x11_has_newcomer(d->x) || d->said_ready ||
+            clock_boottime() - d->m.started >= NEWCOMER_WITHIN)
+                x11_hand_over(d->x);
+        if (x11_locker_is_up(d->x, d->said_ready))
                 feed(d, IDLE_EVENT_LOCKER_READY, 0);
 }
 
@@ -246,7 +255,6 @@ static void do_start(Daemon *d) {
         int r;
 
         forget_locker(d); /* one that could not even be killed */
-        x11_hand_over(d->x);
         r = locker_start(d->event, which(d), on_locker, d, &d->locker);
         if (r < 0) {
                 say(SD_ERR, "cannot start the locker '%s': %s", which(d), strerror(-r));

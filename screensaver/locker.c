@@ -158,6 +158,8 @@ static int watch(Locker *l, sd_event *event) {
 
         r = sd_event_add_child(event, &l->child, l->pid, WEXITED | WSTOPPED | WCONTINUED, on_child,
                                l);
+        if (r >= 0) /* it may be stopped before it ends */
+                r = sd_event_source_set_enabled(l->child, SD_EVENT_ON);
         if (r >= 0)
                 r = sd_event_add_io(event, &l->ready, l->ready_fd, EPOLLIN | EPOLLHUP, on_ready, l);
         if (r >= 0) /* a locker that has died is not ready, in whichever order we learn of it */

@@ -22,6 +22,8 @@
 /* Somebody else may keep raising a window of theirs; a fight costs us no more than this. */
 #define RAISES_PER_SECOND 50
 
+#define RIM 2 /* pixels */
+
 #define COVER_EVENTS \
  (KeyPressMask | ButtonPressMask | FocusChangeMask | VisibilityChangeMask | ExposureMask)
 
@@ -138,7 +140,7 @@ static void create_cover(X11 *x) {
 }
 
 bool x11_cover(X11 *x, bool force) {
-        x->locker_up = false;
+        x->locker_up = x->newcomer = false;
         x->locker = None;
         if (x->cover == None)
                 create_cover(x);
@@ -151,7 +153,13 @@ bool x11_cover(X11 *x, bool force) {
         return x->grabbed;
 }
 
+bool x11_has_newcomer(const X11 *x) {
+        return x->newcomer;
+}
+
 void x11_hand_over(X11 *x) {
+        if (!x->grabbed)
+                return;
         XUngrabPointer(x->display, CurrentTime);
         XUngrabKeyboard(x->display, CurrentTime);
         x->grabbed = false;
@@ -170,12 +178,14 @@ void x11_uncover(X11 *x) {
         XFlush(x->display);
 }
 
+/* Lockers may leave a rim, as xsecurelock does, lest compositors stop composing; the cover shows in
+ * it. */
 static bool is_full_screen(const X11 *x, Window window) {
         XWindowAttributes a;
 
         return XGetWindowAttributes(x->display, window, &a) && a.override_redirect &&
-               a.class == InputOutput && a.map_state == IsViewable && a.x <= 0 && a.y <= 0 &&
-               a.x + a.width >= (int) x->width && a.y + a.height >= (int) x->height;
+               a.class == InputOutput && a.map_state == IsViewable && a.x <= RIM && a.y <= RIM &&
+               a.x + a.width >= (int) x->width - RIM && a.y + a.height >= (int) x->height - RIM;
 }
 
 /* The topmost full-screen override-redirect window over the cover, or None. */
@@ -285,6 +295,13 @@ static void on_configure(X11 *x, const XConfigureEvent *event) {
 
 void x11_cover_event(X11 *x, const XEvent *event) {
         switch (event->type) {
+        case CreateNotify:
+                if (event->xcreatewindow.override_redirect &&
+                    event->xcreatewindow.window != x->cover) {
+                        x->newcomer = true;
+                        x->handler(X11_EVENT_WINDOWS, 0, x->userdata);
+                }
+                break;
         case ConfigureNotify:
                 on_configure(x, &event->xconfigure);
                 break;

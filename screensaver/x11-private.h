@@ -32,7 +32,7 @@ struct X11 {
         bool look; /* an alarm was set: has its time come before? */
 
         Window cover, locker; /* None: there is none */
-        bool grabbed, locker_up;
+        bool grabbed, locker_up, newcomer;
         unsigned width, height; /* of the root window */
         unsigned raises;        /* in this second */
         usec_t raises_since;

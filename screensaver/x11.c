@@ -221,6 +221,7 @@ bool x11_is_suspended(X11 *x) {
 int x11_open(const char *display, X11Handler handler, void *userdata, X11 **ret) {
         _cleanup_(x11_freep) X11 *x = calloc(1, sizeof(X11));
         XWindowAttributes root;
+        bool has_clock, has_saver;
 
         if (!x)
                 return -ENOMEM;
@@ -237,7 +238,9 @@ int x11_open(const char *display, X11Handler handler, void *userdata, X11 **ret)
                 x->width = (unsigned) root.width;
                 x->height = (unsigned) root.height;
         }
-        if (!open_sync(x) & !open_saver(x)) /* both, whatever the first says */
+        has_clock = open_sync(x);
+        has_saver = open_saver(x); /* wanted besides: players suspend it */
+        if (!has_clock && !has_saver)
                 return -EOPNOTSUPP;
         *ret = TAKE_PTR(x);
         return 0;

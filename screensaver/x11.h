@@ -60,7 +60,10 @@ bool x11_is_suspended(X11 *x);
  * ours. */
 bool x11_cover(X11 *x, bool force);
 
-/* Gives the grabs up for a locker that is about to start; the cover and the focus stay. */
+/* True if somebody has made an override-redirect window since x11_cover(): a locker that comes. */
+bool x11_has_newcomer(const X11 *x);
+
+/* Gives the grabs up for a locker; the cover and the focus stay. */
 void x11_hand_over(X11 *x);
 
 /* Takes the cover away: open. */

@@ -2,10 +2,13 @@
 /* Looks at the X server from outside, a thousand times a second: what would a person see?
  *
  * observer          prints "MICROSECONDS covered|open" of the monotonic clock whenever it changes:
- *                   covered means that the topmost window is override-redirect and full-screen
+ *                   covered means that the topmost window is override-redirect and full-screen;
+ *                   behind it, what that window is
+ * observer now      prints the monotonic clock
  * observer grab N   takes keyboard and pointer like a menu does and holds them N seconds;
  * observer managed N   the same with a window that is not override-redirect, as a game's
  * observer root N   the same for the root window
+ * observer window N  has a window
  * observer garbage  sends leash-lock client messages and properties that mean nothing
  * observer raise N  keeps raising a window of its own over all others for N seconds
  * observer suspend N  suspends the server's saver, as a player does */
@@ -34,11 +37,19 @@ static int ignore(Display *d, XErrorEvent *e) {
         return 0;
 }
 
-/* Windows without a picture of their own (InputOnly) hide nothing and show nothing. */
-static bool is_covered(Display *d) {
-        Window root = DefaultRootWindow(d), parent, *list = NULL;
+static bool covers(Display *d, const XWindowAttributes *a, int rim) {
         int screen = DefaultScreen(d);
-        bool covered = false;
+
+        return a->override_redirect && a->x <= rim && a->y <= rim &&
+               a->x + a->width >= DisplayWidth(d, screen) - rim &&
+               a->y + a->height >= DisplayHeight(d, screen) - rim;
+}
+
+/* Windows without a picture of their own (InputOnly) hide nothing and show nothing. One with a rim
+ * of two pixels, as xsecurelock's, covers if the next one below covers the rim. */
+static bool is_covered(Display *d, XWindowAttributes *top) {
+        Window root = DefaultRootWindow(d), parent, *list = NULL;
+        bool covered = false, first = true;
         unsigned n = 0;
 
         if (!XQueryTree(d, root, &root, &parent, &list, &n))
@@ -49,10 +60,12 @@ static bool is_covered(Display *d) {
                 if (!XGetWindowAttributes(d, list[n], &a) || a.map_state != IsViewable ||
                     a.class != InputOutput)
                         continue;
-                covered = a.override_redirect && a.x <= 0 && a.y <= 0 &&
-                          a.x + a.width >= DisplayWidth(d, screen) &&
-                          a.y + a.height >= DisplayHeight(d, screen);
-                break;
+                covered = covers(d, &a, 0);
+                if (first)
+                        *top = a;
+                first = false;
+                if (covered || !covers(d, &a, 2))
+                        break;
         }
         if (list)
                 XFree(list);
@@ -66,14 +79,17 @@ static void watch(Display *d) {
         int last = -1;
 
         for (;;) {
+                XWindowAttributes top = {};
                 bool covered;
 
                 XGrabServer(d);
-                covered = is_covered(d);
+                covered = is_covered(d, &top);
                 XUngrabServer(d);
                 XFlush(d);
                 if (covered != last)
-                        (void) printf("%lld %s\n", now_usec(), covered ? "covered" : "open");
+                        (void) printf("%lld %s %dx%d+%d+%d%s\n", now_usec(),
+                                      covered ? "covered" : "open", top.width, top.height, top.x,
+                                      top.y, top.override_redirect ? "" : " managed");
                 last = covered;
                 (void) fflush(stdout);
                 (void) usleep(1000);
@@ -92,9 +108,10 @@ static int hold_grab(Display *d, const char *kind, unsigned seconds) {
                 (void) XSync(d, False);
                 (void) usleep(200000); /* a window manager's turn */
         }
-        if (XGrabPointer(d, w, True, ButtonPressMask, GrabModeAsync, GrabModeAsync, None, None,
-                         CurrentTime) != GrabSuccess ||
-            XGrabKeyboard(d, w, True, GrabModeAsync, GrabModeAsync, CurrentTime) != GrabSuccess)
+        if (strcmp(kind, "window") != 0 &&
+            (XGrabPointer(d, w, True, ButtonPressMask, GrabModeAsync, GrabModeAsync, None, None,
+                          CurrentTime) != GrabSuccess ||
+             XGrabKeyboard(d, w, True, GrabModeAsync, GrabModeAsync, CurrentTime) != GrabSuccess))
                 return 1;
         (void) puts("grabbed");
         (void) fflush(stdout);
@@ -157,8 +174,11 @@ static int keep_raising(Display *d, unsigned seconds) {
 int main(int argc, char *argv[]) {
         const char *what = argc > 1 ? argv[1] : "";
         unsigned seconds = argc > 2 ? (unsigned) atoi(argv[2]) : 10;
-        Display *d = XOpenDisplay(NULL);
+        Display *d;
 
+        if (strcmp(what, "now") == 0)
+                return printf("%lld\n", now_usec()) < 0;
+        d = XOpenDisplay(NULL);
         if (!d)
                 return 1;
         (void) XSetErrorHandler(ignore);

@@ -102,13 +102,14 @@ static Window map(Display *d, bool small) {
 
 static void misbehave(const Options *o, Display *d, Window w) {
         if (o->die)
-                (void) raise(SIGSEGV);
+                (void) raise(SIGKILL);
         if (o->stop) {
                 note(o, "stops");
                 (void) raise(SIGSTOP);
                 note(o, "goes on");
         }
         if (o->unmap) {
+                (void) usleep(300000);
                 XUngrabKeyboard(d, CurrentTime);
                 XUngrabPointer(d, CurrentTime);
                 XUnmapWindow(d, w);
