@@ -37,6 +37,8 @@ LDFLAGS_HARDENING = -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,--as-needed
 SYSTEMD_LIBS := $(shell $(PKG_CONFIG) --libs libsystemd 2>/dev/null)
 JSON_CFLAGS := $(shell $(PKG_CONFIG) --cflags json-c 2>/dev/null)
 JSON_LIBS := $(shell $(PKG_CONFIG) --libs json-c 2>/dev/null)
+INIH_CFLAGS := $(shell $(PKG_CONFIG) --cflags inih 2>/dev/null)
+INIH_LIBS := $(shell $(PKG_CONFIG) --libs inih 2>/dev/null)
 CMOCKA_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
 HAVE_CGROUP := $(shell $(PKG_CONFIG) --exists libcgroup 2>/dev/null && echo yes)
 
@@ -56,11 +58,12 @@ NOTIFY_LIBS := $(shell $(PKG_CONFIG) --libs libnotify 2>/dev/null)
 # ---- sources ----------------------------------------------------------------------------------------
 
 LIB_SOURCES = \
-    core/cgfile.c core/idle.c core/layers.c core/limits.c core/offenders.c core/parse.c core/placement.c \
-    core/plan.c core/record.c \
-    os/cgroupfs.c os/clock.c os/file.c os/identity.c os/proc.c os/user.c \
+    core/cgfile.c core/idle.c core/layers.c core/limits.c core/offenders.c core/parse.c \
+    core/placement.c core/plan.c core/policy.c core/policykeys.c core/record.c \
+    os/cgroupfs.c os/clock.c os/file.c os/identity.c os/machine.c os/policyfile.c os/proc.c os/user.c \
     backend/backend.c backend/bus.c backend/buslink.c $(CGROUP_SOURCE) backend/dropin.c \
-    backend/inhibit.c backend/journal.c backend/ledger.c backend/login.c backend/logind.c backend/notify.c backend/spare.c backend/systemd.c
+    backend/inhibit.c backend/journal.c backend/ledger.c backend/login.c backend/logind.c \
+    backend/notify.c backend/spare.c backend/systemd.c
 
 LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c main.c options.c output.c \
     release.c show.c view.c
@@ -68,13 +71,14 @@ LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c main.c options.
 LOCK_SOURCES = daemon.c leash-lock.c locker.c lockpolicy.c notice.c options.c status.c x11-cover.c \
     x11.c xrdp.c
 
-UNIT_TESTS = cgfile dropin idle layers ledger limits offenders parse placement plan record
+UNIT_TESTS = cgfile dropin idle layers ledger limits offenders parse placement plan policy \
+    policyfile record
 
 # ---- rules ------------------------------------------------------------------------------------------
 
 SAN_FLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 ALL_CFLAGS = -std=gnu17 $(WARNINGS) $(if $(WERROR),-Werror) $(HARDENING) $(SAN_FLAGS) \
-    -iquote libleash -iquote . $(JSON_CFLAGS) -DLEASH_VERSION='"$(VERSION)"' \
+    -iquote libleash -iquote . $(JSON_CFLAGS) $(INIH_CFLAGS) -DLEASH_VERSION='"$(VERSION)"' \
     -DLIBEXECDIR='"$(LIBEXECDIR)"' $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(LDFLAGS_HARDENING) $(SAN_FLAGS) $(LDFLAGS)
 
@@ -94,11 +98,11 @@ all: $(BUILD)/leash $(LOCK_PROGRAMS) $(COMPLETIONS) man
 
 $(BUILD)/leash: $(LEASH_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(JSON_LIBS) $(CGROUP_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(JSON_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
 
 $(BUILD)/leash-lock: $(LOCK_OBJECTS) $(OBJ)/screensaver/testing.o $(LIBLEASH) | said
 	@echo "  LINK $@"
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(X11_LIBS) $(SYSTEMD_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(X11_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS)
 
 $(OBJ)/screensaver/leash-notify.o: ALL_CFLAGS += $(NOTIFY_CFLAGS)
 $(BUILD)/leash-notify: $(OBJ)/screensaver/leash-notify.o $(LIBLEASH) | said
@@ -109,6 +113,7 @@ $(BUILD)/leash-notify: $(OBJ)/screensaver/leash-notify.o $(LIBLEASH) | said
 said:
 	@$(if $(SYSTEMD_LIBS),,echo "leash needs libsystemd's headers: see 'make deps'" >&2; exit 1)
 	@$(if $(JSON_LIBS),,echo "leash needs json-c's headers: see 'make deps'" >&2; exit 1)
+	@$(if $(INIH_LIBS),,echo "leash needs libinih's headers: see 'make deps'" >&2; exit 1)
 	@$(if $(HAVE_CGROUP),,echo "libcgroup is not here: built without the backend for hosts that do not run systemd")
 	@$(if $(X11_LIBS),,echo "libX11, libXext or libXss is not here: leash-lock is not built")
 	@$(if $(NOTIFY_LIBS),,echo "libnotify is not here: leash-notify is not built")
@@ -143,7 +148,7 @@ $(BUILD)/man/%: docs/man/%.scd
 
 TEST_PROGRAMS = $(UNIT_TESTS:%=$(BUILD)/tests/test-%)
 TOOLS = $(BUILD)/tools/burn $(BUILD)/tools/forker $(BUILD)/tools/probe
-FUZZERS = record limits text
+FUZZERS = record limits policy text
 
 # leash-lock with testing.c of the tests in the place of its own; all else is the same.
 LOCK_TOOLS = $(BUILD)/tests/leash-lock $(BUILD)/tests/test-locker $(BUILD)/tests/observer \
@@ -151,7 +156,7 @@ LOCK_TOOLS = $(BUILD)/tests/leash-lock $(BUILD)/tests/test-locker $(BUILD)/tests
 
 $(BUILD)/tests/leash-lock: $(LOCK_OBJECTS) $(OBJ)/tests/x11/tools/testing.o $(LIBLEASH)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(X11_LIBS) $(SYSTEMD_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(X11_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS)
 
 $(BUILD)/tests/test-locker $(BUILD)/tests/observer: $(BUILD)/tests/%: $(OBJ)/tests/x11/tools/%.o
 	@mkdir -p $(@D)
@@ -169,11 +174,11 @@ tests: $(if $(CMOCKA_LIBS),$(TEST_PROGRAMS)) $(TOOLS) $(if $(X11_LIBS),$(LOCK_TO
 
 $(BUILD)/tests/test-%: $(OBJ)/tests/unit/test-%.o $(LIBLEASH)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(SYSTEMD_LIBS) $(CGROUP_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
 
 $(BUILD)/tests/replay-%: $(OBJ)/tests/fuzz/fuzz-%.o $(OBJ)/tests/fuzz/replay.o $(LIBLEASH)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(INIH_LIBS)
 
 $(BUILD)/tools/%: tests/guest/tools/%.c
 	@mkdir -p $(@D)

@@ -3,12 +3,19 @@
 
 #define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
-#include "core/parse.h"
 #include "lockpolicy.h"
+#include "options.h"
 #include "os/file.h"
+#include "os/machine.h"
+#include "os/policyfile.h"
+#include "os/user.h"
+
+/* Not keys of the policy: nobody has asked for others yet. */
+#define LOGOUT_WARN (300 * USEC_PER_SEC)
+#define GRAB_MAX (10 * USEC_PER_SEC)
 
 void lockpolicy_done(LockPolicy *p) {
         free(p->locker);
@@ -16,40 +23,84 @@ void lockpolicy_done(LockPolicy *p) {
         *p = (LockPolicy){};
 }
 
+/* core/idle has 0 for what the policy calls "never", and the server counts in milliseconds. */
+static usec_t time_of(usec_t usec) {
+        return usec == USEC_INFINITY ? 0 : usec - usec % USEC_PER_MSEC;
+}
+
+static void say_errors(const Policy *policy) {
+        size_t n, total;
+        const PolicyError *errors = policy_errors(policy, &n, &total);
+
+        for (size_t i = 0; i < n; i++)
+                options_error("%s:%u: %s", errors[i].file ?: "policy", errors[i].line,
+                              errors[i].text);
+        if (total > n)
+                options_error("and %zu more", total - n);
+}
+
+/* Whose session it is: by NSS, never by $USER. */
+static int decide(const Policy *policy, PolicyLock *ret) {
+        _cleanup_(user_info_done) UserInfo user = {};
+        _cleanup_free_ char *name = NULL;
+        char host[MACHINE_NAME_MAX];
+        PolicyFacts facts = { .type = "x11", .class = "user", .uid = getuid() };
+        int r;
+
+        r = user_name(getuid(), &name);
+        if (r < 0)
+                return r;
+        r = user_info(name, &user);
+        if (r >= 0 && policy_wants_groups(policy))
+                r = user_info_groups(&user);
+        if (r < 0 && r != -ESRCH) /* who is not known is matched by uid alone */
+                return r;
+        facts.user = name;
+        facts.uid_min = user_uid_min();
+        facts.groups = (const char *const *) user.groups;
+        facts.n_groups = user.n_groups;
+        facts.host = machine_name(host);
+        if (!policy_lock(policy, &facts, ret))
+                options_error(
+                        "no [lock] section of the policy is for %s: locks when asked to alone",
+                        name);
+        return 0;
+}
+
 int lockpolicy_load(const char *root, LockPolicy *ret) {
-        _cleanup_free_ char *path = file_path("%s/etc/leash/leash.conf", root), *text = NULL;
-        LockPolicy p = { .idle = { .idle = 600 * USEC_PER_SEC,
-                                   .warn = 30 * USEC_PER_SEC,
-                                   .inhibit_max = 7200 * USEC_PER_SEC,
-                                   .logout_warn = 300 * USEC_PER_SEC,
-                                   .grab_max = 10 * USEC_PER_SEC } };
-        const struct {
-                const char *key;
-                usec_t *value;
-        } times[] = { { "idle=", &p.idle.idle },
-                      { "warn=", &p.idle.warn },
-                      { "blank=", &p.idle.blank },
-                      { "inhibit-max=", &p.idle.inhibit_max },
-                      { "logout-after=", &p.idle.logout_after } };
+        _cleanup_free_ char *path = file_path("%s" POLICYFILE_PATH, root);
+        _cleanup_(policy_freep) Policy *policy = NULL;
+        _cleanup_(lockpolicy_done) LockPolicy p = {};
+        PolicyLock lock = {};
+        LimitsHost host;
+        int r;
 
         if (!path)
                 return -ENOMEM;
-        (void) file_read(AT_FDCWD, path, 65536, &text, NULL);
-        for (char *save = NULL, *line = text ? strtok_r(text, "\n", &save) : NULL; line;
-             line = strtok_r(NULL, "\n", &save)) {
-                for (size_t i = 0; i < ELEMENTSOF(times); i++)
-                        if (strncmp(line, times[i].key, strlen(times[i].key)) == 0)
-                                (void) parse_duration(line + strlen(times[i].key), times[i].value);
-                if (strncmp(line, "locker=", 7) == 0)
-                        p.locker = strdup(line + 7);
-                if (strncmp(line, "fallback-locker=", 16) == 0)
-                        p.fallback = strdup(line + 16);
-                if (strcmp(line, "on-disconnect=lock") == 0)
-                        p.idle.lock_on_disconnect = true;
-        }
-        if (!p.locker)
-                p.locker = strdup("xsecurelock");
-        p.idle.has_fallback = p.fallback;
+        machine_describe(&host);
+        r = policyfile_load(path, &host, &policy);
+        if (r < 0)
+                return r;
+        say_errors(policy);
+        r = decide(policy, &lock);
+        if (r < 0)
+                return r;
+        p.idle = (IdleConfig){
+                .idle = time_of(lock.idle),
+                .warn = time_of(lock.warn),
+                .blank = time_of(lock.blank_after),
+                .inhibit_max = lock.inhibit_max,
+                .logout_after = time_of(lock.logout_after),
+                .logout_warn = LOGOUT_WARN,
+                .grab_max = GRAB_MAX,
+                .lock_on_disconnect = lock.on_disconnect == POLICY_ON_DISCONNECT_LOCK,
+                .has_fallback = lock.fallback_locker,
+        };
+        p.locker = strdup(lock.locker ?: "xsecurelock");
+        p.fallback = lock.fallback_locker ? strdup(lock.fallback_locker) : NULL;
+        if (!p.locker || (lock.fallback_locker && !p.fallback))
+                return -ENOMEM;
         *ret = p;
-        return p.locker ? 0 : -ENOMEM;
+        p = (LockPolicy){};
+        return 0;
 }

@@ -91,21 +91,26 @@ static void run_as(const DesktopNotice *notice, gid_t gid) {
 
 /* Forked twice: the child of a child is nobody's to wait for. */
 int notify_desktop(const DesktopNotice *notice) {
+        _cleanup_(user_info_done) UserInfo user = {};
+        _cleanup_free_ char *name = NULL;
         int status, r;
-        gid_t gid;
         pid_t pid;
 
         if (access(PROGRAM, X_OK) < 0)
                 return -errno;
-        r = user_gid(notice->uid, &gid);
+        r = user_name(notice->uid, &name);
+        if (r >= 0)
+                r = user_info(name, &user);
         if (r < 0)
                 return r;
+        if (user.uid != notice->uid)
+                return -ESRCH;
         pid = fork();
         if (pid < 0)
                 return -errno;
         if (pid == 0) {
                 if (fork() == 0)
-                        run_as(notice, gid);
+                        run_as(notice, user.gid);
                 _exit(0);
         }
         while (waitpid(pid, &status, 0) < 0)

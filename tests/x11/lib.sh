@@ -104,10 +104,10 @@ login() {
 
 login_say() { echo "$*" >&"$login_fd"; }
 
-# policy LINE...
+# policy LINE...: for whoever runs this; root is matched by name alone
 policy() {
     mkdir -p "$root/etc/leash"
-    printf '%s\n' "[lock everyone]" "match-uid-min=0" "match-user=$(id -un)" "$@" >"$root/etc/leash/leash.conf"
+    printf '%s\n' "[lock everyone]" "match-user=$(id -un)" "$@" >"$root/etc/leash/leash.conf"
 }
 
 # desktop: all of the above
