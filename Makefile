@@ -234,18 +234,38 @@ install: all
 	$(Q)mkdir -p $(DESTDIR)$(POLKITDIR)/actions $(DESTDIR)$(UNITDIR)
 	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/polkit/org.leash.policy >$(DESTDIR)$(POLKITDIR)/actions/org.leash.policy
 	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/systemd/leash-restore.service >$(DESTDIR)$(UNITDIR)/leash-restore.service
+	$(if $(X11_LIBS),$(Q)$(MAKE) --no-print-directory install-lock)
+	$(if $(NOTIFY_LIBS),install -Dm755 $(BUILD)/leash-notify $(DESTDIR)$(LIBEXECDIR)/leash-notify)
 	install -Dm644 -t $(DESTDIR)$(DOCDIR)/examples packaging/polkit/50-leash-helpdesk.rules
 	install -Dm644 -t $(DESTDIR)$(DOCDIR) README.md NEWS.md SECURITY.md LICENSE docs/ADMIN.md docs/ARCHITECTURE.md
 	$(Q)for page in $(MAN_PAGES); do \
 	    [ ! -f $$page ] || install -Dm644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
+
+# What starts leash-lock in every session: without a [lock] section of the policy it does nothing there.
+LOCK_FILES = \
+    systemd/user/leash-lock.service:644:$(USERUNITDIR)/leash-lock.service \
+    xsession/leash-lock-keep:755:$(LIBEXECDIR)/leash-lock-keep \
+    xsession/leash-lock.desktop:644:$(SYSCONFDIR)/xdg/autostart/leash-lock.desktop \
+    xsession/95leash-lock:644:$(SYSCONFDIR)/X11/Xsession.d/95leash-lock \
+    profile.d/leash-tty.sh:644:$(DOCDIR)/examples/leash-tty.sh
+
+.PHONY: install-lock
+install-lock:
+	install -Dm755 $(BUILD)/leash-lock $(DESTDIR)$(BINDIR)/leash-lock
+	$(Q)set -e; for file in $(LOCK_FILES); do \
+	    from=$${file%%:*} to=$${file##*:} mode=$${file#*:}; \
+	    sed 's|@BINDIR@|$(BINDIR)|g; s|@LIBEXECDIR@|$(LIBEXECDIR)|g' packaging/$$from >$(BUILD)/packaged; \
+	    install -Dm$${mode%%:*} $(BUILD)/packaged $(DESTDIR)$$to; done
 
 .PHONY: uninstall
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/leash $(DESTDIR)$(POLKITDIR)/actions/org.leash.policy \
 	    $(DESTDIR)$(UNITDIR)/leash-restore.service $(DESTDIR)$(MANDIR)/man1/leash.1 \
 	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/leash \
-	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_leash
-	rm -rf $(DESTDIR)$(DOCDIR)
+	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_leash $(DESTDIR)$(BINDIR)/leash-lock \
+	    $(DESTDIR)$(MANDIR)/man1/leash-lock.1 $(DESTDIR)$(MANDIR)/man1/leash-notify.1
+	for file in $(LOCK_FILES); do rm -f $(DESTDIR)$${file##*:}; done
+	rm -rf $(DESTDIR)$(DOCDIR) $(DESTDIR)$(LIBEXECDIR)
 
 .PHONY: help
 help:

@@ -250,10 +250,6 @@ static void on_terminal(const Arguments *a) {
 int main(int argc, char *argv[]) {
         Arguments a;
 
-        if (getuid() == 0 || geteuid() == 0 || getgid() == 0) {
-                (void) fputs("leash-notify: it does not run as root\n", stderr);
-                return IS_ROOT;
-        }
         (void) alarm(SECONDS_MAX); /* ends it */
         if (parse(argc, argv, &a) < 0) {
                 (void) fputs("leash-notify: not understood; see 'leash-notify --help'\n", stderr);
@@ -266,6 +262,10 @@ int main(int argc, char *argv[]) {
         if (a.version) {
                 (void) puts("leash-notify " LEASH_VERSION);
                 return SHOWN;
+        }
+        if (getuid() == 0 || geteuid() == 0 || getgid() == 0) {
+                (void) fputs("leash-notify: it does not run as root\n", stderr);
+                return IS_ROOT;
         }
         if (on_desktop(&a))
                 return SHOWN;
