@@ -71,7 +71,7 @@ LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c main.c options.
 LOCK_SOURCES = daemon.c leash-lock.c locker.c lockpolicy.c notice.c options.c status.c x11-cover.c \
     x11.c xrdp.c
 
-UNIT_TESTS = cgfile dropin idle layers ledger limits offenders parse placement plan policy \
+UNIT_TESTS = cgfile dropin identity idle layers ledger limits offenders parse placement plan policy \
     policyfile record
 
 # ---- rules ------------------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ FUZZERS = record limits policy text
 
 # leash-lock with testing.c of the tests in the place of its own; all else is the same.
 LOCK_TOOLS = $(BUILD)/tests/leash-lock $(BUILD)/tests/test-locker $(BUILD)/tests/observer \
-    $(BUILD)/tests/fake-login $(BUILD)/tests/inhibitor
+    $(BUILD)/tests/fake-login $(BUILD)/tests/inhibitor $(BUILD)/tests/fake-desktop
 
 $(BUILD)/tests/leash-lock: $(LOCK_OBJECTS) $(OBJ)/tests/x11/tools/testing.o $(LIBLEASH)
 	@mkdir -p $(@D)
@@ -162,7 +162,7 @@ $(BUILD)/tests/test-locker $(BUILD)/tests/observer: $(BUILD)/tests/%: $(OBJ)/tes
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(X11_LIBS)
 
-$(BUILD)/tests/fake-login $(BUILD)/tests/inhibitor: $(BUILD)/tests/%: $(OBJ)/tests/x11/tools/%.o
+$(BUILD)/tests/fake-login $(BUILD)/tests/inhibitor $(BUILD)/tests/fake-desktop: $(BUILD)/tests/%: $(OBJ)/tests/x11/tools/%.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS)
 

@@ -217,11 +217,17 @@ static void take_away(unsigned id) {
         g_object_unref(n);
 }
 
+/* That there is no desktop is no news, and the exit status tells it. */
+static void ignore_log(const char *domain, GLogLevelFlags level, const char *text, void *userdata) {
+        (void) domain, (void) level, (void) text, (void) userdata;
+}
+
 static bool on_desktop(const Arguments *a) {
         _cleanup_free_ char *name = file_path("leash-notify-%s", a->tag);
         _cleanup_close_ int dir = -EBADF;
         unsigned id, new_id = 0;
 
+        (void) g_log_set_default_handler(ignore_log, NULL);
         if (!name || !find_bus() || !notify_init("leash"))
                 return false;
         dir = open_runtime();
