@@ -257,6 +257,11 @@ install-lock:
 	    sed 's|@BINDIR@|$(BINDIR)|g; s|@LIBEXECDIR@|$(LIBEXECDIR)|g' packaging/$$from >$(BUILD)/packaged; \
 	    install -Dm$${mode%%:*} $(BUILD)/packaged $(DESTDIR)$$to; done
 
+# Tools that guests need and that want libraries.
+.PHONY: install-tests
+install-tests: $(BUILD)/tests/fake-desktop
+	install -Dm755 -t $(DESTDIR)/usr/lib/leash-tests $<
+
 .PHONY: uninstall
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/leash $(DESTDIR)$(POLKITDIR)/actions/org.leash.policy \
