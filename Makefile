@@ -9,10 +9,13 @@ VERSION = 0.1.0
 
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
+LIBEXECDIR ?= $(PREFIX)/libexec/leash
 MANDIR ?= $(PREFIX)/share/man
 DOCDIR ?= $(PREFIX)/share/doc/leash
 POLKITDIR ?= /usr/share/polkit-1
 UNITDIR ?= /usr/lib/systemd/system
+USERUNITDIR ?= /usr/lib/systemd/user
+SYSCONFDIR ?= /etc
 BUILD ?= build
 SAN ?=
 WERROR ?=
@@ -50,42 +53,64 @@ CGROUP_SOURCE = backend/cgroup-fallback.c
 CGROUP_LIBS =
 endif
 
+# leash-lock and leash-notify are made where their libraries are.
+X11_LIBS := $(shell $(PKG_CONFIG) --libs x11 xext xscrnsaver 2>/dev/null)
+NOTIFY_CFLAGS := $(shell $(PKG_CONFIG) --cflags libnotify 2>/dev/null)
+NOTIFY_LIBS := $(shell $(PKG_CONFIG) --libs libnotify 2>/dev/null)
+
 # ---- sources ----------------------------------------------------------------------------------------
 
 LIB_SOURCES = \
-    core/cgfile.c core/layers.c core/limits.c core/offenders.c core/parse.c core/placement.c \
-    core/plan.c core/policy.c core/policykeys.c core/record.c \
-    os/cgroupfs.c os/clock.c os/file.c os/machine.c os/policyfile.c os/proc.c os/user.c \
-    backend/backend.c backend/bus.c backend/choose.c $(CGROUP_SOURCE) backend/defaults.c backend/dropin.c backend/journal.c \
-    backend/ledger.c backend/login.c backend/notify.c backend/spare.c backend/systemd.c
+    core/cgfile.c core/idle.c core/layers.c core/limits.c core/offenders.c core/parse.c \
+    core/placement.c core/plan.c core/policy.c core/policykeys.c core/record.c \
+    os/cgroupfs.c os/clock.c os/file.c os/identity.c os/machine.c os/policyfile.c os/proc.c os/user.c \
+    backend/backend.c backend/bus.c backend/buslink.c backend/choose.c $(CGROUP_SOURCE) \
+    backend/defaults.c backend/dropin.c backend/inhibit.c backend/journal.c backend/ledger.c \
+    backend/login.c backend/logind.c backend/notify.c backend/spare.c backend/systemd.c
 
 LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c main.c options.c output.c \
     policy.c release.c show.c view.c
 
-UNIT_TESTS = cgfile dropin layers ledger limits offenders parse placement plan policy policyfile record
+LOCK_SOURCES = daemon.c leash-lock.c locker.c lockpolicy.c notice.c options.c status.c x11-cover.c \
+    x11.c xrdp.c
+
+UNIT_TESTS = cgfile dropin identity idle layers ledger limits offenders parse placement plan policy \
+    policyfile record
 
 # ---- rules ------------------------------------------------------------------------------------------
 
 SAN_FLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 ALL_CFLAGS = -std=gnu17 $(WARNINGS) $(if $(WERROR),-Werror) $(HARDENING) $(SAN_FLAGS) \
-    -iquote libleash -iquote . $(JSON_CFLAGS) $(INIH_CFLAGS) -DLEASH_VERSION='"$(VERSION)"' $(CPPFLAGS) $(CFLAGS)
+    -iquote libleash -iquote . $(JSON_CFLAGS) $(INIH_CFLAGS) -DLEASH_VERSION='"$(VERSION)"' \
+    -DLIBEXECDIR='"$(LIBEXECDIR)"' $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(LDFLAGS_HARDENING) $(SAN_FLAGS) $(LDFLAGS)
 
 OBJ = $(BUILD)/obj
 LIB_OBJECTS = $(LIB_SOURCES:%.c=$(OBJ)/libleash/%.o)
 LEASH_OBJECTS = $(LEASH_SOURCES:%.c=$(OBJ)/leash/%.o)
+LOCK_OBJECTS = $(LOCK_SOURCES:%.c=$(OBJ)/screensaver/%.o)
 LIBLEASH = $(BUILD)/libleash.a
+LOCK_PROGRAMS = $(if $(X11_LIBS),$(BUILD)/leash-lock) $(if $(NOTIFY_LIBS),$(BUILD)/leash-notify)
 MAN_PAGES = $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
 COMPLETIONS = $(BUILD)/completions/leash.bash $(BUILD)/completions/_leash
 
 .DEFAULT_GOAL = all
 
 .PHONY: all
-all: $(BUILD)/leash $(COMPLETIONS) man
+all: $(BUILD)/leash $(LOCK_PROGRAMS) $(COMPLETIONS) man
 
 $(BUILD)/leash: $(LEASH_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(JSON_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
+
+$(BUILD)/leash-lock: $(LOCK_OBJECTS) $(OBJ)/screensaver/testing.o $(LIBLEASH) | said
+	@echo "  LINK $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(X11_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS)
+
+$(OBJ)/screensaver/leash-notify.o: ALL_CFLAGS += $(NOTIFY_CFLAGS)
+$(BUILD)/leash-notify: $(OBJ)/screensaver/leash-notify.o $(LIBLEASH) | said
+	@echo "  LINK $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(NOTIFY_LIBS)
 
 .PHONY: said
 said:
@@ -93,6 +118,8 @@ said:
 	@$(if $(JSON_LIBS),,echo "leash needs json-c's headers: see 'make deps'" >&2; exit 1)
 	@$(if $(INIH_LIBS),,echo "leash needs libinih's headers: see 'make deps'" >&2; exit 1)
 	@$(if $(HAVE_CGROUP),,echo "libcgroup is not here: built without the backend for hosts that do not run systemd")
+	@$(if $(X11_LIBS),,echo "libX11, libXext or libXss is not here: leash-lock is not built")
+	@$(if $(NOTIFY_LIBS),,echo "libnotify is not here: leash-notify is not built")
 
 $(LIBLEASH): $(LIB_OBJECTS)
 	@rm -f $@
@@ -118,7 +145,7 @@ $(BUILD)/man/%: docs/man/%.scd
 	@mkdir -p $(@D)
 	@if command -v scdoc >/dev/null; then scdoc <$< >$@; else echo "scdoc is not here: $(@F) is not made"; fi
 
--include $(LIB_OBJECTS:.o=.d) $(LEASH_OBJECTS:.o=.d)
+-include $(LIB_OBJECTS:.o=.d) $(LEASH_OBJECTS:.o=.d) $(LOCK_OBJECTS:.o=.d)
 
 # ---- tests ------------------------------------------------------------------------------------------
 
@@ -129,13 +156,29 @@ FUZZERS = record limits policy text
 TEST_OBJECTS = $(UNIT_TESTS:%=$(OBJ)/tests/unit/test-%.o) $(FUZZERS:%=$(OBJ)/tests/fuzz/fuzz-%.o) \
     $(OBJ)/tests/fuzz/replay.o
 
+# leash-lock with testing.c of the tests in the place of its own; all else is the same.
+LOCK_TOOLS = $(BUILD)/tests/leash-lock $(BUILD)/tests/test-locker $(BUILD)/tests/observer \
+    $(BUILD)/tests/fake-login $(BUILD)/tests/inhibitor $(BUILD)/tests/fake-desktop
+
+$(BUILD)/tests/leash-lock: $(LOCK_OBJECTS) $(OBJ)/tests/x11/tools/testing.o $(LIBLEASH)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(X11_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS)
+
+$(BUILD)/tests/test-locker $(BUILD)/tests/observer: $(BUILD)/tests/%: $(OBJ)/tests/x11/tools/%.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(X11_LIBS)
+
+$(BUILD)/tests/fake-login $(BUILD)/tests/inhibitor $(BUILD)/tests/fake-desktop: $(BUILD)/tests/%: $(OBJ)/tests/x11/tools/%.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS)
+
 # Objects of tests are kept, like all others.
 .SECONDARY:
 
 -include $(TEST_OBJECTS:.o=.d)
 
 .PHONY: tests
-tests: $(if $(CMOCKA_LIBS),$(TEST_PROGRAMS)) $(TOOLS) $(FUZZERS:%=$(BUILD)/tests/replay-%)
+tests: $(if $(CMOCKA_LIBS),$(TEST_PROGRAMS)) $(TOOLS) $(if $(X11_LIBS),$(LOCK_TOOLS)) $(FUZZERS:%=$(BUILD)/tests/replay-%)
 
 $(BUILD)/tests/test-%: $(OBJ)/tests/unit/test-%.o $(LIBLEASH)
 	@mkdir -p $(@D)
@@ -229,18 +272,44 @@ install: all
 	$(Q)mkdir -p $(DESTDIR)$(POLKITDIR)/actions $(DESTDIR)$(UNITDIR)
 	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/polkit/org.leash.policy >$(DESTDIR)$(POLKITDIR)/actions/org.leash.policy
 	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/systemd/leash-restore.service >$(DESTDIR)$(UNITDIR)/leash-restore.service
+	$(if $(X11_LIBS),$(Q)$(MAKE) --no-print-directory install-lock)
+	# Not readable, so the kernel lets nobody trace it: root starts it as the user, outside their slice.
+	$(if $(NOTIFY_LIBS),install -Dm711 $(BUILD)/leash-notify $(DESTDIR)$(LIBEXECDIR)/leash-notify)
 	install -Dm644 -t $(DESTDIR)$(DOCDIR)/examples packaging/polkit/50-leash-helpdesk.rules
 	install -Dm644 -t $(DESTDIR)$(DOCDIR) README.md NEWS.md SECURITY.md LICENSE docs/ADMIN.md docs/ARCHITECTURE.md
 	$(Q)for page in $(MAN_PAGES); do \
 	    [ ! -f $$page ] || install -Dm644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
+
+# What starts leash-lock in every session: without a [lock] section of the policy it does nothing there.
+LOCK_FILES = \
+    systemd/user/leash-lock.service:644:$(USERUNITDIR)/leash-lock.service \
+    xsession/leash-lock-keep:755:$(LIBEXECDIR)/leash-lock-keep \
+    xsession/leash-lock.desktop:644:$(SYSCONFDIR)/xdg/autostart/leash-lock.desktop \
+    xsession/95leash-lock:644:$(SYSCONFDIR)/X11/Xsession.d/95leash-lock \
+    profile.d/leash-tty.sh:644:$(DOCDIR)/examples/leash-tty.sh
+
+.PHONY: install-lock
+install-lock:
+	install -Dm755 $(BUILD)/leash-lock $(DESTDIR)$(BINDIR)/leash-lock
+	$(Q)set -e; for file in $(LOCK_FILES); do \
+	    from=$${file%%:*} to=$${file##*:} mode=$${file#*:}; \
+	    sed 's|@BINDIR@|$(BINDIR)|g; s|@LIBEXECDIR@|$(LIBEXECDIR)|g' packaging/$$from >$(BUILD)/packaged; \
+	    install -Dm$${mode%%:*} $(BUILD)/packaged $(DESTDIR)$$to; done
+
+# Tools that guests need and that want libraries.
+.PHONY: install-tests
+install-tests: $(BUILD)/tests/fake-desktop
+	install -Dm755 -t $(DESTDIR)/usr/lib/leash-tests $<
 
 .PHONY: uninstall
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/leash $(DESTDIR)$(POLKITDIR)/actions/org.leash.policy \
 	    $(DESTDIR)$(UNITDIR)/leash-restore.service $(DESTDIR)$(MANDIR)/man1/leash.1 \
 	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/leash \
-	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_leash
-	rm -rf $(DESTDIR)$(DOCDIR)
+	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_leash $(DESTDIR)$(BINDIR)/leash-lock \
+	    $(DESTDIR)$(MANDIR)/man1/leash-lock.1 $(DESTDIR)$(MANDIR)/man1/leash-notify.1
+	for file in $(LOCK_FILES); do rm -f $(DESTDIR)$${file##*:}; done
+	rm -rf $(DESTDIR)$(DOCDIR) $(DESTDIR)$(LIBEXECDIR)
 
 .PHONY: help
 help:

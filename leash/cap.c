@@ -344,6 +344,13 @@ static void tell_user(Context *c, const Cap *cap) {
                         manual->until == USEC_INFINITY ? "" : output_time(manual->until, until),
                         reason ? " Reason: " : "", reason ?: "", by);
         (void) notify_terminals(cap->uid, text);
+        (void) snprintf(text, sizeof(text), "%s%s%s\n%s%s%sNothing was stopped. Ask %s.",
+                        view_limits(&manual->limits, limits),
+                        manual->until == USEC_INFINITY ? "" : " until ",
+                        manual->until == USEC_INFINITY ? "" : output_time(manual->until, until),
+                        reason ? "Reason: " : "", reason ?: "", reason ? "\n" : "", by);
+        /* Besides, and without waiting: who is on both reads it where they look. */
+        (void) notify_desktop(&(DesktopNotice){ cap->uid, "Your session is limited", text });
 }
 
 static void print_spared(const char *what, const SpareReport *report) {

@@ -121,9 +121,12 @@ static void tell_settled(const Record *record, Settled what, void *userdata) {
         if (what != SETTLED_ARMED)
                 journal_send(what == SETTLED_EXPIRED ? JOURNAL_EXPIRED : JOURNAL_SETTLED, record,
                              c->by);
-        if (what == SETTLED_EXPIRED)
+        if (what == SETTLED_EXPIRED) {
                 (void) notify_terminals(record->uid,
                                         "\r\n[leash] Your session is no longer limited.\r\n");
+                (void) notify_desktop(
+                        &(DesktopNotice){ record->uid, "Your session is no longer limited", "" });
+        }
         if (c->args.verbose || c->args.expired)
                 output_line("%s: %s", record->user, texts[what]);
 }

@@ -19,6 +19,8 @@ static void tell_user(Context *c, const Record *record) {
                 return;
         (void) notify_terminals(record->uid,
                                 "\r\n[leash] Your session is no longer limited by an admin.\r\n");
+        (void) notify_desktop(
+                &(DesktopNotice){ record->uid, "Your session is no longer limited", "" });
 }
 
 /* Under the record's lock: drops the admin's layer. */

@@ -1,15 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-/* Telling the user: a line on each terminal they are logged in at. */
+/* Telling the user: a notification on their desktop, a line on each terminal they are logged in at.
+ */
 
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "backend/login.h"
 #include "backend/notify.h"
 #include "os/file.h"
+#include "os/identity.h"
+#include "os/user.h"
+
+#define PROGRAM LIBEXECDIR "/leash-notify"
+/* Past this nobody reads it, and it is no use to hold the process. */
+#define SECONDS_MAX 3
 
 /* logind took the name from PAM, where the login program set it: not trusted. */
 static int open_terminal(const char *tty, uid_t uid) {
@@ -52,4 +62,59 @@ unsigned notify_terminals(uid_t uid, const char *text) {
         }
         login_sessions_free(sessions, n);
         return told;
+}
+
+/* Neither root's environment nor root's files go with it. */
+static void run_as(const DesktopNotice *notice, gid_t gid) __attribute__((noreturn));
+
+static void run_as(const DesktopNotice *notice, gid_t gid) {
+        char *argv[] = { (char *) PROGRAM,         (char *) "--tag=leash", (char *) "--",
+                         (char *) notice->summary, (char *) notice->body,  NULL };
+        char *environment[] = { (char *) "PATH=/usr/bin:/bin", (char *) "LANG=C.UTF-8", NULL };
+        sigset_t none;
+        int null;
+
+        if (identity_become(notice->uid, gid) < 0 || chdir("/") < 0)
+                _exit(127);
+        null = open("/dev/null", O_RDWR);
+        for (int fd = 0; fd < 3; fd++)
+                if (null < 0 || dup2(null, fd) < 0)
+                        _exit(127);
+        (void) setsid();
+        (void) sigemptyset(&none);
+        (void) sigprocmask(SIG_SETMASK, &none, NULL);
+        (void) signal(SIGALRM, SIG_DFL);
+        (void) alarm(SECONDS_MAX); /* survives execve(2) */
+        (void) execve(PROGRAM, argv, environment);
+        _exit(127);
+}
+
+/* Forked twice: the child of a child is nobody's to wait for. */
+int notify_desktop(const DesktopNotice *notice) {
+        _cleanup_(user_info_done) UserInfo user = {};
+        _cleanup_free_ char *name = NULL;
+        int status, r;
+        pid_t pid;
+
+        if (access(PROGRAM, X_OK) < 0)
+                return -errno;
+        r = user_name(notice->uid, &name);
+        if (r >= 0)
+                r = user_info(name, &user);
+        if (r < 0)
+                return r;
+        if (user.uid != notice->uid)
+                return -ESRCH;
+        pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid == 0) {
+                if (fork() == 0)
+                        run_as(notice, user.gid);
+                _exit(0);
+        }
+        while (waitpid(pid, &status, 0) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        return 0;
 }

@@ -1,8 +1,22 @@
 /* SPDX-License-Identifier: MIT */
-/* Telling the user: a line on each terminal they are logged in at. */
+/* Telling the user: a notification on their desktop, a line on each terminal they are logged in at.
+ */
 #pragma once
 
 #include <sys/types.h>
+
+/* What a person is told of a leash. Everything but uid may hold what a user wrote: it is escaped
+ * where it is shown. */
+typedef struct DesktopNotice {
+        uid_t uid;
+        const char *summary;
+        const char *body;
+} DesktopNotice;
+
+/* Shows it on the user's desktop, in the place of the last one: by leash-notify, which runs as that
+ * user alone, in the background and for at most 3 s. Returns at once; 0 or -errno if it could not
+ * even be started. Nothing waits for it, and nothing depends on it. */
+int notify_desktop(const DesktopNotice *notice);
 
 /* Writes `text`, which must be escaped already, to every terminal of the user's sessions. Each
  * terminal must be a character device under /dev that belongs to the user, and is written to

@@ -1,0 +1,136 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+# leash-lock in a real xrdp session: logind's hints and signals, PAM's own password by a real locker,
+# disconnecting and reconnecting, the user unit. Needs i3lock or xsecurelock for the password.
+. "${LEASH_TESTS:-/usr/lib/leash-tests}/guest/suite/common.sh"
+suite_begin
+
+# Policies of the suites must not stay for the next one.
+trap 'rm -f /etc/leash/leash.conf; tidy' EXIT
+
+policy=/etc/leash/leash.conf
+
+# as_alice COMMAND...: with her session's display
+as_alice() {
+    sudo -u alice env DISPLAY="$display" XAUTHORITY=/home/alice/.Xauthority HOME=/home/alice \
+        XDG_RUNTIME_DIR=/run/user/1001 DBUS_SESSION_BUS_ADDRESS=unix:path=/run/user/1001/bus "$@"
+}
+
+# hint NAME: as logind has it
+hint() { loginctl show-session "$session" -p "$1" --value; }
+hint_is() { [[ $(hint "$1") == "$2" ]]; }
+state() { as_alice leash-lock status --json 2>/dev/null | jq -r '.[0].state'; }
+state_is() { [[ $(state) == "$1" ]]; }
+locker_pid() { as_alice leash-lock status --json | jq -r '.[0].locker_pid'; }
+is_up() { [[ $(as_alice leash-lock status --json 2>/dev/null | jq -r '.[0].locker_up') == true ]]; }
+runs() { pgrep -u alice -x leash-lock; }
+
+conf() {
+    install -d /etc/leash
+    { echo "[lock everyone]"; echo "match-user=alice"; printf '%s\n' "$@"; } >"$policy"
+}
+
+# desktop: alice's xrdp session; sets session and display
+desktop() {
+    rdp_open alice || return 1
+    session=$SESSION
+    display=$(loginctl show-session "$session" -p Display --value)
+    [[ -n $display ]]
+}
+
+# type_password TEXT: by events of a keyboard, as far as X can tell
+type_password() {
+    as_alice xdotool type --delay 200 "$1"
+    as_alice xdotool key Return
+}
+
+# again: leash-lock reads its policy when it starts; the loop that keeps it starts a new one
+again() {
+    pkill -KILL -u alice -x leash-lock
+    wait_for 30 state_is "${1:-open}"
+}
+
+locker=
+for candidate in i3lock xsecurelock; do
+    command -v "$candidate" >/dev/null && locker=$candidate && break
+done
+case $locker in
+i3lock) command_line="i3lock -n -c 000000" ;;
+xsecurelock) command_line=xsecurelock ;;
+*) skip "leash-lock in xrdp" "neither i3lock nor xsecurelock is in the guest"; suite_end ;;
+esac
+
+conf idle=never "locker=$command_line" on-disconnect=lock
+if ! desktop; then
+    not_ok "an xrdp session for alice"
+    suite_end
+fi
+check "started with the session" wait_for 60 runs
+check "open at first" wait_for 30 state_is open
+
+loginctl lock-session "$session"
+check "locked by logind's signal" wait_for 60 is_up
+check "LockedHint says so" wait_for 10 hint_is LockedHint yes
+loginctl unlock-session "$session"
+sleep 2
+check "unlock-session opens nothing" state_is locked
+check_equal "LockedHint after unlock-session" "$(hint LockedHint)" yes
+
+kill -KILL "$(locker_pid)"
+check "a locker that is killed comes back" wait_for 60 is_up
+check_equal "LockedHint meanwhile" "$(hint LockedHint)" yes
+
+before=$(locker_pid)
+pkill -KILL -u alice -x leash-lock
+check "leash-lock comes back by itself, locked" wait_for 60 is_up
+check "with a locker of its own" test "$(locker_pid)" != "$before"
+
+type_password wrong
+sleep 5
+check "a wrong password opens nothing" state_is locked
+type_password leash
+check "the right password opens" wait_for 60 state_is open
+check "LockedHint says that, too" wait_for 10 hint_is LockedHint no
+
+conf idle=20s warn=5s "locker=$command_line" on-disconnect=lock
+again
+as_alice xdotool mousemove 50 50
+check "warned" wait_for 40 state_is warning
+check_equal "IdleHint while warned" "$(hint IdleHint)" yes
+as_alice xdotool mousemove 60 60
+check "input cancels" wait_for 5 state_is open
+check "IdleHint no more" wait_for 5 hint_is IdleHint no
+check "locked when idle" wait_for 60 is_up
+
+conf idle=never "locker=$command_line" on-disconnect=lock
+type_password leash
+wait_for 60 state_is open
+again
+kill "$RDP_CLIENT"
+check "locked when the viewer goes" wait_for 60 is_up
+rdp_open alice
+sleep 3
+check "still locked when it is back" state_is locked
+
+type_password leash
+wait_for 60 state_is open
+
+# What root's leash tells arrives on her desktop, from a process that is hers alone.
+as_alice fake-desktop /tmp/shown >/dev/null 2>&1 &
+fake=$!
+sleep 2
+leash -u alice -q 80% --reason "<b>too much</b>" >/dev/null
+check "leash tells her on her desktop" wait_for 20 grep -q 'Your session is limited|' /tmp/shown
+check "its text is no markup" grep -q '&lt;b&gt;too much' /tmp/shown
+leash release -u alice >/dev/null
+check "and when it is over, in the place of that" wait_for 20 grep -q '^1 .*no longer limited' /tmp/shown
+check_equal "nothing of it is left" "$(pgrep -c -x leash-notify)" 0
+kill "$fake"
+
+conf idle=never "locker=/nowhere/locker"
+pkill -KILL -u alice -x leash-lock
+wait_for 30 runs
+as_alice leash-lock lock
+check "no locker at all: the session is ended" wait_for 60 eval "! loginctl show-session $session"
+
+suite_end

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2034,SC2154,SC2086
+# The login manager, inhibitors on the session bus, xrdp.
+
+test_bus_lock_and_unlock() {
+    policy idle=60s "locker=$(locker)"
+    desktop && start
+    login_say lock
+    wait_until 5 locker_up
+    wait_until 2 logged "SetLockedHint yes"
+    login_say unlock
+    sleep 0.5
+    equal "state after Unlock" "$(status state)" locked
+    never_open
+    unlock
+    wait_until 2 logged "SetLockedHint no"
+    alive
+}
+
+test_bus_hints_tell_the_truth() {
+    policy idle=2s warn=1s "locker=$(locker)"
+    desktop && start
+    wait_until 2 logged "SetIdleHint no"
+    wait_until 5 logged "SetIdleHint yes"
+    [[ $(grep -c "SetLockedHint yes" "$root/login") == 0 ]] || fail "locked before it was"
+    wait_until 5 locker_up
+    wait_until 2 logged "SetLockedHint yes"
+    (($(time_of login "SetLockedHint yes") > $(time_of locker up))) || fail "the hint came before the locker"
+    xdotool key x
+    wait_until 2 eval '[[ $(grep -a SetIdleHint "$root/login" | tail -n 1) == *no ]]'
+}
+
+test_bus_sleep_waits_for_the_locker() {
+    local up released
+    policy idle=60s "locker=$(locker --slow)"
+    desktop && start
+    login_say sleep
+    sleep 1
+    ! logged released || fail "released before the locker was up"
+    wait_until 5 logged released
+    up=$(time_of locker up) released=$(time_of login released)
+    ((released > up)) || fail "released $((up - released)) us before the locker was up"
+    ((released - $(time_of login sleep) < 5000000)) || fail "later than InhibitDelayMaxSec"
+    figure "released $(((released - up) / 1000)) ms after the locker was up"
+    never_open
+    login_say resume
+    wait_until 2 eval '[[ $(grep -c "inhibit delay" "$root/login") == 2 ]]'
+    login_say sleep
+    wait_until 2 eval '[[ $(grep -c released "$root/login") == 2 ]]'
+    alive
+}
+
+test_bus_inhibitor_has_a_ceiling() {
+    local t0 covered
+    policy idle=2s warn=1s inhibit-max=3s "locker=$(locker)"
+    desktop && start
+    spawn "$build/tests/inhibitor" 1 10 <"$root/login.in" >"$root/granted"
+    wait_until 5 grep -q 1 "$root/granted"
+    xdotool mousemove 7 7
+    t0=$(now)
+    sleep 3
+    equal "state while inhibited" "$(status state)" open
+    equal inhibitors "$(status inhibitors)" 1
+    wait_until 10 locker_up
+    covered=$(($(time_of seen covered) - t0))
+    within covered $covered 4800000 6000000
+    figure "T + ceiling + $(((covered - 5000000) / 1000)) ms"
+    alive
+}
+
+test_bus_inhibitor_that_dies_is_forgotten() {
+    policy idle=2s warn=1s inhibit-max=1h "locker=$(locker)"
+    desktop && start
+    spawn "$build/tests/inhibitor" 3 10 <"$root/login.in" >"$root/granted"
+    wait_until 5 grep -q 3 "$root/granted"
+    sleep 2.5
+    equal "state while inhibited" "$(status state)" open
+    kill -KILL $spawned
+    wait_until 1 state_is warning
+    equal inhibitors "$(status inhibitors)" 0
+    wait_until 5 locker_up
+    alive
+}
+
+test_bus_inhibitors_are_limited() {
+    local i
+    policy idle=60s "locker=$(locker)"
+    desktop && start
+    for i in 1 2 3 4 5 6; do
+        spawn "$build/tests/inhibitor" 40 200000 <"$root/login.in" >"$root/granted"
+        wait_until 10 test -s "$root/granted"
+        ((i > 1)) || equal "granted to one" "$(<"$root/granted")" 16
+    done
+    equal "granted to the last" "$(<"$root/granted")" 0
+    equal inhibitors "$(status inhibitors)" 64
+    (($(awk '/^VmRSS/ { print $2 }' /proc/$lock/status) < 100000)) || sanitized || fail "it keeps what it was sent"
+    alive
+}
+
+test_bus_garbage_is_ignored() {
+    policy idle=10min "locker=$(locker)"
+    desktop && start
+    "$build/tests/inhibitor" garbage
+    equal inhibitors "$(status inhibitors)" 0
+    equal state "$(status state)" open
+    alive
+    lock_up
+    "$build/tests/inhibitor" garbage
+    equal state "$(status state)" locked
+    never_open
+    alive
+}
+
+test_bus_activity_is_an_inhibitor_like_others() {
+    policy idle=2s warn=1s inhibit-max=2s "locker=$(locker)"
+    desktop && start
+    spawn bash -c 'for i in {1..60}; do "$0" call SimulateUserActivity; sleep 0.2; done' "$build/tests/inhibitor"
+    wait_until 9 locker_up
+    alive
+}
+
+test_bus_logind_inhibitors_count() {
+    policy idle=2s warn=1s inhibit-max=1h "locker=$(locker)"
+    desktop && start
+    login_say block sleep:idle:shutdown
+    wait_until 2 eval '[[ $(status inhibitors) == 1 ]]'
+    sleep 2.5
+    equal state "$(status state)" open
+    login_say block shutdown
+    wait_until 4 locker_up
+    alive
+}
+
+test_bus_suspended_saver_counts() {
+    policy idle=4s warn=1s inhibit-max=1h "locker=$(locker)"
+    desktop && start
+    xset s 1 1 || skip "xset is not here"
+    spawn "$build/tests/observer" suspend 7
+    sleep 6
+    equal state "$(status state)" open
+    wait_until 9 locker_up
+    alive
+}
+
+test_bus_logout_after_so_long() {
+    policy idle=60s logout-after=3s "locker=$(locker)"
+    desktop && start
+    spawn "$build/tests/inhibitor" 1 10 <"$root/login.in" >"$root/granted"
+    lock_up
+    wait_until 6 logged Terminate
+    never_open
+    alive
+}
+
+test_bus_without_login_manager_windows_are_closed() {
+    policy idle=60s "locker=$root/not-there"
+    desktop && start
+    login_say refuse
+    spawn "$build/tests/observer" window 60
+    sleep 0.5
+    lock_now
+    wait_until 5 logged Terminate
+    wait_until 5 eval "! kill -0 $spawned"
+    never_open
+    alive
+}
+
+test_bus_that_goes_and_comes_back() {
+    policy idle=60s "locker=$(locker)"
+    desktop && start
+    kill -KILL "${started[1]}"
+    rm -f "$root/session"
+    sleep 0.3
+    alive
+    spawn dbus-daemon --nofork --nopidfile --config-file="$root/session.conf" 2>/dev/null
+    sleep 3
+    wait_until 5 "$build/tests/inhibitor" call GetActive
+    kill -KILL "${started[2]}" # the login manager
+    lock_up
+    never_open
+    alive
+}
+
+test_bus_none_at_all() {
+    policy idle=2s "locker=$(locker)"
+    desktop
+    kill -KILL "${started[0]}" "${started[1]}"
+    spawn "$build/tests/leash-lock" 2>>"$root/lock.log"
+    lock=$spawned
+    observe
+    wait_until 6 locker_up
+    never_open
+    alive
+}
+
+test_bus_xrdp_viewer_goes() {
+    local dir=$root/run/xrdp/sockdir
+    policy idle=60s on-disconnect=lock "locker=$(locker)"
+    desktop
+    mkdir -p "$dir"
+    : >"$dir/xrdp_chansrv_audio_out_socket_${DISPLAY#:}"
+    : >"$dir/xrdp_chansrv_audio_out_socket_4711"
+    start
+    rm "$dir/xrdp_chansrv_audio_out_socket_4711"
+    sleep 0.3
+    equal "another's viewer" "$(status state)" open
+    rm "$dir/xrdp_chansrv_audio_out_socket_${DISPLAY#:}"
+    wait_until 5 locker_up
+    : >"$dir/xrdp_chansrv_audio_out_socket_${DISPLAY#:}"
+    sleep 0.3
+    equal "reconnected" "$(status state)" locked
+    alive
+}

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2034,SC2154,SC2086
+# Other clients of the display, and leash-locks beside each other.
+
+test_display_has_one_leash_lock() {
+    local code=0
+    policy idle=60s "locker=$(locker)"
+    desktop && start
+    "$build/tests/leash-lock" 2>"$root/second" || code=$?
+    equal "exit status" $code 3
+    like stderr "$(cat "$root/second")" "leash-lock: a leash-lock runs on this display already"
+    alive
+}
+
+test_display_stopped_leash_lock_is_replaced() {
+    policy idle=60s "locker=$(locker)"
+    desktop && start
+    kill -STOP $lock
+    spawn "$build/tests/leash-lock" 2>>"$root/lock.log"
+    lock=$spawned
+    sleep 2.5
+    equal state "$(status state)" open
+    alive
+}
+
+test_display_without_leash_lock_is_told() {
+    local code=0
+    desktop
+    "$build/tests/leash-lock" status 2>/dev/null || code=$?
+    equal "exit status" $code 5
+    code=0
+    DISPLAY=:4711 "$build/tests/leash-lock" 2>/dev/null || code=$?
+    equal "exit status without a display" $code 1
+}
+
+# held KIND: another client keeps the grabs for long
+held() {
+    policy idle=60s "locker=$(locker)"
+    desktop && start
+    if [[ $1 == managed ]]; then
+        command -v openbox >/dev/null || skip "openbox is not here"
+        spawn openbox --sm-disable 2>/dev/null
+        sleep 0.7
+    fi
+    exec {held_fd}< <(exec setpriv --pdeathsig KILL "$build/tests/observer" "$1" 40)
+    read -r -t 5 -u $held_fd || fail "nothing was grabbed"
+    lock_now
+    wait_until 1 grep -q covered "$root/seen"
+    wait_until 6 locker_up
+    like log "$(cat "$root/lock.log")" "*another program holds*"
+    never_open
+    unlock
+    alive
+}
+
+test_display_menu_is_open() { held grab; }
+test_display_full_screen_program_has_grabs() { held managed; }
+
+test_display_grab_that_cannot_be_broken_is_waited_for() {
+    policy idle=60s "locker=$(locker)"
+    desktop && start
+    exec {held_fd}< <(exec setpriv --pdeathsig KILL "$build/tests/observer" root 3)
+    read -r -t 5 -u $held_fd || fail "nothing was grabbed"
+    lock_now
+    sleep 2
+    equal state "$(status state)" locking
+    wait_until 5 locker_up
+    never_open
+    alive
+}
+
+test_slow_display_grab_for_ever_ends_the_session() {
+    policy idle=60s "locker=$(locker)"
+    desktop && start
+    exec {held_fd}< <(exec setpriv --pdeathsig KILL "$build/tests/observer" root 40)
+    read -r -t 5 -u $held_fd || fail "nothing was grabbed"
+    lock_now
+    wait_until 15 logged Terminate
+    equal "locked hint" "$(status locked_hint)" false
+    never_open
+    alive
+}
+
+test_display_garbage_is_ignored() {
+    policy idle=60s "locker=$(locker)"
+    desktop && start
+    "$build/tests/observer" garbage || fail "nothing was sent"
+    sleep 0.5
+    alive
+    wait_until 5 "$build/tests/leash-lock" status
+    [[ $(status state) == open ]] || wait_until 5 locker_up # a client may ask for the lock
+    lock_up
+    "$build/tests/observer" garbage
+    equal state "$(status state)" locked
+    never_open
+    alive
+}
+
+test_display_another_window_is_raised_all_the_time() {
+    local before after
+    policy idle=60s "locker=$(locker --slow)"
+    desktop && start
+    spawn "$build/tests/observer" raise 6
+    lock_now
+    before=$(awk '{ print $14 + $15 }' /proc/$lock/stat)
+    sleep 1.5
+    after=$(awk '{ print $14 + $15 }' /proc/$lock/stat)
+    ((after - before < 75)) || fail "it took $(((after - before) * 10)) ms of CPU in 1.5 s"
+    wait_until 10 locker_up
+    alive
+}
+
+# leash-lock is killed while it is locked: the locker stays, the next one takes over.
+test_display_leash_lock_killed_while_locked() {
+    local first
+    policy idle=60s "locker=$(locker)"
+    desktop && start
+    lock_up
+    first=$(locker_pid)
+    kill -KILL $lock
+    sleep 0.5
+    never_open
+    start
+    wait_until 10 locker_up
+    [[ $(locker_pid) != "$first" ]] || fail "the old locker was kept"
+    [[ ! -s /proc/$first/cmdline ]] || fail "the old locker still runs" # a zombie has none
+    never_open
+    unlock
+    grep -q open <(tail -n 1 "$root/seen") || sleep 0.2
+    equal "at last" "$(tail -n 1 "$root/seen" | cut -d' ' -f2)" open
+}
+
+test_display_leash_lock_told_to_end_while_locked() {
+    policy idle=60s "locker=$(locker)"
+    desktop && start
+    lock_up
+    kill -TERM $lock
+    sleep 0.5
+    ! kill -0 $lock 2>/dev/null || fail "it still runs"
+    kill -0 "$(locker_pid)" || fail "the locker is gone"
+    never_open
+}
+
+test_display_leash_lock_does_not_end_without_a_locker() {
+    policy idle=60s "locker=$(locker --never-map)"
+    desktop && start
+    lock_now
+    wait_until 5 grep -q covered "$root/seen"
+    kill -TERM $lock
+    sleep 1
+    alive
+    never_open
+}
+
+test_display_ends_with_the_server() {
+    policy idle=60s "locker=$(locker)"
+    desktop && start
+    kill -KILL "${started[3]}"
+    sleep 0.5
+    ! kill -0 $lock 2>/dev/null || fail "it still runs"
+}
+
+test_display_status_of_a_locked_session() {
+    policy idle=60s "locker=$(locker)"
+    desktop && start
+    lock_up
+    like json "$("$build/tests/leash-lock" status --json)" '[[]*"state": "locked"*"locked_since": "20??-*Z"*"locker_pid": '"$(locker_pid)"'*]'
+    like text "$("$build/tests/leash-lock" status)" "*State: locked*Locked since: 20*"
+    if command -v jq >/dev/null; then
+        "$build/tests/leash-lock" status --json | jq -e '.[0].locked_hint' >/dev/null || fail "no JSON"
+    fi
+}
+
+test_display_installed_program_heeds_no_test_variable() {
+    local here there
+    policy idle=47s
+    export LEASH_TEST_ROOT=$root
+    there=$("$build/tests/leash-lock" tty --seconds)
+    here=$("$build/leash-lock" tty --seconds)
+    equal "with the tests' part" "$there" 47
+    [[ $here != 47 ]] || fail "the installed program reads LEASH_TEST_ROOT"
+    ! nm -D "$build/leash-lock" 2>/dev/null | grep -q LEASH_TEST || fail "it knows the variable"
+    ! grep -qa LEASH_TEST "$build/leash-lock" || fail "it knows the variable"
+}
