@@ -19,6 +19,7 @@ SYSCONFDIR ?= /etc
 BUILD ?= build
 SAN ?=
 WERROR ?=
+FUZZ_SECONDS ?= 60
 
 CC ?= cc
 # make Q= shows every command.
@@ -29,7 +30,7 @@ WARNINGS = -Wall -Wextra -Wshadow -Wundef -Wvla -Wmissing-prototypes -Wstrict-pr
            -Wpointer-arith -Wwrite-strings -Wformat=2 $(QUIET)
 # gcc counts what a %s could hold at most; the cut is checked or meant where it can happen.
 QUIET := $(if $(findstring clang,$(shell $(CC) --version 2>/dev/null)),,-Wno-format-truncation)
-HARDENING = -fstack-protector-strong -fvisibility=hidden -fno-common -fPIE
+HARDENING = -fstack-protector-strong -fvisibility=hidden -fno-common -fPIC
 LDFLAGS_HARDENING = -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,--as-needed
 
 # ---- libraries --------------------------------------------------------------------------------------
@@ -43,7 +44,9 @@ CMOCKA_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
 HAVE_CGROUP := $(shell $(PKG_CONFIG) --exists libcgroup 2>/dev/null && echo yes)
 
 ifeq ($(HAVE_CGROUP),yes)
-CGROUP_SOURCE = backend/cgroup.c
+CGROUP_SOURCE = backend/cgroup.c backend/cgroup-crowd.c backend/cgroup-group.c \
+    backend/cgroup-moves.c backend/cgroup-origins.c backend/cgroup-procs.c \
+    backend/cgroup-site.c backend/cgroup-waiter.c
 CGROUP_LIBS := $(shell $(PKG_CONFIG) --libs libcgroup)
 else
 CGROUP_SOURCE = backend/cgroup-fallback.c
@@ -61,12 +64,12 @@ LIB_SOURCES = \
     core/cgfile.c core/idle.c core/layers.c core/limits.c core/offenders.c core/parse.c \
     core/placement.c core/plan.c core/policy.c core/policykeys.c core/record.c \
     os/cgroupfs.c os/clock.c os/file.c os/identity.c os/machine.c os/policyfile.c os/proc.c os/user.c \
-    backend/backend.c backend/bus.c backend/buslink.c $(CGROUP_SOURCE) backend/dropin.c \
-    backend/inhibit.c backend/journal.c backend/ledger.c backend/login.c backend/logind.c \
-    backend/notify.c backend/spare.c backend/systemd.c
+    backend/backend.c backend/bus.c backend/buslink.c backend/choose.c $(CGROUP_SOURCE) \
+    backend/defaults.c backend/dropin.c backend/inhibit.c backend/journal.c backend/ledger.c \
+    backend/login.c backend/logind.c backend/notify.c backend/spare.c backend/systemd.c
 
 LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c main.c options.c output.c \
-    release.c show.c view.c
+    policy.c release.c show.c view.c
 
 LOCK_SOURCES = daemon.c leash-lock.c locker.c lockpolicy.c notice.c options.c status.c x11-cover.c \
     x11.c xrdp.c
@@ -150,6 +153,9 @@ TEST_PROGRAMS = $(UNIT_TESTS:%=$(BUILD)/tests/test-%)
 TOOLS = $(BUILD)/tools/burn $(BUILD)/tools/forker $(BUILD)/tools/probe
 FUZZERS = record limits policy text
 
+TEST_OBJECTS = $(UNIT_TESTS:%=$(OBJ)/tests/unit/test-%.o) $(FUZZERS:%=$(OBJ)/tests/fuzz/fuzz-%.o) \
+    $(OBJ)/tests/fuzz/replay.o
+
 # leash-lock with testing.c of the tests in the place of its own; all else is the same.
 LOCK_TOOLS = $(BUILD)/tests/leash-lock $(BUILD)/tests/test-locker $(BUILD)/tests/observer \
     $(BUILD)/tests/fake-login $(BUILD)/tests/inhibitor $(BUILD)/tests/fake-desktop
@@ -169,6 +175,8 @@ $(BUILD)/tests/fake-login $(BUILD)/tests/inhibitor $(BUILD)/tests/fake-desktop: 
 # Objects of tests are kept, like all others.
 .SECONDARY:
 
+-include $(TEST_OBJECTS:.o=.d)
+
 .PHONY: tests
 tests: $(if $(CMOCKA_LIBS),$(TEST_PROGRAMS)) $(TOOLS) $(if $(X11_LIBS),$(LOCK_TOOLS)) $(FUZZERS:%=$(BUILD)/tests/replay-%)
 
@@ -180,6 +188,10 @@ $(BUILD)/tests/replay-%: $(OBJ)/tests/fuzz/fuzz-%.o $(OBJ)/tests/fuzz/replay.o $
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(INIH_LIBS)
 
+$(BUILD)/tests/fuzz-%: $(OBJ)/tests/fuzz/fuzz-%.o $(LIBLEASH)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^
+
 $(BUILD)/tools/%: tests/guest/tools/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -O2 -D_GNU_SOURCE -o $@ $<
@@ -188,6 +200,32 @@ $(BUILD)/tools/%: tests/guest/tools/%.c
 .PHONY: check-fast
 check-fast:
 	@tests/check fast
+
+# Parts of it.
+.PHONY: check-unit check-bus
+check-unit: all tests
+	@tests/run-unit $(BUILD)
+check-bus: all
+	@tests/bus/run $(BUILD) || [ $$? -eq 77 ]
+
+# What can be said without running anything. Of clang-format and shellcheck, what is there.
+.PHONY: lint
+lint: all
+	@tests/check-layers $(BUILD)
+	@tests/check-docs $(BUILD)
+	@if command -v clang-format >/dev/null; then \
+	    git ls-files -z '*.c' '*.h' | xargs -0 clang-format --dry-run --Werror && echo "ok - clang-format"; \
+	else echo "clang-format is not here: the form of C files is not looked at"; fi
+	@if command -v shellcheck >/dev/null; then \
+	    git grep -lzE '^#!/bin/(ba)?sh|^# shellcheck shell=' | xargs -0 shellcheck -S warning && echo "ok - shellcheck"; \
+	else echo "shellcheck is not here: scripts are not looked at"; fi
+
+# New inputs for the parsers, for FUZZ_SECONDS each. libFuzzer is clang's.
+.PHONY: fuzz fuzzers
+fuzz:
+	@$(MAKE) --no-print-directory CC=clang SAN=fuzzer-no-link,address,undefined BUILD=$(BUILD)-fuzz fuzzers
+	@tests/fuzz/run $(BUILD)-fuzz $(FUZZ_SECONDS) $(FUZZERS)
+fuzzers: $(FUZZERS:%=$(BUILD)/tests/fuzz-%)
 
 # Everything: unit, bus, sanitizers, this host, booted guests. Installs what it needs.
 .PHONY: check
@@ -236,7 +274,8 @@ install: all
 	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/polkit/org.leash.policy >$(DESTDIR)$(POLKITDIR)/actions/org.leash.policy
 	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/systemd/leash-restore.service >$(DESTDIR)$(UNITDIR)/leash-restore.service
 	$(if $(X11_LIBS),$(Q)$(MAKE) --no-print-directory install-lock)
-	$(if $(NOTIFY_LIBS),install -Dm755 $(BUILD)/leash-notify $(DESTDIR)$(LIBEXECDIR)/leash-notify)
+	# Not readable, so the kernel lets nobody trace it: root starts it as the user, outside their slice.
+	$(if $(NOTIFY_LIBS),install -Dm711 $(BUILD)/leash-notify $(DESTDIR)$(LIBEXECDIR)/leash-notify)
 	install -Dm644 -t $(DESTDIR)$(DOCDIR)/examples packaging/polkit/50-leash-helpdesk.rules
 	install -Dm644 -t $(DESTDIR)$(DOCDIR) README.md NEWS.md SECURITY.md LICENSE docs/ADMIN.md docs/ARCHITECTURE.md
 	$(Q)for page in $(MAN_PAGES); do \
@@ -275,8 +314,8 @@ uninstall:
 
 .PHONY: help
 help:
-	@echo "all demo demo-guest check check-fast bench format install uninstall clean deps"
-	@echo "settings: PREFIX BINDIR DESTDIR BUILD CC CFLAGS SAN WERROR, or config.mk"
+	@echo "all demo demo-guest check check-fast check-unit check-bus lint fuzz bench format install uninstall clean deps"
+	@echo "settings: PREFIX BINDIR DESTDIR BUILD CC CFLAGS SAN WERROR FUZZ_SECONDS, or config.mk"
 
 .PHONY: clean
 clean:

@@ -19,7 +19,6 @@
 #include "verbs.h"
 
 /* Another leash on the same user takes milliseconds, with a daemon-reload in it seconds. */
-#define LOCK_TIMEOUT (30 * USEC_PER_SEC)
 
 #define DEFAULT_QUOTA (USEC_PER_SEC / 2)
 
@@ -38,7 +37,9 @@ typedef struct Cap {
         char *user;
         const pid_t *named;
         size_t n_named;
+        int pidfd;    /* of the named process; -EBADF if none was */
         bool capture; /* the named process runs outside the slice */
+        bool widens;  /* asks for more than there was before */
         Limits limits;
         Record *record, *before; /* as it is to be, as it was; before is NULL if there was none */
         Enforcement enforcement;
@@ -86,11 +87,19 @@ static Exit check_restricted(const Context *c, const Limits *limits) {
         return EXIT_DONE;
 }
 
-static Exit failed(const Cap *cap, const char *what, int r) {
+static Exit failed(Context *c, const Cap *cap, const char *what, int r) {
+        if (r == -ESRCH && cap->n_named > 0) { /* it ended while it waited for its turn, or moved */
+                output_error("%d: no such process", (int) cap->named[0]);
+                return EXIT_NO_PROCESS;
+        }
+        if (r == -EPERM && cap->widens && context_is_restricted(c)) {
+                output_error("%s: root alone may set more than there was before; use sudo",
+                             cap->user);
+                return EXIT_REFUSED;
+        }
         output_error("%s: %s: %s; see 'leash doctor'", cap->user, what,
                      r == -EBUSY ? "another leash is still working on it" : strerror(-r));
-        return r == -ESRCH ? EXIT_NO_PROCESS
-                           : EXIT_FAILED; /* -ESRCH: it ended while it was moved */
+        return EXIT_FAILED;
 }
 
 /* What other records need to be told: the limits that this layer does not have a base for. */
@@ -123,6 +132,15 @@ static usec_t choose_until(const Context *c, usec_t now) {
         return c->args.duration ? now + c->args.duration : c->args.until;
 }
 
+/* A period alone gives nobody more. */
+static bool widens(const Cap *cap) {
+        for (Limit i = 0; i < _LIMIT_MAX; i++)
+                if (limits_has(&cap->limits, i) && i != LIMIT_CPU_PERIOD &&
+                    !limits_is_stricter(&cap->limits, &cap->record->base, i))
+                        return true;
+        return false;
+}
+
 static int decide(Context *c, Cap *cap) {
         usec_t now = clock_realtime();
         int r;
@@ -132,6 +150,9 @@ static int decide(Context *c, Cap *cap) {
                 r = read_base(c, cap);
         if (r < 0)
                 return r;
+        cap->widens = widens(cap);
+        if (cap->widens && context_is_restricted(c))
+                return -EPERM;
         if (!wants_spare(c))
                 cap->record->share = 0;
         cap->record->persist = c->args.persist;
@@ -419,13 +440,14 @@ static Exit cap_target(Context *c, Cap *cap) {
                 return EXIT_FAILED;
         if (c->args.dry_run)
                 return print_plan(cap);
-        r = ledger_lock(c->ledger, cap->target, LOCK_TIMEOUT, &lock);
+        r = ledger_lock(c->ledger, cap->target, CONTEXT_LOCK_TIMEOUT, &lock);
         if (r < 0)
-                return failed(cap, "cannot lock the ledger", r);
-        r = enforce(c, cap);
+                return failed(c, cap, "cannot lock the ledger", r);
+        /* Waiting may have taken long, and a number is soon another process's. */
+        r = cap->n_named > 0 && !proc_is_alive(cap->pidfd) ? -ESRCH : enforce(c, cap);
         if (r < 0) {
                 roll_back(c, cap, r);
-                return failed(cap, "not limited", r);
+                return failed(c, cap, "not limited", r);
         }
         journal_send(cap->enforcement.enforced || cap->enforcement.absent ? JOURNAL_CAPPED
                                                                           : JOURNAL_NOT_ENFORCED,
@@ -468,12 +490,15 @@ static Exit cap_process(Context *c, const char *operand) {
         if (found.refusal != PLAN_OK)
                 return context_refuse(c, &found);
         if (c->args.scope == TARGET_SESSION && found.plan.session[0] == '\0') {
-                output_error(
-                        "%s (%s) belongs to user %u but to no single session; use --scope=user",
-                        operand, found.facts.comm, (unsigned) found.plan.owner);
+                output_error("%s (%s) %s; use --scope=user or --scope=tree", operand,
+                             found.facts.comm,
+                             found.facts.placement.kind == PLACEMENT_LEASHED
+                                     ? "was moved out of its session by an earlier leash"
+                                     : "belongs to a user, but to no single session");
                 return EXIT_REFUSED;
         }
         cap.uid = found.plan.owner;
+        cap.pidfd = found.pidfd;
         cap.named = &found.facts.pid;
         cap.n_named = 1;
         cap.capture = found.plan.capture && c->args.scope == TARGET_USER;

@@ -72,6 +72,8 @@ Exit context_open(Context *c) {
                              c->backend_options.name);
                 return EXIT_USAGE;
         }
+        if (r == -ENODEV && c->args.verb == &verbs[VERB_DOCTOR])
+                r = 0; /* it says why */
         if (r == -ENODEV) {
                 output_error(
                         "this host offers no way to limit: PID 1 is not systemd, and there is no "
@@ -85,7 +87,7 @@ Exit context_open(Context *c) {
         c->caller = (CallerFacts){
                 .owner = login_caller_owner(),
                 .uid_min = user_uid_min(),
-                .placement = c->backend->ops->placement,
+                .placement = c->backend && c->backend->ops->placement,
                 .force = c->args.force && !context_is_restricted(c),
         };
         if (context_is_restricted(c))
@@ -114,6 +116,8 @@ static void tell_settled(const Record *record, Settled what, void *userdata) {
                 output_error("a damaged record was set aside in /run/leash; see 'leash doctor'");
                 return;
         }
+        if (what == SETTLED_GONE && record_is_policys(record)) /* as after every last logout */
+                return;
         if (what != SETTLED_ARMED)
                 journal_send(what == SETTLED_EXPIRED ? JOURNAL_EXPIRED : JOURNAL_SETTLED, record,
                              c->by);
@@ -130,14 +134,16 @@ static void tell_settled(const Record *record, Settled what, void *userdata) {
 static Exit settle(Context *c) {
         int r;
 
-        if (geteuid() != 0 || c->args.dry_run)
+        if (geteuid() != 0 || c->args.dry_run || !c->backend)
                 return EXIT_DONE;
-        r = backend_settle(c->backend, c->ledger, tell_settled, c);
+        r = backend_settle(c->backend, c->ledger, c->args.expired ? CONTEXT_LOCK_TIMEOUT : 0,
+                           tell_settled, c);
         if (r < 0)
                 output_error(
                         "an earlier leash was interrupted, and bringing it to order failed: %s",
                         strerror(-r));
-        return EXIT_DONE; /* what was asked for now may still work */
+        /* What else was asked for may still work; a timer comes but once. */
+        return r < 0 && c->args.expired ? EXIT_FAILED : EXIT_DONE;
 }
 
 Exit context_open_ledger(Context *c) {
@@ -200,6 +206,16 @@ static Exit no_process(const char *operand) {
         return EXIT_NO_PROCESS;
 }
 
+/* htop and "ps -L" show threads like processes. */
+static Exit no_process_but_thread(const char *operand, pid_t tid) {
+        pid_t process = proc_thread_group(tid);
+
+        if (process <= 0 || process == tid)
+                return no_process(operand);
+        output_error("%s is a thread; name its process: %d", operand, (int) process);
+        return EXIT_NO_PROCESS;
+}
+
 Exit context_resolve(Context *c, const char *operand, Resolved *ret) {
         _cleanup_(resolved_done) Resolved found = RESOLVED_NULL;
         pid_t pid;
@@ -209,11 +225,14 @@ Exit context_resolve(Context *c, const char *operand, Resolved *ret) {
         if (r == -ERANGE)
                 return no_process(operand);
         if (r < 0) {
-                output_error("'%s' is not a process id; see 'leash --help'", operand);
+                output_error("'%s' is neither a process id nor a verb; see 'leash --help'",
+                             operand);
                 return EXIT_USAGE;
         }
         found.pidfd = proc_open(pid);
-        if (found.pidfd == -ESRCH || found.pidfd == -EINVAL) /* -EINVAL: a thread's id */
+        if (found.pidfd == -EINVAL)
+                return no_process_but_thread(operand, pid);
+        if (found.pidfd == -ESRCH)
                 return no_process(operand);
         if (found.pidfd < 0) {
                 output_error("%s: cannot pin the process: %s", operand, strerror(-found.pidfd));

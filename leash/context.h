@@ -6,12 +6,15 @@
 #include "backend/ledger.h"
 #include "options.h"
 
+/* How long a leash waits for another one on the same target: fifty at once take their turns. */
+#define CONTEXT_LOCK_TIMEOUT (60 * USEC_PER_SEC)
+
 struct Context {
         Arguments args;
         BackendOptions backend_options;
-        char *program; /* full path of this program */
-        Backend *backend;
-        Ledger *ledger; /* NULL where there is none, or the caller may not read it */
+        char *program;    /* full path of this program */
+        Backend *backend; /* NULL where no backend can work: "leash doctor" alone goes on then */
+        Ledger *ledger;   /* NULL where there is none, or the caller may not read it */
         CallerFacts caller;
         uid_t invoker; /* the user behind pkexec, or (uid_t) -1; see context_is_restricted() */
         struct json_object *json; /* what --json has gathered so far, or NULL */

@@ -32,7 +32,21 @@ typedef struct Check {
         const char *remedy;
 } Check;
 
+static bool has_placement(const Context *c) {
+        return c->backend && c->backend->ops->placement;
+}
+
+static CgroupFs get_fs(const Context *c) {
+        return c->backend ? c->backend->fs : cgroupfs_detect(c->backend_options.root);
+}
+
 static Health check_backend(Context *c, char detail[static DETAIL_MAX]) {
+        if (!c->backend) {
+                (void) snprintf(
+                        detail, DETAIL_MAX,
+                        "none: PID 1 is not systemd, and no cpu controller can be written to");
+                return HEALTH_FAILED;
+        }
         (void) snprintf(detail, DETAIL_MAX, "%s", c->backend->ops->name);
         return HEALTH_OK;
 }
@@ -40,17 +54,25 @@ static Health check_backend(Context *c, char detail[static DETAIL_MAX]) {
 static Health check_cgroup(Context *c, char detail[static DETAIL_MAX]) {
         static const char *const names[] = { "none mounted", "v1", "v2" };
 
-        (void) snprintf(detail, DETAIL_MAX, "%s", names[c->backend->fs.version]);
-        return c->backend->fs.version == CGROUPFS_NONE ? HEALTH_FAILED
-               : c->backend->fs.version == CGROUPFS_V1 ? HEALTH_WARNING
-                                                       : HEALTH_OK;
+        CgroupFs fs = get_fs(c);
+
+        (void) snprintf(detail, DETAIL_MAX, "%s", names[fs.version]);
+        return fs.version == CGROUPFS_NONE ? HEALTH_FAILED
+               : fs.version == CGROUPFS_V1 ? HEALTH_WARNING
+                                           : HEALTH_OK;
+}
+
+static bool has_group(const CgroupFs *fs, const char *cgroup) {
+        char path[CGROUPFS_PATH_MAX];
+
+        return cgroupfs_path(fs, NULL, cgroup, path) >= 0 && access(path, F_OK) == 0;
 }
 
 /* A controller that the root of the tree lacks can be had by nobody below; one that user.slice
  * lacks has been switched off in between (DisableControllers=, or a container's manager). */
 static Health check_controllers(Context *c, char detail[static DETAIL_MAX]) {
         static const char *const names[] = { "cpu", "memory", "pids", "io", "cpuset" };
-        const CgroupFs *fs = &c->backend->fs;
+        CgroupFs found = get_fs(c), *fs = &found;
         Health health = HEALTH_OK;
         size_t at = 0;
 
@@ -58,10 +80,9 @@ static Health check_controllers(Context *c, char detail[static DETAIL_MAX]) {
         for (size_t i = 0; i < ELEMENTSOF(names); i++) {
                 bool there = cgroupfs_has_controller(fs, "/", names[i]);
 
-                if (there && i == 0 && c->backend->ops->placement && fs->version == CGROUPFS_V2 &&
+                if (there && i == 0 && has_placement(c) && fs->version == CGROUPFS_V2 &&
                     !cgroupfs_has_controller(fs, "/user.slice", names[i]))
-                        there = access("/sys/fs/cgroup/user.slice", F_OK) <
-                                0; /* nobody logged in yet */
+                        there = !has_group(fs, "/user.slice"); /* nobody logged in yet */
                 at += snprintf(detail + at, DETAIL_MAX - at, "%s%s%s", i ? ", " : "",
                                there ? "" : "no ", names[i]);
                 if (!there)
@@ -84,7 +105,7 @@ static bool kernel_config_has(const char *line) {
 /* With it, the cpu controller cannot be switched on below the root of v2 while a real-time task
  * sits anywhere but there (Documentation/admin-guide/cgroup-v2.rst, "CPU"). */
 static Health check_rt(Context *c, char detail[static DETAIL_MAX]) {
-        bool on = c->backend->fs.version == CGROUPFS_V2 &&
+        bool on = get_fs(c).version == CGROUPFS_V2 &&
                   kernel_config_has("\nCONFIG_RT_GROUP_SCHED=y\n");
 
         (void) snprintf(detail, DETAIL_MAX, "%s",
@@ -116,10 +137,11 @@ static Health check_psi(Context *c _unused_, char detail[static DETAIL_MAX]) {
 }
 
 static Health check_logind(Context *c, char detail[static DETAIL_MAX]) {
-        bool on = !c->backend->ops->placement || access("/run/systemd/sessions", F_OK) == 0;
+        _cleanup_free_ char *path = file_path("%s/run/systemd/sessions", c->backend_options.root);
+        bool on = !has_placement(c) || (path && access(path, F_OK) == 0);
 
         (void) snprintf(detail, DETAIL_MAX, "%s",
-                        on ? c->backend->ops->placement ? "sessions are known" : "not used"
+                        on ? has_placement(c) ? "sessions are known" : "not used"
                            : "no sessions are kept");
         return on ? HEALTH_OK : HEALTH_FAILED;
 }
@@ -168,7 +190,7 @@ static Health check_enforced(Context *c, char detail[static DETAIL_MAX]) {
         size_t n = 0, damaged, bad = 0;
 
         (void) snprintf(detail, DETAIL_MAX, "all");
-        if (!c->ledger || ledger_read_all(c->ledger, &records, &n, &damaged) < 0)
+        if (!c->backend || !c->ledger || ledger_read_all(c->ledger, &records, &n, &damaged) < 0)
                 return HEALTH_OK;
         for (size_t i = 0; i < n; i++) {
                 Enforcement e;
@@ -205,8 +227,31 @@ static Health check_orphans(Context *c, char detail[static DETAIL_MAX]) {
         return bad > 0 ? HEALTH_FAILED : HEALTH_OK;
 }
 
+/* A timer does not outlast a reboot. */
+static Health check_restore(Context *c, char detail[static DETAIL_MAX]) {
+        _cleanup_free_ char *path =
+                file_path("%s/etc/systemd/system/multi-user.target.wants/leash-restore.service",
+                          c->backend_options.root);
+        Record **records = NULL;
+        size_t n = 0, damaged, waiting = 0;
+
+        (void) snprintf(detail, DETAIL_MAX, "none, or seen to");
+        if (!has_placement(c) || !path ||
+            faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || !c->ledger ||
+            ledger_read_all(c->ledger, &records, &n, &damaged) < 0)
+                return HEALTH_OK;
+        for (size_t i = 0; i < n; i++)
+                waiting += records[i]->persist && record_next_expiry(records[i]) != USEC_INFINITY;
+        ledger_free_records(records, n);
+        if (waiting > 0)
+                (void) snprintf(detail, DETAIL_MAX, "%zu would miss their end after a reboot",
+                                waiting);
+        return waiting > 0 ? HEALTH_WARNING : HEALTH_OK;
+}
+
 static const Check checks[] = {
-        { "backend", check_backend, "" },
+        { "backend", check_backend,
+          "run it where systemd is PID 1, or make the cpu cgroup writable (in a container: its manager's option for cgroups)" },
         { "cgroups", check_cgroup,
           "boot with cgroup v2 (systemd.unified_cgroup_hierarchy=1): v1 has no memory-high and no IO weight" },
         { "controllers", check_controllers,
@@ -225,6 +270,7 @@ static const Check checks[] = {
           "look at /run/leash/*.damaged, compare with 'systemctl show', then delete the file" },
         { "enforced", check_enforced,
           "leash the user again; if it comes back, look for a drop-in that sorts after " DROPIN_NAME },
+        { "persistent leashes", check_restore, "systemctl enable leash-restore.service" },
         { "leftovers", check_orphans, "leash release -u UID takes them away" },
 };
 

@@ -21,6 +21,11 @@ const Verb verbs[_VERB_MAX] = {
                         false, verb_show },
         [VERB_EXPLAIN] = { "explain", "PID...", "what would be done, and why", false,
                            verb_explain },
+        [VERB_CHECK] = { "check", "[-u USER [--service NAME]] [--json]",
+                         "is the policy sound, and which line gives a user which limit?", false,
+                         verb_check },
+        [VERB_APPLY] = { "apply", "-u USER | --all", "have the policy count for who is logged in",
+                         true, verb_apply },
         [VERB_DOCTOR] = { "doctor", "[--json]", "can this host enforce limits?", false,
                           verb_doctor },
 };

@@ -18,6 +18,8 @@ typedef enum VerbId {
         VERB_LIST,
         VERB_SHOW,
         VERB_EXPLAIN,
+        VERB_CHECK,
+        VERB_APPLY,
         VERB_DOCTOR,
         _VERB_MAX,
 } VerbId;
@@ -36,12 +38,12 @@ typedef struct Arguments {
         const Verb *verb;
         char **operands;
         size_t n_operands;
-        const char *user, *session, *reason;
+        const char *user, *session, *reason, *service;
         const char *completion; /* print a completion script for this shell */
         TargetScope scope;
         Limits limits;
         usec_t duration, until; /* until: realtime; USEC_INFINITY if not given */
-        bool all, expired;
+        bool all, expired, gone;
         bool no_spare, capture, persist, no_notify, dry_run, force, json, verbose;
         bool help, version;
 } Arguments;

@@ -60,8 +60,10 @@ int view_measure(Context *c, Record *const *records, size_t n, View *ret) {
 
                 ret[i] = (View){ .record = records[i] };
                 r = backend_verify(c->backend, records[i], &ret[i].enforcement);
-                if (r < 0)
+                if (r == -ENOMEM)
                         return r;
+                if (r < 0) /* one that cannot be read must not hide the others */
+                        ret[i].enforcement = (Enforcement){};
         }
         spent = clock_monotonic() - start;
         if (n > 0 && spent < WINDOW)

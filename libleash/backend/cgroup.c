@@ -1,1246 +1,29 @@
 /* SPDX-License-Identifier: MIT */
-/* Limits through groups of our own, where PID 1 is not systemd.
+/* Limits through groups of our own, where PID 1 is not systemd; backend/cgroup-site.h has their
+ * names.
  *
- *     /leash                           while anybody is leashed
- *     /leash/user-UID                  carries the limits of TARGET_USER
- *     /leash/user-UID/rest             the user's processes
- *     /leash/user-UID/leash-*.scope    the offenders among them, on a lower quota
- *     /leash/user-UID/trees/TARGET     carries the limits of TARGET_TREE, and holds its processes
- *
- * Processes are in leaves only, since v2 allows nothing else ("No Internal Process Constraint",
- * Documentation/admin-guide/cgroup-v2.rst). v1 has such a tree for each controller in use, with the
- * offenders' groups in the CPU's alone.
- *
- * The quota is set before anybody moves. Processes are moved by number, in passes over /proc until
- * one finds nobody outside: children of the moved are born inside. Each has its origin in the
- * record first; one without, born inside or moved by a leash that was killed before it wrote the
- * record, goes back where its nearest recorded ancestor came from. A login after that starts
- * outside: the next apply(), by pam_leash or leashd, brings it in. */
+ * The quota is set before anybody moves. A login after that starts outside: the next apply(), by
+ * pam_leash or leashd, brings it in. */
 
-#define _GNU_SOURCE
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
-#include <libcgroup.h>
-#include <limits.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/statvfs.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <time.h>
-
-#include "core/parse.h"
-#include "os/clock.h"
-#include "os/file.h"
-#include "os/proc.h"
-#include "os/user.h"
 
 #include "backend/backend.h"
-
-#define TOP "/leash"
-#define REST "rest"
-#define TREES "trees"
-#define GROUP_MAX (PLACEMENT_NAME_MAX * 2)
-
-/* A chain of processes that fork and exit faster than /proc can be read may outrun any number of
- * passes. It is left outside then, for escapees() to show: the quota on the others stands. */
-#define PASSES_TIME (2 * USEC_PER_SEC)
-/* So many passes in a row have to find nobody, the last of them without a new process on the host
- * meanwhile, which might have come and gone unseen. */
-#define LOOKS 2
-
-/* Those that outrun the way back are slowed down after so long. */
-#define HOLD_AFTER (200 * USEC_PER_MSEC)
-
-#define CREATE_TRIES 3
-#define REMOVE_TIME USEC_PER_SEC
-#define REMOVE_POLL (5 * USEC_PER_MSEC)
-#define ANCESTORS_MAX 64
-#define LIST_MAX (16 * 1024 * 1024)
+#include "backend/cgroup-crowd.h"
+#include "backend/cgroup-group.h"
+#include "backend/cgroup-moves.h"
+#include "backend/cgroup-origins.h"
+#include "backend/cgroup-procs.h"
+#include "backend/cgroup-site.h"
+#include "backend/cgroup-waiter.h"
+#include "os/clock.h"
 
 /* How long before a call to group() a child may have been born that its caller did not see. */
 #define NEWBORN (200 * USEC_PER_MSEC)
 
-#define PERIOD_DEFAULT (100 * USEC_PER_MSEC)
-#define PERIOD_QUOTA_MIN USEC_PER_MSEC /* Documentation/scheduler/sched-bwc.rst */
-
-#define PROC_PF_EXITING 0x00000004U /* include/linux/sched.h */
-
-#define WAITER_COMM "leash-expire"
-#define MARK_MAX 240 /* memfd_create(2) */
-
-/* The CPU's come first. cpuacct and freezer exist in v1 only. */
-static const char *const all_controllers[] = {
-        "cpu", "cpuacct", "memory", "pids", "io", "cpuset", "freezer",
-};
-
-/* Where a record's groups are on this host. */
-typedef struct Site {
-        const CgroupFs *fs;
-        char user[64]; /* "/leash/user-1000" */
-        char target[GROUP_MAX];
-        char home[GROUP_MAX]; /* where the target's processes live */
-        const char *controllers[ELEMENTSOF(all_controllers)];
-        size_t n_controllers;
-        size_t n_trees; /* one for each controller in v1, one for all in v2 */
-        size_t n_cpu;   /* trees that offenders' groups are in, the first ones */
-} Site;
-
-/* Whose processes are sought, and who is spared. */
-typedef struct Crowd {
-        uid_t uid, uid_min;
-        pid_t callers[ANCESTORS_MAX]; /* this process and its ancestors */
-        size_t n_callers;
-} Crowd;
-
-typedef struct PidSet {
-        pid_t *pids;
-        size_t n;
-} PidSet;
-
-static void pid_set_done(PidSet *s) {
-        free(s->pids);
-}
-
-#define _cleanup_pid_set_ _cleanup_(pid_set_done)
-
-static void handle_freep(struct cgroup **g) {
-        if (*g)
-                cgroup_free(g);
-}
-
-#define _cleanup_handle_ _cleanup_(handle_freep)
-
-static int errno_from_ecg(int code) {
-        switch (code) {
-        case 0:
-                return 0;
-        case ECGOTHER:
-                return cgroup_get_last_errno() > 0 ? -cgroup_get_last_errno() : -EIO;
-        case ECGROUPNOTMOUNTED:
-        case ECGROUPSUBSYSNOTMOUNTED:
-                return -ENODEV;
-        case ECGROUPNOTEXIST:
-        case ECGROUPVALUENOTEXIST:
-                return -ENOENT;
-        case ECGROUPNOTOWNER:
-        case ECGROUPNOTALLOWED:
-                return -EACCES;
-        case ECGFAIL: /* what its constructors say when out of memory */
-                return -ENOMEM;
-        default:
-                return -EIO;
-        }
-}
-
-static bool is_v1(const Site *s) {
-        return s->fs->version == CGROUPFS_V1;
-}
-
-static bool group_exists(const CgroupFs *fs, const char *controller, const char *group) {
-        char path[CGROUPFS_PATH_MAX];
-
-        return cgroupfs_path(fs, controller, group, path) >= 0 && access(path, F_OK) == 0;
-}
-
-/* ---- naming */
-
-static int name_groups(const Record *record, Site *s) {
-        if (record->scope == TARGET_SESSION) /* a session has no mark that its processes keep */
-                return -EOPNOTSUPP;
-        if (strchr(record->target, '/'))
-                return -EINVAL;
-        (void) snprintf(s->user, sizeof(s->user), TOP "/user-%u", (unsigned) record->uid);
-        if (record->scope == TARGET_TREE) {
-                (void) snprintf(s->target, sizeof(s->target), "%s/" TREES "/%s", s->user,
-                                record->target);
-                strcpy(s->home, s->target);
-                return 0;
-        }
-        strcpy(s->target, s->user);
-        (void) snprintf(s->home, sizeof(s->home), "%s/" REST, s->user);
-        return 0;
-}
-
-static int scope_group(const Site *s, const char *scope, char ret[static GROUP_MAX]) {
-        return snprintf(ret, GROUP_MAX, "%s/%s", s->user, scope) < GROUP_MAX ? 0 : -ENAMETOOLONG;
-}
-
-static bool is_needed(const char *controller, uint32_t limits, bool v1) {
-        if (strncmp(controller, "cpu", 3) == 0 && strcmp(controller, "cpuset") != 0)
-                return true; /* cpuacct too: it tells how much was used */
-        if (strcmp(controller, "freezer") == 0)
-                return limits & UINT32_C(1) << LIMIT_FREEZE;
-        for (Limit i = 0; i < _LIMIT_MAX; i++) {
-                const LimitInfo *info = &limits_table[i];
-
-                if (limits & UINT32_C(1) << i && (v1 ? info->file_v1 : info->file_v2) &&
-                    info->controller && strcmp(info->controller, controller) == 0)
-                        return true;
-        }
-        return false;
-}
-
-/* True if another controller of v1 is mounted together with it, as cpu and cpuacct often are. */
-static bool is_shared(const Site *s, const char *controller) {
-        char path[CGROUPFS_PATH_MAX];
-        struct stat st, other;
-
-        if (cgroupfs_path(s->fs, controller, "/", path) < 0 || stat(path, &st) < 0)
-                return false;
-        for (size_t i = 0; i < s->n_controllers; i++)
-                if (cgroupfs_path(s->fs, s->controllers[i], "/", path) >= 0 &&
-                    stat(path, &other) == 0 && st.st_dev == other.st_dev)
-                        return true;
-        return false;
-}
-
-static int site_init(Site *s, const CgroupFs *fs, const Record *record) {
-        Limits effective;
-        int r;
-
-        *s = (Site){ .fs = fs };
-        r = name_groups(record, s);
-        if (r < 0)
-                return r;
-        record_effective(record, &effective, NULL);
-        for (size_t i = 0; i < ELEMENTSOF(all_controllers); i++) {
-                const char *c = all_controllers[i];
-
-                if (!cgroupfs_has_controller(fs, "/", c) || (is_v1(s) && is_shared(s, c)))
-                        continue;
-                /* In v1 also what an earlier leash may have left in place. */
-                if (!is_needed(c, record->base.set | effective.set, is_v1(s)) &&
-                    !(is_v1(s) && group_exists(fs, c, s->user)))
-                        continue;
-                s->controllers[s->n_controllers++] = c;
-                s->n_cpu += is_v1(s) && is_needed(c, 0, true);
-        }
-        s->n_trees = is_v1(s) ? s->n_controllers : 1;
-        s->n_cpu = is_v1(s) ? s->n_cpu : 1;
-        return s->n_controllers > 0 ? 0 : -ENODEV;
-}
-
-/* ---- groups and their values, through libcgroup */
-
-static int handle_new(const Site *s, const char *group, size_t n, struct cgroup **ret) {
-        _cleanup_handle_ struct cgroup *g = cgroup_new_cgroup(group);
-
-        if (!g)
-                return -ENOMEM;
-        for (size_t i = 0; i < n; i++)
-                if (!cgroup_add_controller(g, s->controllers[i]))
-                        return -ENOMEM;
-        *ret = TAKE_PTR(g);
-        return 0;
-}
-
-static int set_value(const char *group, const char *controller, const char *file,
-                     const char *value) {
-        _cleanup_handle_ struct cgroup *g = cgroup_new_cgroup(group);
-        struct cgroup_controller *c = g ? cgroup_add_controller(g, controller) : NULL;
-        int r;
-
-        if (!c)
-                return -ENOMEM;
-        r = errno_from_ecg(cgroup_add_value_string(c, file, value));
-        return r < 0 ? r : errno_from_ecg(cgroup_modify_cgroup(g));
-}
-
-static int create_one(const Site *s, const char *group, size_t n_controllers) {
-        _cleanup_handle_ struct cgroup *g = NULL;
-        int r;
-
-        r = handle_new(s, group, n_controllers, &g);
-        return r < 0 ? r : errno_from_ecg(cgroup_create_cgroup(g, 1));
-}
-
-/* n_trees: how many of the site's trees get the group. */
-static int create_group(const Site *s, const char *group, size_t n_trees) {
-        size_t n = is_v1(s) ? n_trees : s->n_controllers;
-        int r = -EIO;
-
-        /* A parent that is empty for a moment may be removed by another leash meanwhile. */
-        for (unsigned i = 0; i < CREATE_TRIES && r < 0; i++) {
-                /* v2: for a group further down it does not have the root hand the controllers
-                 * down (seen with 2.0.2). They stay handed down: others may use them by then. */
-                r = create_one(s, TOP, n);
-                /* Without it, before Linux 5.11, the user's limit is not for the groups in it. */
-                if (is_v1(s))
-                        (void) set_value(TOP, "memory", "memory.use_hierarchy", "1");
-                if (r >= 0)
-                        r = create_one(s, group, n);
-        }
-        return r;
-}
-
-static int say_busy(const char *name _unused_, void *userdata _unused_) {
-        return -EBUSY;
-}
-
-/* Removes a group from every tree as soon as its last processes have left it. Returns 0; -EBUSY if
- * they do not, or if there are groups in it; -errno. */
-static int remove_group(const Site *s, const char *group) {
-        _cleanup_handle_ struct cgroup *g = NULL;
-        usec_t end = clock_monotonic() + REMOVE_TIME;
-        int r;
-
-        r = handle_new(s, group, s->n_controllers, &g);
-        if (r < 0)
-                return r;
-        for (;;) {
-                bool left = false;
-
-                /* It answers success for a group that is not empty (seen with 2.0.2). */
-                r = errno_from_ecg(cgroup_delete_cgroup_ext(g, CGFLAG_DELETE_EMPTY_ONLY));
-                for (size_t i = 0; i < s->n_trees; i++) {
-                        left |= group_exists(s->fs, s->controllers[i], group);
-                        if (cgroupfs_each_child(s->fs, s->controllers[i], group, say_busy, NULL) ==
-                            -EBUSY)
-                                return -EBUSY;
-                }
-                if (!left)
-                        return 0;
-                if (clock_monotonic() >= end)
-                        return r < 0 ? r : -EBUSY;
-                clock_sleep(REMOVE_POLL);
-        }
-}
-
-/* What stands in the file of a limit, CPU time per second for the quota. */
-static uint64_t read_quota(const Site *s, const char *group, usec_t *ret_period) {
-        uint64_t quota;
-        char text[64];
-
-        if (cgroupfs_read_limit(s->fs, group, LIMIT_CPU_QUOTA, text, sizeof(text)) < 0 ||
-            cgfile_parse_cpu_max(text, &quota, ret_period) < 0)
-                return LIMIT_INFINITY;
-        return quota;
-}
-
-/* The least quota of the groups above. */
-static uint64_t read_ceiling(const Site *s, const char *group) {
-        uint64_t least = LIMIT_INFINITY;
-        char up[GROUP_MAX], *slash;
-        usec_t period;
-
-        (void) snprintf(up, sizeof(up), "%s", group);
-        while ((slash = strrchr(up, '/')) && slash > up) {
-                *slash = '\0';
-                least = MIN_OF(least, read_quota(s, up, &period));
-        }
-        return least;
-}
-
-static int set_quota(const Site *s, const char *group, uint64_t quota, usec_t period) {
-        char text[64], number[32];
-        int r;
-
-        if (period == LIMIT_INFINITY)
-                period = PERIOD_DEFAULT;
-        /* A child above its parent is -EINVAL in v1 (kernel/sched/core.c,
-         * tg_cfs_schedulable_down()); in v2 the stricter one counts. */
-        if (is_v1(s) && quota != LIMIT_INFINITY)
-                quota = MIN_OF(quota, read_ceiling(s, group));
-        if (quota != LIMIT_INFINITY && quota * period / USEC_PER_SEC < PERIOD_QUOTA_MIN)
-                period =
-                        MIN_OF((PERIOD_QUOTA_MIN * USEC_PER_SEC + quota - 1) / quota, USEC_PER_SEC);
-        if (quota == LIMIT_INFINITY)
-                (void) snprintf(number, sizeof(number), "%s", is_v1(s) ? "-1" : "max");
-        else
-                (void) snprintf(number, sizeof(number), "%" PRIu64, quota * period / USEC_PER_SEC);
-        if (!is_v1(s)) {
-                (void) snprintf(text, sizeof(text), "%s %" PRIu64, number, period);
-                return set_value(group, "cpu", "cpu.max", text);
-        }
-        /* The two files change one by one, and no ratio in between may break the rule above. */
-        (void) snprintf(text, sizeof(text), "%" PRIu64, period);
-        r = set_value(group, "cpu", "cpu.cfs_quota_us", "-1");
-        if (r >= 0)
-                r = set_value(group, "cpu", "cpu.cfs_period_us", text);
-        return r < 0 ? r : set_value(group, "cpu", "cpu.cfs_quota_us", number);
-}
-
-typedef struct Lower {
-        const Site *site;
-        const char *parent;
-        uint64_t quota;
-} Lower;
-
-static int lower_child(const char *name, void *userdata) {
-        const Lower *l = userdata;
-        char group[GROUP_MAX];
-        uint64_t quota;
-        usec_t period;
-        int r = 0;
-
-        if ((size_t) snprintf(group, sizeof(group), "%s/%s", l->parent, name) >= sizeof(group))
-                return -ENAMETOOLONG;
-        quota = read_quota(l->site, group, &period);
-        if (quota != LIMIT_INFINITY && quota > l->quota)
-                r = set_quota(l->site, group, l->quota, period);
-        if (r < 0)
-                return r;
-        return cgroupfs_each_child(l->site->fs, "cpu", group, lower_child,
-                                   &(Lower){ l->site, group, l->quota });
-}
-
-/* The text of one limit as its file takes it. */
-static int format_limit(const Site *s, const Limits *l, Limit limit, char *buf, size_t size) {
-        bool infinite = l->value[limit] == LIMIT_INFINITY;
-        uint64_t value = l->value[limit];
-
-        switch (limits_table[limit].kind) {
-        case LIMIT_KIND_WEIGHT:
-                value = infinite ? 100 : value;
-                if (limit == LIMIT_IO_WEIGHT)
-                        (void) snprintf(buf, size, "default %" PRIu64, value);
-                else /* cpu.shares: 1024 is usual, and at least 2 */
-                        (void) snprintf(buf, size, "%" PRIu64,
-                                        is_v1(s) ? MAX_OF(value * 1024 / 100, UINT64_C(2)) : value);
-                return 0;
-        case LIMIT_KIND_FLAG:
-                (void) snprintf(buf, size, "%s",
-                                is_v1(s) ? value ? "FROZEN" : "THAWED"
-                                : value  ? "1"
-                                         : "0");
-                return 0;
-        case LIMIT_KIND_CPUSET:
-                limits_format(l, limit, buf);
-                /* libcgroup writes no empty line, which would mean the same as all there are. */
-                return *buf ? 0
-                            : file_read_buffer("/sys/fs/cgroup/cpuset.cpus.effective", buf, size);
-        default:
-                if (infinite)
-                        (void) snprintf(buf, size, "%s",
-                                        is_v1(s) && limit == LIMIT_MEMORY_MAX ? "-1" : "max");
-                else
-                        (void) snprintf(buf, size, "%" PRIu64, value);
-                return 0;
-        }
-}
-
-static int set_limit(const Site *s, const char *group, const Limits *l, Limit limit) {
-        const LimitInfo *info = &limits_table[limit];
-        const char *controller = info->controller, *file = is_v1(s) ? info->file_v1 : info->file_v2;
-        char text[LIMITS_TEXT_MAX];
-        int r;
-
-        if (info->kind == LIMIT_KIND_DURATION)
-                return 0; /* with the quota */
-        if (info->kind == LIMIT_KIND_QUOTA)
-                return set_quota(s, group, l->value[limit],
-                                 limits_has(l, LIMIT_CPU_PERIOD) ? l->value[LIMIT_CPU_PERIOD]
-                                                                 : LIMIT_INFINITY);
-        if (limit == LIMIT_FREEZE) { /* v2: a file of every group, whatever the controllers */
-                controller = is_v1(s) ? "freezer" : "cpu";
-                file = is_v1(s) ? "freezer.state" : info->file_v2;
-        }
-        if (!file)
-                return -EOPNOTSUPP;
-        r = format_limit(s, l, limit, text, sizeof(text));
-        return r < 0 ? r : set_value(group, controller, file, text);
-}
-
-/* What the kernel will not take stays as it is, and backend_verify() says so. */
-static int set_limits(const Site *s, const char *group, const Limits *limits) {
-        int r;
-
-        if (is_v1(s) && limits_has(limits, LIMIT_CPU_QUOTA)) {
-                r = cgroupfs_each_child(s->fs, "cpu", group, lower_child,
-                                        &(Lower){ s, group, limits->value[LIMIT_CPU_QUOTA] });
-                if (r == -ENOMEM)
-                        return r;
-        }
-        for (Limit i = 0; i < _LIMIT_MAX; i++) {
-                r = limits_has(limits, i) ? set_limit(s, group, limits, i) : 0;
-                if (r == -ENOMEM)
-                        return r;
-        }
-        return 0;
-}
-
-typedef struct Share {
-        const Site *site;
-        uint64_t sum;
-} Share;
-
-static int add_share(const char *name, void *userdata) {
-        Share *share = userdata;
-        char group[GROUP_MAX], text[64];
-
-        (void) snprintf(group, sizeof(group), TOP "/%s", name);
-        if (cgroupfs_read_limit(share->site->fs, group, LIMIT_CPU_WEIGHT, text, sizeof(text)) >= 0)
-                share->sum += strtoull(text, NULL, 10);
-        return 0;
-}
-
-/* Among the processes of the host, /leash would count as one, and all leashed users would share
- * what one busy process gets. With the sum of its children's weights it is as if they were there
- * themselves. */
-static void set_share(const Site *s) {
-        Share share = { .site = s };
-        char text[32];
-
-        if (cgroupfs_each_child(s->fs, "cpu", TOP, add_share, &share) < 0 || share.sum == 0)
-                return;
-        share.sum = MIN_OF(share.sum, is_v1(s) ? UINT64_C(262144) : UINT64_C(10000));
-        (void) snprintf(text, sizeof(text), "%" PRIu64, share.sum);
-        (void) set_value(TOP, "cpu", is_v1(s) ? "cpu.shares" : "cpu.weight", text);
-}
-
-/* ---- who belongs inside */
-
-static int compare_pids(const void *a, const void *b) {
-        pid_t x = *(const pid_t *) a, y = *(const pid_t *) b;
-
-        return (x > y) - (x < y);
-}
-
-static bool pid_set_has(const PidSet *s, pid_t pid) {
-        return s->n > 0 && bsearch(&pid, s->pids, s->n, sizeof(pid_t), compare_pids);
-}
-
-/* A group that does not exist has no members. */
-static int list_members(const Site *s, size_t tree, const char *group, const char *skip,
-                        PidSet *ret) {
-        int r;
-
-        *ret = (PidSet){};
-        r = cgroupfs_list_procs(s->fs, s->controllers[tree], group, skip, &ret->pids, &ret->n);
-        if (r < 0)
-                return r == -ENOENT ? 0 : r;
-        if (ret->n > 0)
-                qsort(ret->pids, ret->n, sizeof(pid_t), compare_pids);
-        return 0;
-}
-
-static void crowd_init(Crowd *c, uid_t uid) {
-        pid_t pid = getpid();
-        ProcStat stat;
-
-        *c = (Crowd){ .uid = uid, .uid_min = user_uid_min() };
-        while (pid > 0 && c->n_callers < ANCESTORS_MAX) {
-                c->callers[c->n_callers++] = pid;
-                if (proc_read_stat(pid, &stat) < 0)
-                        break;
-                pid = stat.ppid;
-        }
-}
-
-static bool may_move(const Crowd *c, const ProcStat *stat) {
-        if (stat->pid == 1 || stat->flags & PROC_PF_KTHREAD)
-                return false;
-        for (size_t i = 0; i < c->n_callers; i++)
-                if (c->callers[i] == stat->pid)
-                        return false;
-        return true;
-}
-
-/* A process that lives, or a thread that its leader left behind when it ended; 0 if nothing of it
- * will run again. /proc and cgroup.procs go on telling where the leader ended (seen with
- * Linux 6.1), so that it is the thread that has to be asked. */
-static pid_t find_alive(const ProcStat *stat) {
-        _cleanup_closedir_ DIR *d = NULL;
-        char path[64];
-        struct dirent *de;
-
-        if (!(stat->flags & PROC_PF_EXITING))
-                return stat->pid;
-        (void) snprintf(path, sizeof(path), "/proc/%d/task", (int) stat->pid);
-        d = opendir(path);
-        while (d && (de = readdir(d))) {
-                ProcStat thread;
-                pid_t tid;
-
-                if (parse_pid(de->d_name, &tid) >= 0 && proc_read_stat(tid, &thread) >= 0 &&
-                    !(thread.flags & PROC_PF_EXITING))
-                        return tid;
-        }
-        return 0;
-}
-
-/* Root's processes that a login of the user started, by sudo for one, are the user's while they
- * hang below it; the services that an admin restarted so are not. */
-static bool is_below(const Crowd *c, const ProcStat *stat) {
-        pid_t up = stat->ppid;
-        ProcStatus status;
-        ProcStat parent;
-
-        for (unsigned i = 0; i < ANCESTORS_MAX && up > 1; i++) {
-                if (proc_read_status(up, &status) < 0 || proc_read_stat(up, &parent) < 0)
-                        return false;
-                if (status.ruid == c->uid)
-                        return true;
-                up = parent.ppid;
-        }
-        return false;
-}
-
-/* As core/plan.c tells the owner without systemd: by the login where there was one, which su does
- * not change, else by the real uid. Root's own are those of a login alone: the rest is the system.
- */
-static bool belongs(const Crowd *c, const ProcStat *stat) {
-        ProcStatus status;
-        uid_t login;
-
-        if (proc_read_status(stat->pid, &status) < 0)
-                return false;
-        login = proc_read_loginuid(stat->pid);
-        if (c->uid == 0)
-                return status.ruid == 0 && login == 0;
-        if (status.ruid >= c->uid_min && login != (uid_t) -1 && login >= c->uid_min)
-                return login == c->uid;
-        return status.ruid == c->uid || (login == c->uid && is_below(c, stat));
-}
-
-/* ---- moving in */
-
-static int move_to(const Site *s, size_t tree, const char *group, pid_t pid) {
-        char dir[CGROUPFS_PATH_MAX], path[CGROUPFS_PATH_MAX + 16], text[16];
-        int r;
-
-        r = cgroupfs_path(s->fs, s->controllers[tree], group, dir);
-        if (r < 0)
-                return r;
-        /* cgroup_attach_task_pid() writes into v1's "tasks", which moves one thread. */
-        (void) snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
-        (void) snprintf(text, sizeof(text), "%d", (int) pid);
-        return file_write_existing(path, text);
-}
-
-static int read_group(const CgroupFs *fs, const char *controller, pid_t pid, char **ret) {
-        if (fs->version == CGROUPFS_V2)
-                controller = NULL;
-        else if (strcmp(controller, "io") == 0)
-                controller = "blkio";
-        return proc_read_cgroup(pid, controller, ret);
-}
-
-static bool is_inside(const char *cgroup, const char *group) {
-        size_t n = strlen(group);
-
-        return strncmp(cgroup, group, n) == 0 && (cgroup[n] == '/' || cgroup[n] == '\0');
-}
-
-/* In a container, and leash is not in it, too. Taken out of its manager's group, it would slip the
- * manager's own limits; it is left for escapees() to show. */
-static bool is_contained(const Site *s, const char *cgroup) {
-        _cleanup_free_ char *init = NULL;
-        Placement p;
-
-        if (placement_parse(cgroup, &p) < 0 || p.kind != PLACEMENT_MACHINE)
-                return false;
-        return read_group(s->fs, "cpu", 1, &init) < 0 || !is_inside(cgroup, init);
-}
-
-/* A process tree leashed by itself stays in its own group, which lies under the user's. */
-static bool is_in_tree(const Site *s, const Record *record, const char *cgroup) {
-        char trees[GROUP_MAX];
-
-        (void) snprintf(trees, sizeof(trees), "%s/" TREES, s->user);
-        return record->scope == TARGET_USER && is_inside(cgroup, trees);
-}
-
-static bool has_origin(const Record *record, const ProcStat *stat) {
-        for (size_t i = 0; i < record->n_origins; i++)
-                if (record->origins[i].pid == stat->pid &&
-                    record->origins[i].start_ticks == stat->start_ticks)
-                        return true;
-        return false;
-}
-
-/* Where a process came from: its own origin, else that of its nearest recorded ancestor, else of
- * any process of the record. */
-static const char *find_origin(const Record *record, pid_t pid) {
-        ProcStat stat;
-
-        for (unsigned up = 0; up < ANCESTORS_MAX && pid > 1 && proc_read_stat(pid, &stat) >= 0;
-             up++) {
-                for (size_t i = 0; i < record->n_origins; i++) {
-                        const RecordOrigin *o = &record->origins[i];
-
-                        if (o->pid == pid && o->start_ticks == stat.start_ticks)
-                                return o->cgroup;
-                }
-                pid = stat.ppid;
-        }
-        return record->n_origins > 0 ? record->origins[0].cgroup : "/";
-}
-
-/* The part of an origin that speaks of a tree, see note_origin(). */
-static void read_origin(const char *origin, const char *controller,
-                        char ret[static CGROUPFS_PATH_MAX]) {
-        size_t n = strlen(controller);
-        const char *found = origin;
-
-        for (const char *line = strchr(origin, '\n'); line; line = strchr(line + 1, '\n'))
-                if (strncmp(line + 1, controller, n) == 0 && line[1 + n] == ':')
-                        found = line + 1 + n + 1;
-        (void) snprintf(ret, CGROUPFS_PATH_MAX, "%.*s", (int) strcspn(found, "\n"), found);
-}
-
-/* Makes room by forgetting processes that have ended. The first stays: see find_origin(). */
-static void prune_origins(Record *record) {
-        size_t kept = 1;
-        ProcStat stat;
-
-        for (size_t i = 1; i < record->n_origins; i++) {
-                RecordOrigin *o = &record->origins[i];
-
-                if (proc_read_stat(o->pid, &stat) >= 0 && stat.start_ticks == o->start_ticks)
-                        record->origins[kept++] = *o;
-                else
-                        free(o->cgroup);
-        }
-        record->n_origins = MIN_OF(kept, record->n_origins);
-}
-
-/* An origin is the path in the CPU's tree, and on lines of their own "CONTROLLER:PATH" for those of
- * v1's other trees that differ, in use now or not: a later limit may need them. Where the process
- * is below `top` already, since a leash was killed between two trees, it has that of others. */
-static int note_origin(const Site *s, Record *record, const ProcStat *stat, const char *top) {
-        const char *near = find_origin(record, stat->pid);
-        _cleanup_free_ char *text = NULL;
-        char first[CGROUPFS_PATH_MAX];
-        int r;
-
-        if (has_origin(record, stat))
-                return 0;
-
-        for (size_t i = 0; i < (is_v1(s) ? ELEMENTSOF(all_controllers) : 1); i++) {
-                _cleanup_free_ char *cgroup = NULL, *before = NULL;
-                char path[CGROUPFS_PATH_MAX];
-
-                if (read_group(s->fs, all_controllers[i], stat->pid, &cgroup) < 0)
-                        continue; /* v1: not mounted */
-                if (is_inside(cgroup, top))
-                        read_origin(near, all_controllers[i], path);
-                else
-                        (void) snprintf(path, sizeof(path), "%s", cgroup);
-                if (!text)
-                        (void) snprintf(first, sizeof(first), "%s", path);
-                else if (strcmp(path, first) == 0)
-                        continue;
-                before = text;
-                text = before ? file_path("%s\n%s:%s", before, all_controllers[i], path)
-                              : strdup(path);
-                if (!text)
-                        return -ENOMEM;
-        }
-        if (!text)
-                return -ESRCH;
-        r = record_add_origin(record, stat->pid, stat->start_ticks, text);
-        if (r == -ENOBUFS) {
-                prune_origins(record);
-                r = record_add_origin(record, stat->pid, stat->start_ticks, text);
-        }
-        if (r == -ENAMETOOLONG)
-                r = record_add_origin(record, stat->pid, stat->start_ticks, first);
-        /* Without one it goes back to where the others do. */
-        return r == -ENOBUFS || r == -ENAMETOOLONG ? 0 : r;
-}
-
-/* Moves one process to where it belongs in each tree: to `leaf` in the CPU's, and home in others.
- * Returns 1; 0 if it has to stay where it is; -ESRCH if it has ended; -errno. A process of real
- * time priority is -EINVAL in v1's CPU tree with CONFIG_RT_GROUP_SCHED: no quota would bind it
- * anyway. */
-static int move_in(const Site *s, Record *record, const ProcStat *stat, const char *leaf) {
-        const char *top = record->scope == TARGET_TREE ? s->target : s->user;
-        pid_t alive = find_alive(stat);
-        int r, result = 0, error = 0;
-        bool noted = false;
-
-        if (alive == 0)
-                return -ESRCH;
-        for (size_t i = 0; i < s->n_trees; i++) {
-                const char *group = i < s->n_cpu ? leaf : s->home;
-                _cleanup_free_ char *cgroup = NULL;
-                bool inside;
-
-                r = read_group(s->fs, s->controllers[i], alive, &cgroup);
-                if (r < 0)
-                        return r;
-                inside = is_inside(cgroup, top);
-                if (i == 0 && is_contained(s, cgroup))
-                        return 0;
-                if (inside && (strcmp(group, s->home) == 0 || is_in_tree(s, record, cgroup)))
-                        continue;
-                r = noted || inside ? 0 : note_origin(s, record, stat, top);
-                noted |= r >= 0 && !inside;
-                if (r >= 0)
-                        r = move_to(s, i, group, stat->pid);
-                if (r == -ENOMEM || r == -ESRCH)
-                        return r;
-                error = r < 0 ? r : error;
-                result = 1;
-        }
-        return error < 0 ? error : result;
-}
-
-/* Before the record is written and anybody is moved, so that no origin is lost with a leash that is
- * killed. For a process tree these are more than will be moved. */
-static int note_all(const Site *s, Record *record) {
-        const char *top = record->scope == TARGET_TREE ? s->target : s->user;
-        _cleanup_pid_set_ PidSet all = {};
-        Crowd crowd;
-        int r;
-
-        crowd_init(&crowd, record->uid);
-        r = proc_list(&all.pids, &all.n);
-        for (size_t i = 0; i < all.n && r >= 0; i++) {
-                _cleanup_free_ char *cgroup = NULL;
-                ProcStat stat;
-
-                if (proc_read_stat(all.pids[i], &stat) < 0 || !may_move(&crowd, &stat) ||
-                    !belongs(&crowd, &stat) || find_alive(&stat) == 0 ||
-                    read_group(s->fs, "cpu", stat.pid, &cgroup) < 0 || is_inside(cgroup, top))
-                        continue;
-                r = note_origin(s, record, &stat, top);
-                r = r == -ESRCH ? 0 : r;
-        }
-        return r;
-}
-
-typedef struct Members {
-        PidSet trees[ELEMENTSOF(all_controllers)];
-} Members;
-
-static void members_done(Members *m) {
-        for (size_t i = 0; i < ELEMENTSOF(m->trees); i++)
-                pid_set_done(&m->trees[i]);
-}
-
-/* Returns 1 if anybody was moved, or ended just before and may have left a child; 0 if not. */
-static int capture_pass(const Site *s, Record *record, const Crowd *crowd) {
-        _cleanup_(members_done) Members inside = {};
-        _cleanup_pid_set_ PidSet all = {};
-        int r = 0, result = 0;
-
-        for (size_t t = 0; t < s->n_trees && r >= 0; t++)
-                r = list_members(s, t, s->user, NULL, &inside.trees[t]);
-        if (r >= 0)
-                r = proc_list(&all.pids, &all.n);
-        if (r < 0)
-                return r;
-        /* Backwards: the youngest are the ones that get away. */
-        for (size_t i = all.n; i-- > 0;) {
-                bool outside = false;
-                ProcStat stat;
-
-                for (size_t t = 0; t < s->n_trees; t++)
-                        outside |= !pid_set_has(&inside.trees[t], all.pids[i]);
-                if (!outside || proc_read_stat(all.pids[i], &stat) < 0 || !may_move(crowd, &stat) ||
-                    !belongs(crowd, &stat))
-                        continue;
-                if (find_alive(&stat) == 0) /* a zombie */
-                        continue;
-                r = move_in(s, record, &stat, s->home);
-                if (r == -ENOMEM)
-                        return r;
-                result |= r > 0 || r == -ESRCH;
-        }
-        return result;
-}
-
-/* How many processes and threads the host has had since it was booted (proc_stat(5)). */
-static uint64_t count_births(void) {
-        _cleanup_free_ char *text = NULL;
-        const char *line;
-        uint64_t n;
-
-        if (file_read(AT_FDCWD, "/proc/stat", LIST_MAX, &text, NULL) < 0)
-                return 0;
-        line = strstr(text, "\nprocesses ");
-        return line && sscanf(line, "\nprocesses %" SCNu64, &n) == 1 ? n : 0;
-}
-
-static int capture(const Site *s, Record *record) {
-        unsigned looks = 0;
-        uint64_t births;
-        usec_t end = 0;
-        Crowd crowd;
-        int r;
-
-        crowd_init(&crowd, record->uid);
-        do {
-                births = count_births();
-                r = capture_pass(s, record, &crowd);
-                births = count_births() - births;
-                looks = r > 0 ? 0 : looks + 1;
-                /* The first may move thousands, and is not counted. */
-                end = end > 0 ? end : clock_monotonic() + PASSES_TIME;
-        } while (r >= 0 && (looks < LOOKS || births > 0) && clock_monotonic() < end);
-        return r < 0 ? r : 0;
-}
-
-/* Neither alive outside nor listed inside. */
-static bool is_hidden(const Site *s, const ProcStat *stat) {
-        _cleanup_free_ char *cgroup = NULL;
-        pid_t alive = find_alive(stat);
-
-        return alive == 0 || (alive != stat->pid && read_group(s->fs, "cpu", alive, &cgroup) >= 0 &&
-                              is_inside(cgroup, s->user));
-}
-
-/* Children that members of the group had while they were on their way in. */
-static int adopt(const Site *s, Record *record, const char *leaf, const Crowd *crowd,
-                 usec_t since) {
-        bool is_tree = record->scope == TARGET_TREE;
-        usec_t end = clock_monotonic() + PASSES_TIME;
-        int r, moved = 1;
-
-        while (moved && clock_monotonic() < end) {
-                _cleanup_pid_set_ PidSet members = {}, others = {};
-
-                moved = 0;
-                r = is_tree ? proc_list(&others.pids, &others.n)
-                            : list_members(s, 0, s->home, NULL, &others);
-                if (r >= 0)
-                        r = list_members(s, 0, leaf, NULL, &members);
-                if (r < 0)
-                        return r;
-                for (size_t i = 0; i < others.n; i++) {
-                        ProcStat stat;
-
-                        if (pid_set_has(&members, others.pids[i]) ||
-                            proc_read_stat(others.pids[i], &stat) < 0 ||
-                            !pid_set_has(&members, stat.ppid) || !may_move(crowd, &stat))
-                                continue;
-                        if (!is_tree && (proc_ticks(stat.start_ticks) < since ||
-                                         offenders_is_desktop(stat.comm)))
-                                continue;
-                        moved |= move_in(s, record, &stat, leaf) > 0;
-                }
-        }
-        return 0;
-}
-
-/* ---- moving out */
-
-/* A group that is gone, or holds no processes any more (-EBUSY in v2), leaves its parent. */
-static int put_back(const Site *s, const Record *record, size_t tree, pid_t pid) {
-        char path[CGROUPFS_PATH_MAX], rest[GROUP_MAX];
-        int r;
-
-        (void) snprintf(rest, sizeof(rest), "%s/" REST, s->user);
-        if (record->scope == TARGET_TREE && group_exists(s->fs, s->controllers[tree], rest))
-                strcpy(path, rest); /* the user is leashed as well */
-        else
-                read_origin(find_origin(record, pid), s->controllers[tree], path);
-        if (is_inside(path, s->target)) /* as an origin it would be no way out */
-                strcpy(path, "/");
-        for (;;) {
-                char *slash = strrchr(path, '/');
-
-                r = move_to(s, tree, path, pid);
-                if (r >= 0 || r == -ESRCH || !slash || path[1] == '\0')
-                        return r;
-                if (is_inside(path, TOP)) /* not into inner groups of ours */
-                        slash = path;
-                slash[slash == path] = '\0';
-        }
-}
-
-typedef int (*FoundLeaf)(const Site *s, const Record *record, size_t tree, const char *leaf);
-
-typedef struct Names {
-        char (*names)[NAME_MAX + 1];
-        size_t n;
-} Names;
-
-static void names_done(Names *names) {
-        free(names->names);
-}
-
-static int add_leaf(const char *name, void *userdata) {
-        Names *names = userdata;
-        void *more;
-
-        if (strcmp(name, TREES) == 0)
-                return 0;
-        more = reallocarray(names->names, names->n + 1, sizeof(*names->names));
-        if (!more)
-                return -ENOMEM;
-        names->names = more;
-        (void) snprintf(names->names[names->n++], sizeof(*names->names), "%s", name);
-        return 0;
-}
-
-/* Calls found() for each leaf of the target in a tree, whether the record knows of it or not: a
- * leash that was killed may have made some, or removed them from some trees. Returns 1 if one of
- * the calls did, 0 if none, or the first error. */
-static int each_leaf(const Site *s, const Record *record, size_t tree, FoundLeaf found) {
-        _cleanup_(names_done) Names names = {};
-        int r, result = 0;
-
-        if (record->scope == TARGET_TREE)
-                return found(s, record, tree, s->target);
-        r = cgroupfs_each_child(s->fs, s->controllers[tree], s->user, add_leaf, &names);
-        for (size_t i = 0; i < names.n && r >= 0; i++) {
-                char leaf[GROUP_MAX];
-
-                r = scope_group(s, names.names[i], leaf);
-                if (r >= 0)
-                        r = found(s, record, tree, leaf);
-                result |= r > 0;
-        }
-        return r >= 0 ? result : r == -ENOENT ? 0 : r;
-}
-
-static pid_t read_tgid(pid_t tid) {
-        char path[64], buf[4096], *line;
-        int tgid;
-
-        (void) snprintf(path, sizeof(path), "/proc/%d/status", (int) tid);
-        if (file_read_buffer(path, buf, sizeof(buf)) < 0)
-                return tid;
-        line = strstr(buf, "\nTgid:");
-        return line && sscanf(line, "\nTgid: %d", &tgid) == 1 ? tgid : tid;
-}
-
-static int read_threads(const Site *s, size_t tree, const char *leaf, char **ret) {
-        char dir[CGROUPFS_PATH_MAX], path[CGROUPFS_PATH_MAX + 16];
-        int r;
-
-        r = cgroupfs_path(s->fs, s->controllers[tree], leaf, dir);
-        if (r < 0)
-                return r;
-        (void) snprintf(path, sizeof(path), "%s/%s", dir, is_v1(s) ? "tasks" : "cgroup.threads");
-        r = file_read(AT_FDCWD, path, LIST_MAX, ret, NULL);
-        return r == -ENODEV ? -ENOENT : r; /* removed while it was read */
-}
-
-/* Puts back the processes that only their threads tell of, see find_alive(). */
-static int release_threads(const Site *s, const Record *record, size_t tree, const char *leaf) {
-        _cleanup_free_ char *text = NULL;
-        int r, result = 0;
-
-        r = read_threads(s, tree, leaf, &text);
-        if (r < 0)
-                return r == -ENOENT ? 0 : r;
-        for (char *save = NULL, *line = strtok_r(text, "\n", &save); line;
-             line = strtok_r(NULL, "\n", &save)) {
-                pid_t tid;
-
-                if (parse_pid(line, &tid) < 0)
-                        continue;
-                r = put_back(s, record, tree, read_tgid(tid));
-                if (r < 0 && r != -ESRCH)
-                        return r;
-                result = 1;
-        }
-        return result;
-}
-
-/* Returns 1 if there was anybody to put back. */
-static int release_pass(const Site *s, const Record *record) {
-        const char *skip = record->scope == TARGET_USER ? TREES : NULL;
-        int r, result = 0;
-
-        for (size_t t = 0; t < s->n_trees; t++) {
-                _cleanup_pid_set_ PidSet members = {};
-
-                r = list_members(s, t, s->target, skip, &members);
-                if (r < 0)
-                        return r;
-                for (size_t i = 0; i < members.n; i++) {
-                        r = put_back(s, record, t, members.pids[i]);
-                        if (r < 0 && r != -ESRCH)
-                                return r;
-                        result = 1;
-                }
-                if (members.n > 0)
-                        continue;
-                r = each_leaf(s, record, t, release_threads);
-                if (r < 0)
-                        return r;
-                result |= r;
-        }
-        return result;
-}
-
-/* leash may have been started from inside, by sudo in a leashed shell. */
-static void leave_groups(const CgroupFs *fs) {
-        for (size_t i = 0; i < ELEMENTSOF(all_controllers); i++) {
-                const Site site = { .fs = fs, .controllers = { all_controllers[i] } };
-                _cleanup_free_ char *cgroup = NULL;
-
-                if (read_group(fs, all_controllers[i], getpid(), &cgroup) < 0 ||
-                    !is_inside(cgroup, TOP))
-                        continue;
-                (void) move_to(&site, 0, "/", getpid()); /* at worst it is slow */
-        }
-}
-
-/* Processes that come and go faster than they are moved keep still on a thousandth of a CPU. */
-static void hold_still(const Site *s, const Record *record) {
-        Limits limits = {};
-
-        limits_set(&limits, LIMIT_CPU_QUOTA, USEC_PER_SEC / 1000);
-        limits_set(&limits, LIMIT_CPU_PERIOD, USEC_PER_SEC);
-        leave_groups(s->fs);
-        (void) set_limits(s, s->home, &limits); /* a second try fails as the first, no worse */
-        for (size_t i = 0; i < record->n_scopes; i++) {
-                char group[GROUP_MAX];
-
-                if (scope_group(s, record->scopes[i], group) >= 0)
-                        (void) set_limits(s, group, &limits);
-        }
-}
-
-static int release_all(const Site *s, const Record *record) {
-        usec_t start = 0;
-        bool held = false;
-        int r;
-
-        while ((r = release_pass(s, record)) > 0) {
-                usec_t now = clock_monotonic();
-
-                start = start > 0 ? start : now; /* the first may move thousands */
-                if (now - start >= PASSES_TIME)
-                        return -EAGAIN;
-                if (now - start >= HOLD_AFTER && !held) {
-                        hold_still(s, record);
-                        held = true;
-                }
-        }
-        return r;
-}
-
-static int remove_leaf(const Site *s, const Record *record _unused_, size_t tree _unused_,
-                       const char *leaf) {
-        return remove_group(s, leaf);
-}
-
-/* ---- the end of time */
-
-/* The waiters of a target are told by what stands where others have their standard input; a record
- * does not know of one that was started by a leash killed just then. */
-static char *mark_of(const char *target, char buf[static MARK_MAX]) {
-        (void) snprintf(buf, MARK_MAX, WAITER_COMM " %.200s", target);
-        return buf;
-}
-
-static bool is_waiter(const char *target, const ProcStat *stat) {
-        char mark[MARK_MAX], want[MARK_MAX + 32], got[MARK_MAX + 64], path[64];
-        ProcStatus status;
-        ssize_t n;
-
-        /* It has another name while it ends the leash. */
-        if (strcmp(stat->comm, WAITER_COMM) != 0 || proc_read_status(stat->pid, &status) < 0 ||
-            status.ruid != 0)
-                return false;
-        (void) snprintf(path, sizeof(path), "/proc/%d/fd/0", (int) stat->pid);
-        n = readlink(path, got, sizeof(got) - 1);
-        got[n < 0 ? 0 : n] = '\0';
-        (void) snprintf(want, sizeof(want), "/memfd:%s (deleted)", mark_of(target, mark));
-        return strcmp(got, want) == 0;
-}
-
-static void stop_waiter(const char *target) {
-        _cleanup_free_ pid_t *pids = NULL;
-        size_t n = 0;
-
-        if (proc_list(&pids, &n) < 0) /* each does no harm, ending only what has expired */
-                return;
-        for (size_t i = 0; i < n; i++) {
-                _cleanup_close_ int pidfd = -EBADF;
-                ProcStat stat;
-
-                if (proc_read_stat(pids[i], &stat) < 0 || !is_waiter(target, &stat))
-                        continue;
-                pidfd = proc_open(pids[i]);
-                if (pidfd >= 0 && proc_read_stat(pids[i], &stat) >= 0 && is_waiter(target, &stat))
-                        (void) syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL,
-                                       0); /* as above */
-        }
-}
-
-/* leash itself where this is leash, installed or not, else the installed one. */
-static void find_program(const Backend *b, char ret[static CGROUPFS_PATH_MAX]) {
-        ssize_t n = readlink("/proc/self/exe", ret, CGROUPFS_PATH_MAX - 1);
-
-        ret[n < 0 ? 0 : n] = '\0';
-        if (strcmp(basename(ret), basename(b->options.program)) != 0)
-                (void) snprintf(ret, CGROUPFS_PATH_MAX, "%s", b->options.program);
-}
-
-/* Out of the way of the standard ones, which leash may have been started without. */
-static int lift(int fd) {
-        return fd < 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 3);
-}
-
-/* In a child of a child: keeps nothing of its parents, the record's lock least of all. */
-static _Noreturn void wait_and_release(const Backend *b, const char *target, usec_t until,
-                                       int report) {
-        const struct timespec ts = { .tv_sec = until / USEC_PER_SEC,
-                                     .tv_nsec = until % USEC_PER_SEC * NSEC_PER_USEC };
-        int null = lift(open("/dev/null", O_RDWR | O_CLOEXEC)), mark;
-        char program[CGROUPFS_PATH_MAX], buf[MARK_MAX];
-        pid_t pid = getpid();
-        sigset_t none;
-
-        (void) sigemptyset(&none);
-        (void) sigprocmask(SIG_SETMASK, &none, NULL);
-        mark = lift(memfd_create(mark_of(target, buf), MFD_CLOEXEC));
-        report = lift(report);
-        if (mark < 0 || null < 0 || report < 0 || chdir("/") < 0 ||
-            prctl(PR_SET_NAME, WAITER_COMM) < 0)
-                _exit(EXIT_FAILURE);
-        leave_groups(&b->fs);
-        find_program(b, program);
-        for (int fd = 0; fd < 3; fd++)
-                (void) dup2(fd == 0 ? mark : null, fd); /* it cannot fail between valid numbers */
-        if (write(report, &pid, sizeof(pid)) != sizeof(pid))
-                _exit(EXIT_FAILURE);
-        (void) close_range(3, ~0U, 0);
-        /* Absolute, so that it is the wall clock that counts, though it be set meanwhile. */
-        while (clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &ts, NULL) == EINTR)
-                ;
-        (void) dup2(1, 0);
-        (void) execl(program, program, "release", "--expired", NULL);
-        _exit(127);
-}
-
-static int start_waiter(const Backend *b, const char *target, usec_t until, pid_t *ret) {
-        _cleanup_close_ int from = -EBADF, to = -EBADF;
-        int fds[2];
-        pid_t child;
-
-        if (pipe2(fds, O_CLOEXEC) < 0)
-                return -errno;
-        from = fds[0];
-        to = fds[1];
-        child = fork();
-        if (child < 0)
-                return -errno;
-        if (child == 0) {
-                if (setsid() < 0)
-                        _exit(EXIT_FAILURE);
-                if (fork() == 0)
-                        wait_and_release(b, target, until, to);
-                _exit(EXIT_SUCCESS);
-        }
-        fd_closep(&to);
-        to = -EBADF;
-        while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-                ;
-        return read(from, ret, sizeof(*ret)) == sizeof(*ret) ? 0 : -ECHILD;
-}
-
-/* ---- operations */
-
-static void be_quiet(void *userdata _unused_, int level _unused_, const char *format _unused_,
-                     va_list ap _unused_) {
-}
-
-static bool groups_probe(const BackendOptions *options) {
+static bool cgroup_probe(const BackendOptions *options) {
         CgroupFs fs = cgroupfs_detect(options->root);
         char path[CGROUPFS_PATH_MAX];
         struct statvfs st;
@@ -1251,16 +34,15 @@ static bool groups_probe(const BackendOptions *options) {
                !(st.f_flag & ST_RDONLY);
 }
 
-static int groups_open(const BackendOptions *options, Backend **ret) {
+static int cgroup_open(const BackendOptions *options, Backend **ret) {
         Backend *b;
         int r;
 
         if (*options->root != '\0') /* libcgroup finds the mounts by itself */
                 return -EOPNOTSUPP;
-        if (!groups_probe(options))
+        if (!cgroup_probe(options))
                 return -ENODEV;
-        cgroup_set_logger(be_quiet, CGROUP_LOG_ERROR, NULL); /* else it writes to stdout */
-        r = errno_from_ecg(cgroup_init());
+        r = group_init();
         if (r < 0)
                 return r;
         b = calloc(1, sizeof(Backend));
@@ -1270,16 +52,16 @@ static int groups_open(const BackendOptions *options, Backend **ret) {
         return 0;
 }
 
-static Backend *groups_free(Backend *b) {
+static Backend *cgroup_free(Backend *b) {
         free(b);
         return NULL;
 }
 
-static int groups_cgroup(Backend *b _unused_, const Record *record, char **ret) {
+static int cgroup_cgroup(Backend *b _unused_, const Record *record, char **ret) {
         Site s;
         int r;
 
-        r = name_groups(record, &s);
+        r = site_name(&s, record);
         if (r < 0)
                 return r;
         *ret = strdup(s.target);
@@ -1287,7 +69,7 @@ static int groups_cgroup(Backend *b _unused_, const Record *record, char **ret) 
 }
 
 /* Groups of our own had no limits before. */
-static int groups_read_base(Backend *b, Record *record, uint32_t which) {
+static int cgroup_read_base(Backend *b, Record *record, uint32_t which) {
         Site s;
         int r;
 
@@ -1302,7 +84,7 @@ static int groups_read_base(Backend *b, Record *record, uint32_t which) {
                 limits_set(&record->base, i,
                            limits_table[i].kind == LIMIT_KIND_FLAG ? 0 : LIMIT_INFINITY);
         }
-        return note_all(&s, record);
+        return origins_note_all(&s, record);
 }
 
 /* The offenders' groups follow the quota of the target. */
@@ -1311,43 +93,48 @@ static int set_scopes(const Site *s, const Record *record, const Limits *wanted)
 
         backend_scope_limits(wanted, record->share, &limits);
         for (size_t i = 0; i < record->n_scopes; i++) {
-                char group[GROUP_MAX];
+                char group[SITE_GROUP_MAX];
                 int r;
 
-                r = scope_group(s, record->scopes[i], group);
-                if (r >= 0 && group_exists(s->fs, "cpu", group))
-                        r = set_limits(s, group, &limits);
+                r = site_scope(s, record->scopes[i], group);
+                if (r >= 0 && site_has_group(s, "cpu", group))
+                        r = group_set_limits(s, group, &limits);
                 if (r < 0)
                         return r;
         }
         return 0;
 }
 
-static int groups_apply(Backend *b, Record *record) {
+static int cgroup_apply(Backend *b, Record *record) {
         Limits effective, wanted = record->base;
         Site s;
         int r;
 
         r = site_init(&s, &b->fs, record);
         if (r >= 0)
-                r = create_group(&s, s.home, s.n_trees);
+                r = group_create(&s, s.home, s.n_trees);
         if (r < 0)
                 return r;
         record_effective(record, &effective, NULL);
         for (Limit i = 0; i < _LIMIT_MAX; i++)
                 if (limits_has(&effective, i))
                         limits_copy_one(&wanted, &effective, i);
-        r = set_limits(&s, s.target, &wanted);
+        r = group_set_limits(&s, s.target, &wanted);
         if (r < 0)
                 return r;
-        set_share(&s);
+        group_set_share(&s);
         if (record->scope == TARGET_TREE) /* group() knows who is in it */
                 return 0;
         r = set_scopes(&s, record, &wanted);
-        return r < 0 ? r : capture(&s, record);
+        return r < 0 ? r : moves_capture(&s, record);
 }
 
-static int groups_restore(Backend *b, Record *record) {
+static int remove_leaf(const Site *s, const Record *record _unused_, size_t tree _unused_,
+                       const char *leaf) {
+        return group_remove(s, leaf);
+}
+
+static int cgroup_restore(Backend *b, Record *record) {
         Site s;
         int r;
 
@@ -1356,47 +143,43 @@ static int groups_restore(Backend *b, Record *record) {
                 return r;
         /* First, so that whatever is still inside neither sleeps nor slows us. What is gone has no
          * limits either. A user's group stays while a process tree of theirs is leashed. */
-        r = group_exists(s.fs, "cpu", s.target) ? set_limits(&s, s.target, &record->base) : 0;
+        r = site_has_group(&s, "cpu", s.target) ? group_set_limits(&s, s.target, &record->base) : 0;
         if (r < 0)
                 return r;
-        r = release_all(&s, record);
+        r = moves_release(&s, record);
         for (size_t t = 0; t < s.n_trees && r >= 0; t++)
-                r = each_leaf(&s, record, t, remove_leaf);
+                r = site_each_leaf(&s, record, t, remove_leaf);
         if (r < 0)
                 return r;
-        if (record->scope == TARGET_TREE) {
-                char trees[GROUP_MAX];
-
-                (void) snprintf(trees, sizeof(trees), "%s/" TREES, s.user);
-                (void) remove_group(&s, trees); /* as the next two: others may be in it */
-        }
-        (void) remove_group(&s, s.user);
-        (void) remove_group(&s, TOP);
-        set_share(&s);
+        if (record->scope == TARGET_TREE)
+                (void) group_remove(&s, s.trees); /* as the next two: others may be in it */
+        (void) group_remove(&s, s.user);
+        (void) group_remove(&s, SITE_TOP);
+        group_set_share(&s);
         return 0;
 }
 
 /* One for each record: two of 80 % would together overrun the quota, and the rest with them. */
-static int find_scope(const Site *s, Record *record, pid_t named, char ret[static GROUP_MAX]) {
+static int find_scope(const Site *s, Record *record, pid_t named, char ret[static SITE_GROUP_MAX]) {
         char name[PLACEMENT_NAME_MAX];
         int r;
 
         for (size_t i = 0; i < record->n_scopes; i++)
-                if (scope_group(s, record->scopes[i], ret) >= 0 && group_exists(s->fs, "cpu", ret))
+                if (site_scope(s, record->scopes[i], ret) >= 0 && site_has_group(s, "cpu", ret))
                         return 0;
         (void) snprintf(name, sizeof(name), "leash-%u-%d.scope", (unsigned) record->uid,
                         (int) named);
         r = record_add_scope(record, name);
         if (r < 0)
                 return r;
-        r = scope_group(s, name, ret);
-        return r < 0 ? r : create_group(s, ret, s->n_cpu);
+        r = site_scope(s, name, ret);
+        return r < 0 ? r : group_create(s, ret, s->n_cpu);
 }
 
-static int groups_group(Backend *b, Record *record, pid_t named, const pid_t *pids, size_t n,
+static int cgroup_group(Backend *b, Record *record, pid_t named, const pid_t *pids, size_t n,
                         const Limits *limits) {
         usec_t since = clock_boottime() - NEWBORN;
-        char leaf[GROUP_MAX];
+        char leaf[SITE_GROUP_MAX];
         Crowd crowd;
         Site s;
         int r;
@@ -1408,52 +191,40 @@ static int groups_group(Backend *b, Record *record, pid_t named, const pid_t *pi
                 strcpy(leaf, s.target);
                 r = record_add_scope(record, record->target);
                 if (r >= 0)
-                        r = create_group(&s, leaf, s.n_trees);
+                        r = group_create(&s, leaf, s.n_trees);
         } else {
                 r = find_scope(&s, record, named, leaf);
                 if (r >= 0)
-                        r = create_group(&s, s.home, s.n_trees);
+                        r = group_create(&s, s.home, s.n_trees);
         }
         if (r >= 0)
-                r = set_limits(&s, leaf, limits);
+                r = group_set_limits(&s, leaf, limits);
         if (r < 0)
                 return r;
         crowd_init(&crowd, record->uid);
         for (size_t i = 0; i < n; i++) {
                 ProcStat stat;
 
-                if (proc_read_stat(pids[i], &stat) < 0 || !may_move(&crowd, &stat))
+                if (proc_read_stat(pids[i], &stat) < 0 || !crowd_may_move(&crowd, &stat))
                         continue;
-                r = move_in(&s, record, &stat, leaf);
+                r = moves_bring_in(&s, record, &stat, leaf);
                 if (r == -ENOMEM)
                         return r;
         }
-        return adopt(&s, record, leaf, &crowd, since);
+        return moves_adopt(&s, record, leaf, &crowd, since);
 }
 
-static int groups_arm(Backend *b, Record *record, usec_t until) {
-        char *timer;
-        ProcStat stat;
-        pid_t pid;
-        int r;
-
-        stop_waiter(record->target);
+static int cgroup_arm(Backend *b, Record *record, usec_t until) {
+        waiter_stop(record->target);
         free(TAKE_PTR(record->timer));
-        if (until == USEC_INFINITY)
-                return 0;
-        r = start_waiter(b, record->target, until, &pid);
-        if (r >= 0)
-                r = proc_read_stat(pid, &stat);
-        if (r < 0)
-                return r == -ESRCH ? 0 : r; /* the time was up already */
-        timer = file_path("%d:%" PRIu64, (int) pid, stat.start_ticks);
-        if (!timer)
-                return -ENOMEM;
-        record->timer = timer;
-        return 0;
+        return until == USEC_INFINITY ? 0 : waiter_start(b, record->target, until, &record->timer);
 }
 
-static int groups_exists(Backend *b, const Record *record) {
+static bool cgroup_armed(Backend *b _unused_, const Record *record) {
+        return waiter_is_there(record->target, record->timer);
+}
+
+static int cgroup_exists(Backend *b, const Record *record) {
         _cleanup_free_ char *text = NULL;
         Site s;
         int r;
@@ -1462,51 +233,33 @@ static int groups_exists(Backend *b, const Record *record) {
         if (r < 0)
                 return r;
         if (record->scope == TARGET_USER)
-                return group_exists(&b->fs, "cpu", s.target);
+                return site_has_group(&s, "cpu", s.target);
         /* A tree ends with its processes; removing the group is left to restore(). */
-        r = read_threads(&s, 0, s.target, &text);
+        r = procs_read_threads(&s, 0, s.target, &text);
         return r == -ENOENT ? 0 : r < 0 ? r : *text != '\0';
 }
 
-static int groups_escapees(Backend *b, const Record *record, pid_t **ret, size_t *ret_n) {
-        _cleanup_pid_set_ PidSet all = {}, inside = {};
-        size_t kept = 0;
-        Crowd crowd;
+static int cgroup_escapees(Backend *b, const Record *record, pid_t **ret, size_t *ret_n) {
         Site s;
         int r;
 
         r = site_init(&s, &b->fs, record);
-        if (r >= 0)
-                r = proc_list(&all.pids, &all.n);
-        if (r >= 0)
-                r = list_members(&s, 0, s.user, NULL, &inside);
-        if (r < 0)
-                return r;
-        crowd_init(&crowd, record->uid);
-        for (size_t i = 0; i < all.n && record->scope == TARGET_USER; i++) {
-                ProcStat stat;
-
-                if (!pid_set_has(&inside, all.pids[i]) && proc_read_stat(all.pids[i], &stat) >= 0 &&
-                    belongs(&crowd, &stat) && !is_hidden(&s, &stat))
-                        all.pids[kept++] = all.pids[i];
-        }
-        *ret = TAKE_PTR(all.pids);
-        *ret_n = kept;
-        return 0;
+        return r < 0 ? r : moves_escapees(&s, record, ret, ret_n);
 }
 
 const BackendOps backend_cgroup = {
         .name = "cgroup",
         .placement = false,
-        .probe = groups_probe,
-        .open = groups_open,
-        .free = groups_free,
-        .cgroup = groups_cgroup,
-        .read_base = groups_read_base,
-        .apply = groups_apply,
-        .restore = groups_restore,
-        .group = groups_group,
-        .arm = groups_arm,
-        .exists = groups_exists,
-        .escapees = groups_escapees,
+        .probe = cgroup_probe,
+        .open = cgroup_open,
+        .free = cgroup_free,
+        .cgroup = cgroup_cgroup,
+        .read_base = cgroup_read_base,
+        .apply = cgroup_apply,
+        .restore = cgroup_restore,
+        .group = cgroup_group,
+        .arm = cgroup_arm,
+        .armed = cgroup_armed,
+        .exists = cgroup_exists,
+        .escapees = cgroup_escapees,
 };

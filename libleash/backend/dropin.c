@@ -28,14 +28,44 @@ static int open_dir(const char *path) {
         return fd < 0 ? -errno : fd;
 }
 
-int dropin_save(const char *root, Record *record, Limit limit) {
+#define NAME_SIZE 64
+
+/* Of the file that SetUnitProperties writes for a limit. */
+static char *control_name(Limit limit, char buf[static NAME_SIZE]) {
+        (void) snprintf(buf, NAME_SIZE, "50-%s.conf", limits_table[limit].directive);
+        return buf;
+}
+
+uint32_t dropin_open_bases(const Record *record) {
+        char name[NAME_SIZE];
+        uint32_t open = 0;
+
+        for (Limit i = 0; i < _LIMIT_MAX; i++) {
+                if (!limits_table[i].directive || limits_has(&record->base, i))
+                        continue;
+                control_name(i, name);
+                for (size_t j = 0; j < record->n_files; j++)
+                        if (strcmp(record->files[j].name, name) == 0)
+                                open |= UINT32_C(1) << i;
+        }
+        return open;
+}
+
+void dropin_forget(Record *record, uint32_t which) {
+        char name[NAME_SIZE];
+
+        for (Limit i = 0; i < _LIMIT_MAX; i++)
+                if (which & UINT32_C(1) << i)
+                        record_drop_file(record, control_name(i, name));
+}
+
+/* *ret is NULL where there is no such file. */
+static int read_saved(const char *root, const char *unit, const char *name, char **ret) {
         _cleanup_free_ char *path = NULL, *content = NULL;
-        char name[64];
         size_t size;
         int r;
 
-        (void) snprintf(name, sizeof(name), "50-%s.conf", limits_table[limit].directive);
-        path = file_path("%s" CONTROL_DIR "/%s.d/%s", root, record->target, name);
+        path = file_path("%s" CONTROL_DIR "/%s.d/%s", root, unit, name);
         if (!path)
                 return -ENOMEM;
         r = file_read(AT_FDCWD, path, CONTENT_MAX, &content, &size);
@@ -44,7 +74,18 @@ int dropin_save(const char *root, Record *record, Limit limit) {
         /* No unit file; and the ledger keeps text, so it could not be given back byte for byte. */
         if (content && strlen(content) != size)
                 return -EBADMSG;
-        return record_add_file(record, name, content);
+        *ret = TAKE_PTR(content);
+        return 0;
+}
+
+int dropin_save(const char *root, Record *record, Limit limit) {
+        _cleanup_free_ char *content = NULL;
+        char name[NAME_SIZE];
+        int r;
+
+        control_name(limit, name);
+        r = read_saved(root, record->target, name, &content);
+        return r < 0 ? r : record_add_file(record, name, content);
 }
 
 /* The folders above are systemd's own; only the one of the unit may have come with our change. */
@@ -76,18 +117,24 @@ int dropin_restore_saved(const char *root, const Record *record) {
         return 0;
 }
 
-bool dropin_saved_differ(const char *root, const Record *record) {
-        for (size_t i = 0; i < record->n_files; i++) {
-                const RecordFile *f = &record->files[i];
-                _cleanup_free_ char *path = NULL, *now = NULL;
+int dropin_refresh_saved(const char *root, Record *record) {
+        int changed = 0;
 
-                path = file_path("%s" CONTROL_DIR "/%s.d/%s", root, record->target, f->name);
-                if (!path || file_read(AT_FDCWD, path, CONTENT_MAX, &now, NULL) < 0)
-                        now = NULL;
-                if (!now != !f->content || (now && strcmp(now, f->content) != 0))
-                        return true;
+        for (size_t i = 0; i < record->n_files; i++) {
+                _cleanup_free_ char *now = NULL;
+                RecordFile *f = &record->files[i];
+                int r;
+
+                r = read_saved(root, record->target, f->name, &now);
+                if (r < 0)
+                        return r;
+                if (!now == !f->content && (!now || strcmp(now, f->content) == 0))
+                        continue;
+                free(f->content);
+                f->content = TAKE_PTR(now);
+                changed = 1;
         }
-        return false;
+        return changed;
 }
 
 static int remove_from(const char *root, const char *base, const char *unit) {
@@ -171,7 +218,7 @@ static int format_dropin(const Record *record, const Limits *limits, char **ret,
         return fclose(f) == 0 ? 0 : -ENOMEM;
 }
 
-int dropin_write(const char *root, const Record *record, const Limits *limits) {
+int dropin_write(const char *root, const Record *record, const Limits *limits, bool durable) {
         _cleanup_free_ char *path = NULL, *text = NULL;
         _cleanup_close_ int fd = -EBADF;
         size_t size;
@@ -192,7 +239,7 @@ int dropin_write(const char *root, const Record *record, const Limits *limits) {
         }
         if (fd < 0)
                 return fd;
-        r = file_write_atomic(fd, DROPIN_NAME, text, size, 0644, record->persist);
+        r = file_write_atomic(fd, DROPIN_NAME, text, size, 0644, durable);
         if (r < 0)
                 return r;
         return remove_from(root, record->persist ? RUN_DIR : ETC_DIR, record->target);
@@ -205,6 +252,18 @@ static uint64_t digest(uint64_t h, const void *data, size_t size) {
         for (size_t i = 0; i < size; i++)
                 h = (h ^ p[i]) * UINT64_C(0x100000001b3);
         return h;
+}
+
+static uint64_t digest_stat(uint64_t h, const struct stat *st) {
+        h = digest(h, &st->st_size, sizeof(st->st_size));
+        h = digest(h, &st->st_mtim, sizeof(st->st_mtim));
+        return digest(h, &st->st_ino, sizeof(st->st_ino));
+}
+
+static uint64_t digest_file(uint64_t h, const char *path) {
+        struct stat st;
+
+        return stat(path, &st) < 0 ? h : digest_stat(digest(h, path, strlen(path)), &st);
 }
 
 static uint64_t digest_dir(uint64_t h, const char *path) {
@@ -225,11 +284,7 @@ static uint64_t digest_dir(uint64_t h, const char *path) {
                         continue;
                 if (fstatat(dirfd(d), de->d_name, &st, 0) < 0)
                         continue;
-                one = digest(one, de->d_name, n);
-                one = digest(one, &st.st_size, sizeof(st.st_size));
-                one = digest(one, &st.st_mtim, sizeof(st.st_mtim));
-                one = digest(one, &st.st_ino, sizeof(st.st_ino));
-                sum += one;
+                sum += digest_stat(digest(one, de->d_name, n), &st);
         }
         /* A folder that holds our file alone counts as none. */
         return sum == 0 ? h : digest(h, &sum, sizeof(sum));
@@ -260,6 +315,13 @@ int dropin_fingerprint(const char *root, const char *unit, char **ret) {
                                 return -ENOMEM;
                         h = digest_dir(h, path);
                 }
+        for (size_t i = 0; i < ELEMENTSOF(dirs); i++) {
+                _cleanup_free_ char *path = file_path("%s%s/%s", root, dirs[i], unit);
+
+                if (!path)
+                        return -ENOMEM;
+                h = digest_file(h, path);
+        }
         text = file_path("%016" PRIx64, h);
         if (!text)
                 return -ENOMEM;

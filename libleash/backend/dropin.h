@@ -15,15 +15,23 @@
 /* Notes in record->files what stands in the file that SetUnitProperties will write for `limit`. */
 int dropin_save(const char *root, Record *record, Limit limit);
 
+/* The limits that were touched, as record->files tells, and whose base value is not known: giving
+ * one of them back takes a daemon-reload. As bits. */
+uint32_t dropin_open_bases(const Record *record);
+
+/* What is in force is no more what anybody touched: forgets the files of these limits. */
+void dropin_forget(Record *record, uint32_t which);
+
 /* Puts the files in record->files back as they were. */
 int dropin_restore_saved(const char *root, const Record *record);
 
-/* True if one of them is not now what was saved: somebody set the property after us. */
-bool dropin_saved_differ(const char *root, const Record *record);
+/* Takes what stands there now for what is to be put back. Returns 1 if that differs from what was
+ * saved: somebody set a property after us, or a reboot has emptied /run; 0; -errno. */
+int dropin_refresh_saved(const char *root, Record *record);
 
 /* Writes our own file with `limits`, in /run or, for a leash that persists, in /etc; removes it
- * from the other place. */
-int dropin_write(const char *root, const Record *record, const Limits *limits);
+ * from the other place. `durable`: on the disk before it returns. */
+int dropin_write(const char *root, const Record *record, const Limits *limits, bool durable);
 
 /* Reads back what everybody may see of the leashes in force, from our own files: target, limits,
  * since, until, layer. For callers that may not read the ledger. A new array of new records.
@@ -36,6 +44,6 @@ bool dropin_exists(const char *root, const Record *record);
 /* Removes our own file from both places. */
 int dropin_remove(const char *root, const Record *record);
 
-/* Digest of names, sizes and times of every other drop-in that concerns the target, as a new
- * string: equal while the admin's configuration has not changed. */
+/* Digest of names, sizes and times of every unit file and drop-in of others that concerns the
+ * target, as a new string: equal while the admin's configuration has not changed. */
 int dropin_fingerprint(const char *root, const char *unit, char **ret);

@@ -38,7 +38,7 @@ static Systemd *SYSTEMD(Backend *b) {
 static int connect_bus(Systemd *s) {
         const BackendOptions *o = &s->backend.options;
 
-        return s->bus.bus ? 0 : bus_open(o->root, o->timeout, &s->bus);
+        return s->bus.bus ? 0 : bus_open(o->root, o->timeout, o->deadline, &s->bus);
 }
 
 static bool systemd_probe(const BackendOptions *options) {
@@ -117,9 +117,29 @@ static int read_frozen(Systemd *s, Record *record) {
         return 0;
 }
 
+/* The files alone. What the values were only PID 1 can work out, once our drop-in is gone. */
+static int systemd_note_base(Backend *b, Record *record, uint32_t which) {
+        const char *root = b->options.root;
+
+        for (Limit i = 0; i < _LIMIT_MAX; i++) {
+                int r;
+
+                if (!(which & UINT32_C(1) << i) || !limits_table[i].directive)
+                        continue;
+                r = dropin_save(root, record, i);
+                if (r < 0)
+                        return r;
+        }
+        return record->fingerprint ? 0
+                                   : dropin_fingerprint(root, record->target, &record->fingerprint);
+}
+
 static int systemd_read_base(Backend *b, Record *record, uint32_t which) {
         Systemd *s = SYSTEMD(b);
         int r;
+
+        /* What PID 1 holds of these now came from us. */
+        which &= ~dropin_open_bases(record);
 
         r = connect_bus(s);
         if (r >= 0 && record->scope == TARGET_USER && !record->fingerprint)
@@ -238,37 +258,75 @@ static void wanted_limits(const Record *record, const Limits *effective, Limits 
                         limits_copy_one(ret, effective, i);
 }
 
-static int systemd_apply(Backend *b, Record *record) {
-        Systemd *s = SYSTEMD(b);
-        Limits effective, wanted, scope;
+/* 1 if PID 1 has the target loaded, so that its drop-ins are not read again by themselves. One that
+ * is not loaded reads them when its user logs in, and must not be loaded by our setting something:
+ * the slice of a user who is not there would stay. */
+static int is_loaded(Systemd *s, const Record *record) {
+        int r = systemd_exists(&s->backend, record);
+
+        if (r != 0 || record->scope != TARGET_USER)
+                return r < 0 ? r : 1;
+        return bus_unit_is_loaded(get_bus(s), record->target);
+}
+
+/* What is no layer's any more and has no base to be set to: with our drop-in changed already, PID 1
+ * works it out from all others. */
+static int drop_open_bases(Systemd *s, Record *record, const Limits *effective, bool loaded) {
+        uint32_t open = dropin_open_bases(record) & ~effective->set;
         int r;
 
-        r = connect_bus(s);
-        if (r < 0)
-                return r;
-        record_effective(record, &effective, NULL);
-        wanted_limits(record, &effective, &wanted);
-        backend_scope_limits(&wanted, record->share, &scope);
+        if (open == 0)
+                return 0;
+        r = dropin_restore_saved(s->backend.options.root, record);
+        if (r >= 0 && loaded)
+                r = bus_reload(get_bus(s));
+        if (r >= 0)
+                dropin_forget(record, open);
+        return r;
+}
 
+static int apply_live(Systemd *s, Record *record, const Limits *effective) {
+        Limits wanted, scope;
+        int r;
+
+        wanted_limits(record, effective, &wanted);
+        backend_scope_limits(&wanted, record->share, &scope);
         /* v1 refuses a parent's quota below a child's, and a child's above its parent's
          * (kernel/sched/core.c, tg_cfs_schedulable_down()): children before, and again after. */
         r = set_scopes(s, record, &scope);
-        if (r < 0)
-                return r;
-        if (record->scope == TARGET_USER) {
-                r = dropin_write(b->options.root, record, &effective);
-                if (r < 0)
-                        return r;
-        }
-        r = set_limits(s, record->target, &wanted);
-        if (r < 0)
-                return r;
-        if (b->fs.version == CGROUPFS_V1) {
+        if (r >= 0)
+                r = set_limits(s, record->target, &wanted);
+        if (r >= 0 && s->backend.fs.version == CGROUPFS_V1)
                 r = set_scopes(s, record, &scope);
+        return r;
+}
+
+static int systemd_apply(Backend *b, Record *record) {
+        Systemd *s = SYSTEMD(b);
+        bool user = record->scope == TARGET_USER;
+        Limits effective;
+        int r, loaded;
+
+        record_effective(record, &effective, NULL);
+        if (user) {
+                /* Before anything that may fail or wait: whoever logs in now has their limits. */
+                r = dropin_write(b->options.root, record, &effective,
+                                 record->persist && b->options.deadline == 0);
                 if (r < 0)
                         return r;
         }
-        return record->scope == TARGET_USER ? dropin_restore_saved(b->options.root, record) : 0;
+        r = connect_bus(s);
+        if (r < 0)
+                return r;
+        loaded = is_loaded(s, record);
+        if (loaded < 0)
+                return loaded;
+        r = user ? drop_open_bases(s, record, &effective, loaded) : 0;
+        if (r >= 0 && loaded)
+                r = apply_live(s, record, &effective);
+        if (r < 0)
+                return r;
+        return user ? dropin_restore_saved(b->options.root, record) : 0;
 }
 
 static int restore_scopes(Systemd *s, const Record *record) {
@@ -279,13 +337,26 @@ static int restore_scopes(Systemd *s, const Record *record) {
         return set_scopes(s, record, &none);
 }
 
+static int systemd_refresh(Backend *b, Record *record) {
+        int r;
+
+        if (record->scope != TARGET_USER || !record->fingerprint)
+                return 0;
+        r = dropin_refresh_saved(b->options.root, record);
+        if (r <= 0)
+                return r;
+        /* Which of the admin's files wins, only PID 1 can work out: the base is stale for good. */
+        free(record->fingerprint);
+        record->fingerprint = strdup("changed");
+        return record->fingerprint ? 0 : -ENOMEM;
+}
+
 /* True if the admin's own configuration is no longer what the base was read from. */
 static int base_is_stale(Backend *b, const Record *record) {
         _cleanup_free_ char *now = NULL;
         int r;
 
-        /* A record left dirty may have met its end before our own traces were wiped. */
-        if (!record->dirty && dropin_saved_differ(b->options.root, record))
+        if (dropin_open_bases(record) != 0)
                 return 1;
         r = dropin_fingerprint(b->options.root, record->target, &now);
         if (r < 0)
@@ -313,11 +384,9 @@ static int restore_slice(Backend *b, Record *record) {
                 if (r < 0)
                         return r;
         }
-        if (!stale || record->dirty) {
-                r = dropin_restore_saved(b->options.root, record);
-                if (r < 0)
-                        return r;
-        }
+        r = dropin_restore_saved(b->options.root, record);
+        if (r < 0)
+                return r;
         if (!loaded || !stale)
                 return 0;
         if (limits_has(&record->base, LIMIT_FREEZE))
@@ -452,9 +521,30 @@ static int move_into(Backend *b, const char *scope, const char *path, const pid_
         return 0;
 }
 
-/* One scope for each record: two of 80 % would together overrun the quota, and the desktop with
- * them. */
+typedef struct ScopeSearch {
+        Backend *backend;
+        const Record *record;
+        char name[PLACEMENT_NAME_MAX];
+} ScopeSearch;
+
+static int take_scope(const char *name, void *userdata) {
+        ScopeSearch *search = userdata;
+        char prefix[32];
+
+        (void) snprintf(prefix, sizeof(prefix), "leash-%u-", (unsigned) search->record->uid);
+        if (strncmp(name, prefix, strlen(prefix)) != 0 || strlen(name) >= sizeof(search->name) ||
+            bus_unit_is_loaded(get_bus(SYSTEMD(search->backend)), name) <= 0)
+                return 0;
+        strcpy(search->name, name);
+        return -EEXIST; /* one is enough */
+}
+
+/* One scope for each user: two of 80 % would together overrun the quota, and the desktop with them.
+ * One that is left of an earlier leash, whose record is gone, does as well, and keeps what has been
+ * said of it: it ends with the session that its processes came from. */
 static int find_scope(Backend *b, const Record *record, pid_t named, char ret[PLACEMENT_NAME_MAX]) {
+        ScopeSearch search = { .backend = b, .record = record };
+        _cleanup_free_ char *cgroup = NULL;
         char path[CGROUPFS_PATH_MAX];
 
         if (record->scope == TARGET_TREE) {
@@ -467,9 +557,14 @@ static int find_scope(Backend *b, const Record *record, pid_t named, char ret[PL
                 strcpy(ret, record->scopes[i]);
                 return 1;
         }
+        if (systemd_cgroup(b, record, &cgroup) >= 0 &&
+            cgroupfs_each_child(&b->fs, "systemd", cgroup, take_scope, &search) == -EEXIST) {
+                strcpy(ret, search.name);
+                return 1;
+        }
         (void) snprintf(ret, PLACEMENT_NAME_MAX, "leash-%u-%d.scope", (unsigned) record->uid,
                         (int) named);
-        return scope_path(b, record, ret, path) < 0 ? 0 : access(path, F_OK) == 0;
+        return 0;
 }
 
 static int systemd_group(Backend *b, Record *record, pid_t named, const pid_t *pids, size_t n,
@@ -533,6 +628,8 @@ static int systemd_arm(Backend *b, Record *record, usec_t until) {
         record->timer = strdup(timer);
         if (!record->timer)
                 return -ENOMEM;
+        /* A time that has passed never comes: PID 1 would drop the timer at once. */
+        until = MAX_OF(until, clock_realtime() + USEC_PER_SEC);
         r = bus_start_timer(get_bus(s), timer, service, description, until, argv);
         return r == -EEXIST ? 0 : r;
 }
@@ -566,7 +663,9 @@ static int systemd_escapees(Backend *b, const Record *record, pid_t **ret, size_
                 _cleanup_free_ char *cgroup = NULL;
                 ProcStatus status;
 
-                if (proc_read_status(pids[i], &status) < 0 || status.ruid != record->uid)
+                if (proc_read_status(pids[i], &status) < 0 ||
+                    (status.ruid != record->uid &&
+                     (status.ruid == 0 || proc_read_loginuid(pids[i]) != record->uid)))
                         continue;
                 r = proc_read_cgroup(pids[i], b->fs.version == CGROUPFS_V1 ? "name=systemd" : NULL,
                                      &cgroup);
@@ -587,6 +686,8 @@ const BackendOps backend_systemd = {
         .cgroup = systemd_cgroup,
         .exists = systemd_exists,
         .read_base = systemd_read_base,
+        .refresh = systemd_refresh,
+        .note_base = systemd_note_base,
         .apply = systemd_apply,
         .restore = systemd_restore,
         .group = systemd_group,

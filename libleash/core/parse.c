@@ -371,6 +371,19 @@ static size_t utf8_length(const unsigned char *p) {
         return n;
 }
 
+static int hex_value(char c) {
+        return is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The byte that "\xHH" at the start of s means, or -1. */
+static int escape_at(const char *s) {
+        int hi, lo;
+
+        if (s[0] != '\\' || s[1] != 'x' || (hi = hex_value(s[2])) < 0 || (lo = hex_value(s[3])) < 0)
+                return -1;
+        return hi << 4 | lo;
+}
+
 char *escape_text(const char *text, size_t max_bytes) {
         static const char hex[] = "0123456789abcdef";
         const unsigned char *p = (const unsigned char *) text;
@@ -386,7 +399,8 @@ char *escape_text(const char *text, size_t max_bytes) {
         for (size_t i = 0; i < length;) {
                 size_t n = utf8_length(p + i);
 
-                if (n == 0 || i + n > length || p[i] < 0x20 || p[i] == 0x7f || p[i] == '\\') {
+                if (n == 0 || i + n > length || p[i] < 0x20 || p[i] == 0x7f ||
+                    escape_at((const char *) p + i) >= 0) {
                         out[at++] = '\\';
                         out[at++] = 'x';
                         out[at++] = hex[p[i] >> 4];
@@ -402,10 +416,6 @@ char *escape_text(const char *text, size_t max_bytes) {
         return out;
 }
 
-static int hex_value(char c) {
-        return is_digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 int unescape_text(const char *text, char **ret) {
         _cleanup_free_ char *out = malloc(strlen(text) + 1);
         size_t at = 0;
@@ -413,17 +423,13 @@ int unescape_text(const char *text, char **ret) {
         if (!out)
                 return -ENOMEM;
         for (const char *p = text; *p; p++) {
-                int hi, lo;
+                int byte = escape_at(p);
 
-                if (*p != '\\') {
-                        out[at++] = *p;
-                        continue;
-                }
-                if (p[1] != 'x' || (hi = hex_value(p[2])) < 0 || (lo = hex_value(p[3])) < 0 ||
-                    (hi == 0 && lo == 0))
+                if (byte == 0)
                         return -EINVAL;
-                out[at++] = hi << 4 | lo;
-                p += 3;
+                out[at++] = byte < 0 ? *p : (char) byte;
+                if (byte > 0)
+                        p += 3;
         }
         out[at] = '\0';
         *ret = TAKE_PTR(out);

@@ -39,6 +39,8 @@ int placement_uid_from_slice(const char *name, uid_t *ret) {
 
         if (!between(name, "user-", ".slice", digits, sizeof(digits)))
                 return -EINVAL;
+        if (digits[0] == '0' && digits[1] != '\0') /* logind names none like this */
+                return -EINVAL;
         return parse_uid(digits, ret);
 }
 
@@ -138,6 +140,9 @@ int placement_parse(const char *cgroup, Placement *ret) {
                         name[n] = '\0';
                         place(&p, name);
                 }
+                /* Somebody's own group: a systemd below it counts users of its own. */
+                if (p.kind == PLACEMENT_ROOT && (n >= sizeof(name) || !ends_with(name, ".slice")))
+                        break;
                 at += n;
         }
         *ret = p;

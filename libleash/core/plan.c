@@ -79,13 +79,19 @@ PlanRefusal plan_owner(uid_t owner, const CallerFacts *caller) {
 /* A user's process outside every user slice. The audit login uid is set once at login and kept
  * through su, cron and at (pam_loginuid(8)); a service with User= has none. */
 static PlanRefusal plan_outside(const ProcessFacts *f, const CallerFacts *caller, Plan *plan) {
-        if (f->foreign_pidns)
+        bool job = plan_is_job_service(f->placement.unit);
+        /* Below cron and atd a namespace is the job's own doing: "unshare" takes no rights, and its
+         * user may run under a subordinate uid. */
+        uid_t owner = job && f->loginuid != (uid_t) -1 ? f->loginuid : f->ruid;
+
+        if (f->foreign_pidns && !job)
                 return PLAN_MACHINE;
-        if (plan_is_system_uid(f->ruid, caller->uid_min))
+        if (plan_is_system_uid(f->ruid, caller->uid_min) ||
+            plan_is_system_uid(owner, caller->uid_min))
                 return PLAN_SERVICE;
-        if (!plan_is_job_service(f->placement.unit) && f->loginuid != f->ruid)
+        if (!job && f->loginuid != owner)
                 return PLAN_SERVICE;
-        plan->owner = f->ruid;
+        plan->owner = owner;
         plan->capture = true;
         return plan_owner(plan->owner, caller);
 }

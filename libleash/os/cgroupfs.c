@@ -53,7 +53,8 @@ static ssize_t read_file(const CgroupFs *fs, const char *controller, const char 
         if (r < 0)
                 return r;
         (void) snprintf(path, sizeof(path), "%s/%s", dir, file);
-        return file_read_buffer(path, buf, size);
+        r = file_read_buffer(path, buf, size);
+        return r == -ENODEV ? -ENOENT : r; /* removed since it was opened */
 }
 
 int cgroupfs_read_limit(const CgroupFs *fs, const char *cgroup, Limit limit, char *buf,

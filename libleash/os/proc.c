@@ -23,7 +23,10 @@
 int proc_open(pid_t pid) {
         int fd = syscall(SYS_pidfd_open, pid, 0);
 
-        return fd < 0 ? -errno : fd;
+        if (fd >= 0)
+                return fd;
+        /* Since Linux 6.16 that is what a thread's id gives, instead of EINVAL. */
+        return errno == ENOENT ? -EINVAL : -errno;
 }
 
 bool proc_is_alive(int pidfd) {
@@ -71,14 +74,18 @@ int proc_read_stat(pid_t pid, ProcStat *ret) {
 }
 
 int proc_read_status(pid_t pid, ProcStatus *ret) {
-        char buf[4096], *line;
+        _cleanup_free_ char *buf = NULL;
         unsigned ruid, euid;
+        char *line;
         ProcStatus s = {};
-        ssize_t n;
+        char path[64];
+        int r;
 
-        n = read_pid_file(pid, "status", buf, sizeof(buf));
-        if (n < 0)
-                return n;
+        (void) snprintf(path, sizeof(path), "/proc/%d/status", (int) pid);
+        /* "Groups:" alone may hold 65536 numbers (NGROUPS_MAX), and what is sought stands after. */
+        r = file_read(AT_FDCWD, path, 1024 * 1024, &buf, NULL);
+        if (r < 0)
+                return r == -ENOENT ? -ESRCH : r;
         line = strstr(buf, "\nUid:");
         if (!line || sscanf(line, "\nUid: %u %u", &ruid, &euid) != 2)
                 return -EBADMSG;
@@ -93,6 +100,16 @@ int proc_read_status(pid_t pid, ProcStatus *ret) {
                         s.pidns_depth += *p == '\t';
         *ret = s;
         return 0;
+}
+
+pid_t proc_thread_group(pid_t tid) {
+        char buf[512], *line;
+        int pid;
+
+        if (read_pid_file(tid, "status", buf, sizeof(buf)) < 0)
+                return 0;
+        line = strstr(buf, "\nTgid:");
+        return line && sscanf(line, "\nTgid: %d", &pid) == 1 ? pid : 0;
 }
 
 uid_t proc_read_loginuid(pid_t pid) {

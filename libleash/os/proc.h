@@ -26,8 +26,12 @@ typedef struct ProcStatus {
         uint64_t voluntary;   /* context switches by going to sleep, of the first thread */
 } ProcStatus;
 
-/* Returns a pidfd; -ESRCH if there is no such process; -ENOSYS before Linux 5.3. */
+/* Returns a pidfd; -ESRCH if there is no such process; -EINVAL for a thread's id; -ENOSYS before
+ * Linux 5.3. */
 int proc_open(pid_t pid);
+
+/* The process that a thread belongs to; 0 if there is no such thread. */
+pid_t proc_thread_group(pid_t tid);
 
 /* True while the process that the pidfd pins has not ended. */
 bool proc_is_alive(int pidfd);

@@ -75,7 +75,7 @@ session_spawn "$SESSION" burn 1
 pid=$SPAWNED
 session_spawn "$SESSION" burn 1
 session_spawn "$SESSION" burn 1
-session_spawn "$SESSION" probe 600
+session_spawn "$SESSION" probe 600 40
 row() {
     local cpu
     sleep 1

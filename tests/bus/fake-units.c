@@ -18,43 +18,6 @@
 #define TEXT_MAX (64 * 1024)
 #define ELEMENTSOF(a) (sizeof(a) / sizeof((a)[0]))
 
-typedef enum Kind {
-        KIND_QUOTA,
-        KIND_PERIOD,
-        KIND_WEIGHT,
-        KIND_NUMBER,
-        KIND_CPUS,
-} Kind;
-
-static const struct {
-        const char *name, *directive, *controller, *file;
-        Kind kind;
-} table[_PROPERTY_MAX] = {
-        [PROPERTY_CPU_QUOTA] = { "CPUQuotaPerSecUSec", "CPUQuota", "cpu", "cpu.max", KIND_QUOTA },
-        [PROPERTY_CPU_PERIOD] = { "CPUQuotaPeriodUSec", "CPUQuotaPeriodSec", "cpu", NULL,
-                                  KIND_PERIOD },
-        [PROPERTY_CPU_WEIGHT] = { "CPUWeight", "CPUWeight", "cpu", "cpu.weight", KIND_WEIGHT },
-        [PROPERTY_MEMORY_HIGH] = { "MemoryHigh", "MemoryHigh", "memory", "memory.high",
-                                   KIND_NUMBER },
-        [PROPERTY_MEMORY_MAX] = { "MemoryMax", "MemoryMax", "memory", "memory.max", KIND_NUMBER },
-        [PROPERTY_SWAP_MAX] = { "MemorySwapMax", "MemorySwapMax", "memory", "memory.swap.max",
-                                KIND_NUMBER },
-        [PROPERTY_TASKS_MAX] = { "TasksMax", "TasksMax", "pids", "pids.max", KIND_NUMBER },
-        [PROPERTY_IO_WEIGHT] = { "IOWeight", "IOWeight", "io", "io.weight", KIND_WEIGHT },
-        [PROPERTY_CPUS] = { "AllowedCPUs", "AllowedCPUs", "cpuset", "cpuset.cpus", KIND_CPUS },
-};
-
-Property property_find(const char *name) {
-        for (Property i = 0; i < _PROPERTY_MAX; i++)
-                if (strcmp(table[i].name, name) == 0)
-                        return i;
-        return _PROPERTY_INVALID;
-}
-
-const char *property_name(Property property) {
-        return table[property].name;
-}
-
 /* ---- files ---------------------------------------------------------------------------------- */
 
 /* Whatever goes wrong with a file of the test's own folder is the test's fault, and ends it. */
@@ -92,117 +55,6 @@ static void make_parents(const char *path) {
                 check(mkdir(copy, 0755) == 0 || errno == EEXIST, copy);
                 *slash = '/';
         }
-}
-
-/* ---- values as text ------------------------------------------------------------------------- */
-
-static bool cpu_is_set(const Values *v, size_t cpu) {
-        return cpu / 8 < v->n_cpus && v->cpus[cpu / 8] & 1U << cpu % 8;
-}
-
-static void set_cpu(Values *v, size_t cpu) {
-        if (cpu / 8 >= CPUS_BYTES)
-                return;
-        v->cpus[cpu / 8] |= 1U << cpu % 8;
-        if (cpu / 8 >= v->n_cpus)
-                v->n_cpus = cpu / 8 + 1;
-}
-
-static void format_cpus(const Values *v, char *buf, size_t size) {
-        size_t at = 0;
-
-        buf[0] = '\0';
-        for (size_t first = 0; first < v->n_cpus * 8; first++) {
-                size_t last = first;
-
-                if (!cpu_is_set(v, first))
-                        continue;
-                while (cpu_is_set(v, last + 1))
-                        last++;
-                at += snprintf(buf + at, size - at, last > first ? "%s%zu-%zu" : "%s%zu",
-                               at ? "," : "", first, last);
-                check(at < size, "list of CPUs");
-                first = last;
-        }
-}
-
-/* Lists add up over the assignments, and an empty one starts anew (parse_cpu_set_extend()). */
-static void parse_cpus(Values *v, const char *text) {
-        const char *p = text;
-        size_t first, last;
-        int n;
-
-        if (*text == '\0') {
-                memset(v->cpus, 0, sizeof(v->cpus));
-                v->n_cpus = 0;
-        }
-        while (sscanf(p, "%zu%n", &first, &n) == 1) {
-                p += n;
-                last = first;
-                if (*p == '-' && sscanf(p, "-%zu%n", &last, &n) == 1)
-                        p += n;
-                for (size_t i = first; i <= last; i++)
-                        set_cpu(v, i);
-                p += strspn(p, ", ");
-        }
-}
-
-static uint64_t scale(const char *unit) {
-        static const struct {
-                const char *unit;
-                uint64_t factor;
-        } units[] = {
-                { "", 1 },
-                { "us", 1 },
-                { "ms", 1000 },
-                { "s", 1000000 },
-                { "K", UINT64_C(1) << 10 },
-                { "M", UINT64_C(1) << 20 },
-                { "G", UINT64_C(1) << 30 },
-        };
-
-        for (size_t i = 0; i < ELEMENTSOF(units); i++)
-                if (strcmp(units[i].unit, unit) == 0)
-                        return units[i].factor;
-        return 0;
-}
-
-/* One assignment of a unit file. What systemd would warn of and ignore is ignored; "infinity" for
- * CPUQuota= is among it (config_parse_cpu_quota()). */
-static void parse_directive(Values *v, Property property, const char *text) {
-        Kind kind = table[property].kind;
-        unsigned long long number;
-        double percent;
-        int n = 0;
-
-        if (kind == KIND_CPUS)
-                parse_cpus(v, text);
-        else if (*text == '\0' || (kind == KIND_NUMBER && strcmp(text, "infinity") == 0))
-                v->number[property] = INFINITE;
-        else if (kind == KIND_QUOTA) {
-                if (sscanf(text, "%lf%%%n", &percent, &n) == 1 && n > 0 && text[n] == '\0' &&
-                    percent > 0)
-                        v->number[property] = (uint64_t) (percent * 100 + 0.5) * 100;
-        } else if (sscanf(text, "%llu%n", &number, &n) == 1 && scale(text + n) > 0)
-                v->number[property] = number * scale(text + n);
-}
-
-static void format_directive(const Values *v, Property property, char *buf, size_t size) {
-        const char *directive = table[property].directive;
-        uint64_t number = v->number[property];
-        char list[8192];
-
-        if (table[property].kind == KIND_CPUS) {
-                format_cpus(v, list, sizeof(list));
-                (void) snprintf(buf, size, "%s=\n%s=%s", directive, directive, list);
-        } else if (number == INFINITE)
-                (void) snprintf(buf, size, "%s=%s", directive,
-                                table[property].kind == KIND_NUMBER ? "infinity" : "");
-        else if (table[property].kind == KIND_QUOTA) /* whole percents: systemd loses the rest */
-                (void) snprintf(buf, size, "%s=%" PRIu64 "%%", directive, number / 10000);
-        else
-                (void) snprintf(buf, size, "%s=%" PRIu64 "%s", directive, number,
-                                table[property].kind == KIND_PERIOD ? "us" : "");
 }
 
 /* ---- unit files ------------------------------------------------------------------------------ */
@@ -276,8 +128,8 @@ static void parse_file(const char *path, Values *v) {
                         continue;
                 *value++ = '\0';
                 for (Property i = 0; i < _PROPERTY_MAX; i++)
-                        if (strcmp(table[i].directive, line) == 0)
-                                parse_directive(v, i, value);
+                        if (strcmp(properties[i].directive, line) == 0)
+                                values_parse_directive(v, i, value);
         }
 }
 
@@ -299,8 +151,8 @@ static void write_dropin(const char *root, const char *unit, Property property, 
         char path[PATH_MAX], setting[16384], text[16384 + 256];
 
         (void) snprintf(path, sizeof(path), "%s/run/systemd/system.control/%s.d/50-%s.conf", root,
-                        unit, table[property].directive);
-        format_directive(v, property, setting, sizeof(setting));
+                        unit, properties[property].directive);
+        values_format_directive(v, property, setting, sizeof(setting));
         (void) snprintf(
                 text, sizeof(text),
                 "# This is a drop-in unit file extension, created via \"systemctl set-property\"\n"
@@ -351,13 +203,13 @@ static void live_write(const char *root, const char *unit, const Values *v) {
         for (Property i = 0; i < _PROPERTY_MAX; i++) {
                 char list[8192];
 
-                if (table[i].kind == KIND_CPUS) {
-                        format_cpus(v, list, sizeof(list));
-                        (void) fprintf(f, "%s=%s\n", table[i].name, list);
+                if (properties[i].kind == KIND_CPUS) {
+                        values_format_cpus(v, list, sizeof(list));
+                        (void) fprintf(f, "%s=%s\n", properties[i].name, list);
                 } else if (v->number[i] == INFINITE)
-                        (void) fprintf(f, "%s=infinity\n", table[i].name);
+                        (void) fprintf(f, "%s=infinity\n", properties[i].name);
                 else
-                        (void) fprintf(f, "%s=%" PRIu64 "\n", table[i].name, v->number[i]);
+                        (void) fprintf(f, "%s=%" PRIu64 "\n", properties[i].name, v->number[i]);
         }
         check(fclose(f) == 0, path);
 }
@@ -380,7 +232,7 @@ static bool live_read(const char *root, const char *unit, Values *ret) {
                 *value++ = '\0';
                 i = property_find(line);
                 if (i == PROPERTY_CPUS)
-                        parse_cpus(ret, value);
+                        values_parse_cpus(ret, value);
                 else if (i >= 0)
                         ret->number[i] = strcmp(value, "infinity") == 0 ? INFINITE
                                                                         : strtoull(value, NULL, 10);
@@ -438,52 +290,6 @@ static bool has_controller(const char *cgroup, const char *controller) {
         return false;
 }
 
-/* As cgroup_cpu_adjust_period() has it: neither the period nor what is granted in it may be below
- * a millisecond, nor the period over a second. */
-static void format_cpu_max(const Values *v, char *buf, size_t size) {
-        uint64_t quota = v->number[PROPERTY_CPU_QUOTA], period = v->number[PROPERTY_CPU_PERIOD],
-                 granted;
-
-        if (period == INFINITE)
-                period = 100000;
-        if (period < 1000)
-                period = 1000;
-        if (quota != INFINITE && quota > 0 && period < UINT64_C(1000000000) / quota)
-                period = UINT64_C(1000000000) / quota;
-        if (period > 1000000)
-                period = 1000000;
-        granted = quota == INFINITE ? 0 : quota * period / 1000000;
-        if (quota == INFINITE)
-                (void) snprintf(buf, size, "max %" PRIu64 "\n", period);
-        else
-                (void) snprintf(buf, size, "%" PRIu64 " %" PRIu64 "\n",
-                                granted < 1000 ? 1000 : granted, period);
-}
-
-static void format_kernel(const Values *v, Property property, char *buf, size_t size) {
-        uint64_t number = v->number[property];
-
-        switch (table[property].kind) {
-        case KIND_QUOTA:
-                format_cpu_max(v, buf, size);
-                return;
-        case KIND_CPUS:
-                format_cpus(v, buf, size - 1);
-                (void) strcat(buf, "\n");
-                return;
-        case KIND_WEIGHT:
-                (void) snprintf(buf, size, "%s%" PRIu64 "\n",
-                                property == PROPERTY_IO_WEIGHT ? "default " : "",
-                                number == INFINITE ? 100 : number);
-                return;
-        default:
-                if (number == INFINITE)
-                        (void) snprintf(buf, size, "max\n");
-                else
-                        (void) snprintf(buf, size, "%" PRIu64 "\n", number);
-        }
-}
-
 void unit_realize(const char *root, const char *unit) {
         char cgroup[PATH_MAX], path[PATH_MAX + 64], text[8192];
         Values v;
@@ -492,10 +298,10 @@ void unit_realize(const char *root, const char *unit) {
                 return;
         unit_values(root, unit, &v);
         for (Property i = 0; i < _PROPERTY_MAX; i++) {
-                if (!table[i].file || !has_controller(cgroup, table[i].controller))
+                if (!properties[i].file || !has_controller(cgroup, properties[i].controller))
                         continue;
-                (void) snprintf(path, sizeof(path), "%s/%s", cgroup, table[i].file);
-                format_kernel(&v, i, text, sizeof(text));
+                (void) snprintf(path, sizeof(path), "%s/%s", cgroup, properties[i].file);
+                values_format_kernel(&v, i, text, sizeof(text));
                 write_text(path, text);
         }
 }

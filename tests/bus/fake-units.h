@@ -11,37 +11,9 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/types.h>
 
-#define INFINITE UINT64_MAX
-
-typedef enum Property {
-        PROPERTY_CPU_QUOTA,
-        PROPERTY_CPU_PERIOD,
-        PROPERTY_CPU_WEIGHT,
-        PROPERTY_MEMORY_HIGH,
-        PROPERTY_MEMORY_MAX,
-        PROPERTY_SWAP_MAX,
-        PROPERTY_TASKS_MAX,
-        PROPERTY_IO_WEIGHT,
-        PROPERTY_CPUS,
-        _PROPERTY_MAX,
-        _PROPERTY_INVALID = -1,
-} Property;
-
-#define CPUS_BYTES 1024
-
-typedef struct Values {
-        uint64_t number[_PROPERTY_MAX];
-        uint8_t cpus[CPUS_BYTES]; /* PROPERTY_CPUS; bit n of byte n/8 */
-        size_t n_cpus;            /* bytes of it */
-} Values;
-
-/* Finds a property by its name on the bus. */
-Property property_find(const char *name);
-const char *property_name(Property property);
+#include "fake-values.h"
 
 bool unit_is_loaded(const char *root, const char *unit);
 

@@ -199,6 +199,8 @@ static void a_user_cannot_pass_for_another(void **state _unused_) {
 
 static void other_names_mean_nothing(void **state _unused_) {
         static const Row rows[] = {
+                { "/ci/job7/user.slice/user-1000.slice/session-3.scope", PLACEMENT_ROOT, NOBODY, "",
+                  "", "" },
                 { "/user.slice/user-.slice", PLACEMENT_ROOT, NOBODY, "", "", "" },
                 { "/user.slice/user-abc.slice", PLACEMENT_ROOT, NOBODY, "", "", "" },
                 { "/user.slice/user--1.slice", PLACEMENT_ROOT, NOBODY, "", "", "" },
@@ -277,6 +279,8 @@ static void slices_name_their_user(void **state _unused_) {
                 "user-99999999999999999.slice",
                 "user-1 000.slice",
                 "user-1e3.slice",
+                "user-01000.slice",
+                "user-00.slice",
                 "User-1000.slice",
                 "user-1000.slice.slice",
                 "/user-1000.slice",

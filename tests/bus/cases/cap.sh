@@ -340,3 +340,18 @@ test_cap_for_a_helpdesk_is_bounded() {
     leash release -u $uid
     expect 0 "$uid: released" ""
 }
+
+test_cap_for_a_helpdesk_never_widens() {
+    login $uid
+    conf etc/systemd/system/$slice.d/20-site.conf "[Slice]" "CPUQuota=150%" "CPUWeight=50"
+    pid1
+    environment=(PKEXEC_UID=57999)
+    leash -u $uid -q infinity
+    expect_error 3 "$uid: root alone may set more than there was before; use sudo"
+    equal cpu.max "$(kernel cpu.max)" "150000 100000"
+    leash -u $uid --cpu-weight=10000
+    equal status "$status" 3
+    equal cpu.weight "$(kernel cpu.weight)" 50
+    leash -u $uid -q 100% --cpu-weight=20
+    equal status "$status" 0
+}

@@ -14,7 +14,7 @@ test_expiry_arms_a_timer_that_runs_release() {
     start=$EPOCHSECONDS
     leash -u $uid --for=90min
     end=$EPOCHSECONDS
-    expect 0 "$uid: CPU 50% until ??:??:??" ""
+    expect 0 "$uid: CPU 50% until *??:??" ""
     call=$(timer_call)
     name=$(timers)
     like "name of the timer" "$name" "leash-expire-$uid-*.timer"
@@ -123,4 +123,43 @@ test_expiry_outside_the_range_is_refused() {
     leash -u $uid --for=1h --until=23:59
     expect_error 2 "--for and --until exclude each other*"
     equal calls "$(count_calls)" 0
+}
+
+# The timer comes but once.
+test_expiry_waits_for_a_leash_at_work() {
+    local lock
+    login $uid && pid1
+    leash -u $uid --for=1s
+    sleep 1.1
+    exec {lock}>"$root/run/leash/$slice.lock"
+    flock $lock
+    (sleep 0.5; flock -u $lock) &
+    leash release --expired
+    exec {lock}>&-
+    equal status "$status" 0
+    equal cpu.max "$(kernel cpu.max)" "max 100000"
+}
+
+test_expiry_that_fails_is_told_to_pid1_which_tries_again() {
+    login $uid && pid1
+    leash -u $uid --for=1s
+    like service "$(calls | grep ^StartTransientUnit)" "*(Restart s:on-failure)*"
+    sleep 1.1
+    rule '*' SetUnitProperties error org.freedesktop.DBus.Error.NoReply
+    leash release --expired
+    equal status "$status" 1
+    behave
+    leash release --expired
+    equal status "$status" 0
+    equal cpu.max "$(kernel cpu.max)" "max 100000"
+}
+
+# PID 1 drops a timer whose time has passed.
+test_expiry_is_never_set_for_the_past() {
+    local at
+    login $uid && pid1
+    rule first SetUnitProperties delay 2500
+    leash -u $uid --for=1s
+    at=$(calls | sed -n 's/.*(OnCalendar \([^)]*\)).*/\1/p')
+    (($(date -d "$at" +%s) >= EPOCHSECONDS - 1)) || fail "the timer was set for $at, now is $(date -u)"
 }

@@ -297,3 +297,41 @@ test_freeze_of_what_was_frozen_leaves_it_frozen() {
     leash release -u $uid
     equal cgroup.freeze "$(kernel cgroup.freeze)" 1
 }
+
+test_release_after_the_admin_set_a_property_between_two_leashes() {
+    login $uid && pid1
+    leash -u $uid -q 50%
+    conf run/systemd/system.control/$slice.d/50-CPUQuota.conf "[Slice]" "CPUQuota=250%"
+    sed -i 's/^CPUQuotaPerSecUSec=.*/CPUQuotaPerSecUSec=2500000/' "$root/fake/live/$slice"
+    leash -u $uid -q 30%
+    leash release -u $uid
+    equal cpu.max "$(kernel cpu.max)" "250000 100000"
+    there run/systemd/system.control/$slice.d/50-CPUQuota.conf
+}
+
+test_release_interrupted_after_a_reboot_brings_no_runtime_value_back() {
+    login $uid
+    conf run/systemd/system.control/$slice.d/50-CPUQuota.conf "[Slice]" "CPUQuota=250%"
+    pid1
+    leash -u $uid --persist
+    stop_pid1
+    rm -rf "$root/run" "$root/fake/live" "$root/sys/fs/cgroup/user.slice/$slice"
+    mkdir -p "$root"/run/systemd/{system,system.control,transient} "$root/fake/live"
+    login $uid && pid1
+    rule first GetUnit kill
+    leash release -u $uid
+    behave
+    leash list
+    equal status "$status" 0
+    equal cpu.max "$(kernel cpu.max)" "max 100000"
+    absent run/systemd/system.control/$slice.d
+}
+
+test_release_after_the_slice_got_a_unit_file() {
+    login $uid && pid1
+    leash -u $uid
+    conf etc/systemd/system/$slice "[Slice]" "CPUQuota=300%"
+    forget
+    leash release -u $uid
+    like calls "$(calls)" "*Reload*"
+}

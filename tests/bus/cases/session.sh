@@ -163,7 +163,7 @@ test_session_process_of_the_users_manager_is_found() {
     leash $! --no-spare
     expect 0 "$uid: CPU 50%*" ""
     leash $! --scope=session
-    expect_error 3 "$! (sleep) belongs to user $uid but to no single session; use --scope=user"
+    expect_error 3 "$! (sleep) belongs to a user, but to no single session; use --scope=user or --scope=tree"
     kill $! $idle
 }
 
@@ -184,7 +184,7 @@ test_session_refuses_services_containers_and_init() {
     leash 4194305
     expect_error 5 "4194305: no such process"
     leash nonsense
-    expect_error 2 "'nonsense' is not a process id*"
+    expect_error 2 "'nonsense' is neither a process id nor a verb*"
     equal calls "$(count_calls)" 0
 }
 
@@ -195,4 +195,93 @@ test_session_list_of_processes_ends_with_the_worst() {
     like stdout "$out" "$uid: CPU 50%*"
     like stderr "$err" "leash: 4194305: no such process"
     kill $idle
+}
+
+# "unshare -p" takes no rights, so a pid namespace in a job's service is the job's own doing.
+test_session_cron_job_in_a_pid_namespace_is_captured() {
+    local job sandbox
+    login $uid
+    setpriv --reuid $uid --regid $uid --clear-groups unshare -Urpf --kill-child sleep 60 &
+    sandbox=$!
+    for _ in {1..100}; do
+        job=$(pgrep -u $uid -x sleep | tail -n 1)
+        [[ -z $job ]] || break
+        sleep 0.05
+    done
+    place $job /system.slice/cron.service
+    pid1
+    leash $job --no-spare
+    equal status "$status" 0
+    leash release -u $uid
+    leash --capture -u $uid --no-spare
+    equal status "$status" 0
+    like output "$out" "*captured*process*"
+    kill $job
+    wait $sandbox
+}
+
+# newuidmap(1) gives users more uids; the audit login uid stays.
+test_session_cron_job_of_a_subordinate_uid_is_its_users() {
+    local job
+    login $uid
+    (echo $uid >/proc/self/loginuid; exec setpriv --reuid $((uid + 100000)) --regid $uid --clear-groups sleep 60) &
+    job=$!
+    for _ in {1..100}; do
+        [[ $(<"/proc/$job/comm") != sleep ]] || break
+        sleep 0.05
+    done
+    equal loginuid "$(<"/proc/$job/loginuid")" $uid
+    place $job /system.slice/cron.service
+    pid1
+    leash $job --no-spare
+    expect 0 "*$uid: CPU 50%*" ""
+    leash show -u $uid
+    like show "$out" "*escapee*$job*"
+    kill $job
+    wait $job
+}
+
+# The default of PID 1 would stay, after release as well.
+test_session_scope_has_no_limit_of_tasks() {
+    session && burn
+    enter $burner session-9.scope
+    pid1
+    leash $burner
+    like scope "$(calls | grep ^StartTransientUnit)" "*TasksMax*18446744073709551615*"
+    kill $idle
+}
+
+test_session_scope_of_an_earlier_leash_is_used_again() {
+    local first
+    session && burn
+    first=$burner
+    burn
+    enter $first session-9.scope
+    enter $burner session-9.scope
+    pid1
+    leash $first
+    leash release -u $uid
+    forget
+    place $first "/user.slice/$slice/leash-$uid-$first.scope"
+    leash $burner
+    equal status "$status" 0
+    [[ $(calls) != *StartTransientUnit* ]] || fail "a second scope: $(calls | grep StartTransientUnit)"
+    kill $idle
+}
+
+test_session_process_that_ends_while_leash_waits_is_gone() {
+    local lock waiting
+    session && pid1
+    mkdir -m 700 "$root/run/leash"
+    exec {lock}>"$root/run/leash/leash-tree-$uid-$idle.scope.lock"
+    flock $lock
+    (leash --scope=tree $idle; echo "$status|$out|$err" >"$root.gone") {lock}>&- &
+    waiting=$!
+    sleep 1
+    kill $idle
+    wait $idle
+    exec {lock}>&-
+    wait $waiting
+    equal result "$(<"$root.gone")" "5||leash: $idle: no such process"
+    rm "$root.gone"
 }

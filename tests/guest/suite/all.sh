@@ -13,7 +13,7 @@ for suite in "${suites[@]}"; do
     while IFS= read -r line; do
         [[ -z $last ]] || echo "$last"
         last=$line
-    done < <(timeout -k 5 "${LEASH_SUITE_LIMIT:-900}" bash "$dir/$suite.sh" 2>&1)
+    done < <(timeout -k 5 "${LEASH_SUITE_LIMIT:-1800}" bash "$dir/$suite.sh" 2>&1)
     if [[ $last =~ ^([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped$ ]]; then
         echo "# $suite: $last"
         passed=$((passed + BASH_REMATCH[1]))

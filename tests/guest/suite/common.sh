@@ -58,6 +58,7 @@ tidy() {
         # left by a failed test, and no reason for the next suite to fail as well
         rm -rf /run/leash /var/lib/leash
         find /etc/systemd/system /run/systemd/system -name 'zz-leash.conf' -delete
+        rm -rf /run/systemd/system/user.slice.d
         systemctl stop 'leash-*.timer' 'leash-*.scope'
         site_default none
     } >/dev/null 2>&1 </dev/null
@@ -91,6 +92,7 @@ slice_gone() {
 job_pid() {
     JOB=
     wait_for 90 test -s "$lib_run/$1.pid" || return 1
+    # shellcheck disable=SC2034 # for the caller
     JOB=$(<"$lib_run/$1.pid")
 }
 
@@ -219,10 +221,10 @@ same() {
     fi
 }
 
-# site_default KIND [PERCENT]: what the admin has set for users before leash comes
+# site_default KIND [PERCENT]: what the admin has set for alice and bob before leash comes
 site_default() {
-    local etc=/etc/systemd/system percent=${2:-150}
-    rm -rf "$etc.control/user-1001.slice.d" "/run/systemd/system.control/user-1001.slice.d"
+    local etc=/etc/systemd/system percent=${2:-150} uid
+    rm -rf {"$etc.control","/run/systemd/system.control"}/user-100[12].slice.d
     rm -f "$etc/user-.slice.d/"{10,99}-site.conf
     if [[ -d $etc/user-.slice.d ]]; then rmdir --ignore-fail-on-non-empty "$etc/user-.slice.d"; fi
     case $1 in
@@ -232,12 +234,14 @@ site_default() {
         ;;
     esac
     systemctl daemon-reload
-    case $1 in
-    set-property) systemctl set-property user-1001.slice "CPUQuota=$percent%" ;;
-    runtime) systemctl set-property --runtime user-1001.slice "CPUQuota=$percent%" ;;
-    esac
-    # systemd hands a changed default to the kernel with the slice's next unit, not at the reload
-    slice_gone 1001 || systemd-run -q --scope --slice=user-1001.slice true
+    for uid in 1001 1002; do
+        case $1 in
+        set-property) systemctl set-property "user-$uid.slice" "CPUQuota=$percent%" ;;
+        runtime) systemctl set-property --runtime "user-$uid.slice" "CPUQuota=$percent%" ;;
+        esac
+        # systemd hands a changed default to the kernel with the slice's next unit, not at the reload
+        slice_gone "$uid" || systemd-run -q --scope --slice="user-$uid.slice" true
+    done
 }
 
 # run COMMAND...: sets STATUS, and OUT and ERR to what it wrote; bounded, since none may hang

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* probe [SECONDS]: stands for an interactive program. Sleeps 5 ms, works 0.2 ms of CPU time, and
- * prints the percentiles of the delay beyond that, in ms: waiting to wake up and to finish. */
+/* probe [SECONDS [SLEEP_MS]]: stands for an interactive program. Sleeps 5 ms, works 0.2 ms of CPU
+ * time, and prints the percentiles of the delay beyond that, in ms: waiting to wake up and to
+ * finish. */
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-enum { SLEEP_NS = 5000000, WORK_NS = 200000 };
+enum { SLEEP_NS = 5000000, WORK_NS = 200000, MAX_SLEEP_MS = 999 };
 
 static long long now_ns(clockid_t clock) {
         struct timespec t;
@@ -44,10 +45,13 @@ static int compare(const void *a, const void *b) {
 
 int main(int argc, char *argv[]) {
         double seconds = argc > 1 ? atof(argv[1]) : 5;
-        size_t max = (size_t) (seconds * 1e9 / SLEEP_NS) + 1, n = 0;
+        long sleep_ms = argc > 2 ? atol(argv[2]) : SLEEP_NS / 1000000;
+        const struct timespec nap = {
+                .tv_nsec = (sleep_ms < 1 || sleep_ms > MAX_SLEEP_MS ? 5 : sleep_ms) * 1000000,
+        };
+        size_t max = (size_t) (seconds * 1e9 / (double) nap.tv_nsec) + 1, n = 0;
         double *delay = calloc(max, sizeof *delay);
         unsigned long rounds = calibrate();
-        const struct timespec nap = { .tv_nsec = SLEEP_NS };
 
         if (!delay)
                 return 1;
@@ -56,7 +60,7 @@ int main(int argc, char *argv[]) {
         for (long long start; n < max && (start = now_ns(CLOCK_MONOTONIC)) < end; n++) {
                 nanosleep(&nap, NULL);
                 work(rounds);
-                delay[n] = (double) (now_ns(CLOCK_MONOTONIC) - start - SLEEP_NS - WORK_NS) / 1e6;
+                delay[n] = (double) (now_ns(CLOCK_MONOTONIC) - start - nap.tv_nsec - WORK_NS) / 1e6;
         }
         if (n == 0)
                 return 1;

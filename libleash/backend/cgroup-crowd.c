@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* Whose processes are sought. */
+
+#include <unistd.h>
+
+#include "backend/cgroup-crowd.h"
+#include "os/user.h"
+
+void crowd_init(Crowd *c, uid_t uid) {
+        pid_t pid = getpid();
+        ProcStat stat;
+
+        *c = (Crowd){ .uid = uid, .uid_min = user_uid_min() };
+        while (pid > 0 && c->n_callers < CROWD_ANCESTORS_MAX) {
+                c->callers[c->n_callers++] = pid;
+                if (proc_read_stat(pid, &stat) < 0)
+                        break;
+                pid = stat.ppid;
+        }
+}
+
+bool crowd_may_move(const Crowd *c, const ProcStat *stat) {
+        if (stat->pid == 1 || stat->flags & PROC_PF_KTHREAD)
+                return false;
+        for (size_t i = 0; i < c->n_callers; i++)
+                if (c->callers[i] == stat->pid)
+                        return false;
+        return true;
+}
+
+/* Root's processes that a login of the user started, by sudo for one, are the user's while they
+ * hang below it; the services that an admin restarted so are not. */
+static bool is_below(const Crowd *c, const ProcStat *stat) {
+        pid_t up = stat->ppid;
+        ProcStatus status;
+        ProcStat parent;
+
+        for (unsigned i = 0; i < CROWD_ANCESTORS_MAX && up > 1; i++) {
+                if (proc_read_status(up, &status) < 0 || proc_read_stat(up, &parent) < 0)
+                        return false;
+                if (status.ruid == c->uid)
+                        return true;
+                up = parent.ppid;
+        }
+        return false;
+}
+
+bool crowd_owns(const Crowd *c, const ProcStat *stat) {
+        ProcStatus status;
+        uid_t login;
+
+        if (proc_read_status(stat->pid, &status) < 0)
+                return false;
+        login = proc_read_loginuid(stat->pid);
+        if (c->uid == 0)
+                return status.ruid == 0 && login == 0;
+        if (status.ruid >= c->uid_min && login != (uid_t) -1 && login >= c->uid_min)
+                return login == c->uid;
+        return status.ruid == c->uid || (login == c->uid && is_below(c, stat));
+}
