@@ -257,6 +257,7 @@ tools: $(TOOLS)
 .PHONY: bench
 bench: deps-test
 	@tests/bench/run $(BUILD)
+	$(if $(X11_LIBS),@$(MAKE) --no-print-directory tests >/dev/null && tests/bench/lock $(BUILD))
 
 .PHONY: format
 format:

@@ -126,6 +126,17 @@ static bool break_grabs(X11 *x) {
 /* ---- the cover ---------------------------------------------------------------------------------
  */
 
+/* While the screen is open nobody tells us that it was resized, as xrdp does when a viewer of
+ * another size connects. */
+static void measure(X11 *x) {
+        XWindowAttributes a;
+
+        if (XGetWindowAttributes(x->display, x->root, &a)) {
+                x->width = (unsigned) a.width;
+                x->height = (unsigned) a.height;
+        }
+}
+
 static void create_cover(X11 *x) {
         XSetWindowAttributes a = {
                 .override_redirect = True,
@@ -139,12 +150,24 @@ static void create_cover(X11 *x) {
         XStoreName(x->display, x->cover, "leash-lock");
 }
 
+/* Seen for a moment while a locker starts, and longer if none does: in a remote desktop black alone
+ * looks like a broken connection. */
+static void draw(X11 *x) {
+        static const char text[] = "This screen is locked. The lock screen is being started.";
+        XGCValues values = { .foreground = WhitePixel(x->display, DefaultScreen(x->display)) };
+        GC gc = XCreateGC(x->display, x->cover, GCForeground, &values);
+
+        XDrawString(x->display, x->cover, gc, 40, (int) x->height / 2, text, sizeof(text) - 1);
+        XFreeGC(x->display, gc);
+}
+
 bool x11_cover(X11 *x, bool force) {
         x->locker_up = x->newcomer = false;
         x->locker = None;
+        XSelectInput(x->display, x->root, StructureNotifyMask | SubstructureNotifyMask);
+        measure(x);
         if (x->cover == None)
                 create_cover(x);
-        XSelectInput(x->display, x->root, StructureNotifyMask | SubstructureNotifyMask);
         XMapRaised(x->display, x->cover);
         (void) XSync(x->display, False); /* viewable, or grabbing fails */
         if (!grab(x) && force)
@@ -319,6 +342,10 @@ void x11_cover_event(X11 *x, const XEvent *event) {
                 __attribute__((fallthrough));
         case MapNotify:
                 x->handler(X11_EVENT_WINDOWS, 0, x->userdata);
+                break;
+        case Expose:
+                if (x->cover != None && event->xexpose.count == 0)
+                        draw(x);
                 break;
         case FocusIn:
         case FocusOut:

@@ -220,7 +220,6 @@ bool x11_is_suspended(X11 *x) {
 
 int x11_open(const char *display, X11Handler handler, void *userdata, X11 **ret) {
         _cleanup_(x11_freep) X11 *x = calloc(1, sizeof(X11));
-        XWindowAttributes root;
         bool has_clock, has_saver;
 
         if (!x)
@@ -234,10 +233,6 @@ int x11_open(const char *display, X11Handler handler, void *userdata, X11 **ret)
         x->root = DefaultRootWindow(x->display);
         x->window = XCreateSimpleWindow(x->display, x->root, -10, -10, 1, 1, 0, 0, 0);
         intern_atoms(x->display, x->atoms);
-        if (XGetWindowAttributes(x->display, x->root, &root)) {
-                x->width = (unsigned) root.width;
-                x->height = (unsigned) root.height;
-        }
         has_clock = open_sync(x);
         has_saver = open_saver(x); /* wanted besides: players suspend it */
         if (!has_clock && !has_saver)

@@ -53,7 +53,7 @@ wait_until() {
 
 # spawn COMMAND...: in the background, ends with the case; $spawned
 spawn() {
-    setpriv --pdeathsig KILL "$@" &
+    setpriv --pdeathsig KILL "$@" <&0 & # or the shell gives it /dev/null
     spawned=$!
     started+=($spawned)
 }
@@ -63,7 +63,7 @@ stop_all() {
     local pid
     ((${#started[@]} == 0)) || kill -KILL "${started[@]}" 2>/dev/null
     for pid in $(awk '{ print $2 }' "$root/locker" 2>/dev/null | sort -u); do
-        [[ $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null) == *"$root"* ]] && kill -KILL "$pid" 2>/dev/null
+        [[ -e /proc/$pid && $(tr '\0' ' ' <"/proc/$pid/cmdline") == *"$root"* ]] && kill -KILL "$pid" 2>/dev/null
     done
     wait 2>/dev/null
 }

@@ -38,11 +38,11 @@ static int ignore(Display *d, XErrorEvent *e) {
 }
 
 static bool covers(Display *d, const XWindowAttributes *a, int rim) {
-        int screen = DefaultScreen(d);
+        XWindowAttributes root = {}; /* DisplayWidth() is what it was at the beginning */
 
-        return a->override_redirect && a->x <= rim && a->y <= rim &&
-               a->x + a->width >= DisplayWidth(d, screen) - rim &&
-               a->y + a->height >= DisplayHeight(d, screen) - rim;
+        return XGetWindowAttributes(d, DefaultRootWindow(d), &root) && a->override_redirect &&
+               a->x <= rim && a->y <= rim && a->x + a->width >= root.width - rim &&
+               a->y + a->height >= root.height - rim;
 }
 
 /* Windows without a picture of their own (InputOnly) hide nothing and show nothing. One with a rim
