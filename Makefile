@@ -15,7 +15,9 @@ POLKITDIR ?= /usr/share/polkit-1
 UNITDIR ?= /usr/lib/systemd/system
 # Where libpam looks: by architecture on Debian, else lib64 or lib.
 MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
-PAMDIR ?= $(firstword $(if $(MULTIARCH),$(wildcard /lib/$(MULTIARCH)/security)) $(wildcard /usr/lib64/security /usr/lib/security) /usr/lib/security)
+# pam-auth-update's profiles, where there is such a thing.
+PAMCONFIGDIR ?= $(wildcard /usr/share/pam-configs)
+PAMDIR ?= $(firstword $(if $(MULTIARCH),$(wildcard /usr/lib/$(MULTIARCH)/security)) $(wildcard /usr/lib64/security /usr/lib/security) /usr/lib/security)
 BUILD ?= build
 SAN ?=
 WERROR ?=
@@ -57,7 +59,7 @@ endif
 
 LIB_SOURCES = \
     core/cgfile.c core/layers.c core/limits.c core/offenders.c core/parse.c core/placement.c \
-    core/plan.c core/policy.c core/policykeys.c core/record.c \
+    core/plan.c core/policy.c core/policykeys.c core/policyread.c core/record.c \
     os/cgroupfs.c os/clock.c os/file.c os/machine.c os/policyfile.c os/proc.c os/user.c \
     backend/backend.c backend/bus.c backend/choose.c $(CGROUP_SOURCE) backend/defaults.c backend/dropin.c backend/journal.c \
     backend/ledger.c backend/login.c backend/notify.c backend/spare.c backend/systemd.c
@@ -209,8 +211,12 @@ demo-guest: deps-test
 tools: $(TOOLS)
 
 .PHONY: bench
-bench: deps-test
+bench: deps-test $(BUILD)/tests/bench-policy
 	@tests/bench/run $(BUILD)
+
+$(BUILD)/tests/bench-policy: $(OBJ)/tests/bench/policy.o $(LIBLEASH)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(INIH_LIBS)
 
 .PHONY: format
 format:
@@ -229,7 +235,9 @@ install: all
 	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/systemd/leash-gone@.service >$(DESTDIR)$(UNITDIR)/leash-gone@.service
 	install -Dm644 packaging/systemd/user-slice.conf $(DESTDIR)$(UNITDIR)/user-.slice.d/50-leash.conf
 	$(if $(PAM_MODULE),install -Dm755 $(PAM_MODULE) $(DESTDIR)$(PAMDIR)/pam_leash.so)
-	install -Dm644 -t $(DESTDIR)$(DOCDIR)/examples packaging/polkit/50-leash-helpdesk.rules
+	install -Dm644 -t $(DESTDIR)$(DOCDIR)/examples packaging/polkit/50-leash-helpdesk.rules \
+	    packaging/leash.conf.example
+	$(if $(PAM_MODULE),$(if $(PAMCONFIGDIR),install -Dm644 -t $(DESTDIR)$(PAMCONFIGDIR) packaging/pam-configs/leash))
 	install -Dm644 -t $(DESTDIR)$(DOCDIR) README.md NEWS.md SECURITY.md LICENSE docs/ADMIN.md docs/ARCHITECTURE.md
 	$(Q)for page in $(MAN_PAGES); do \
 	    [ ! -f $$page ] || install -Dm644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
@@ -239,6 +247,7 @@ uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/leash $(DESTDIR)$(POLKITDIR)/actions/org.leash.policy \
 	    $(DESTDIR)$(UNITDIR)/leash-restore.service $(DESTDIR)$(UNITDIR)/leash-gone@.service \
 	    $(DESTDIR)$(UNITDIR)/user-.slice.d/50-leash.conf $(DESTDIR)$(PAMDIR)/pam_leash.so \
+	    $(if $(PAMCONFIGDIR),$(DESTDIR)$(PAMCONFIGDIR)/leash) \
 	    $(foreach page,$(MAN_PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
 	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/leash \
 	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_leash
@@ -247,7 +256,7 @@ uninstall:
 .PHONY: help
 help:
 	@echo "all demo demo-guest check check-fast bench format install uninstall clean deps"
-	@echo "settings: PREFIX BINDIR DESTDIR BUILD CC CFLAGS SAN WERROR, or config.mk"
+	@echo "settings: PREFIX BINDIR PAMDIR DESTDIR BUILD CC CFLAGS SAN WERROR, or config.mk"
 
 .PHONY: clean
 clean:
