@@ -119,20 +119,21 @@ static int find_wanted(const ModuleArgs *args, const LoginFacts *facts, Wanted *
         return r;
 }
 
-/* Cron and at run jobs outside of every slice, unless pam_systemd stands in their stack. */
-static bool is_inside(uid_t uid) {
+/* Cron and at run jobs outside of every user's slice, unless pam_systemd stands in their stack.
+ * What is in one already, by sudo or su another user's, stays where it is limited. */
+static bool is_in_a_slice(void) {
         _cleanup_free_ char *cgroup = NULL;
         Placement p;
 
         return (proc_read_cgroup(getpid(), NULL, &cgroup) >= 0 ||
                 proc_read_cgroup(getpid(), "name=systemd", &cgroup) >= 0) &&
-               placement_parse(cgroup, &p) >= 0 && p.owner == uid;
+               placement_parse(cgroup, &p) >= 0 && p.owner != (uid_t) -1;
 }
 
 static int capture(Backend *b, const Wanted *w, const LoginFacts *facts, LoginOutcome *outcome) {
         int r;
 
-        if (limits_is_empty(&outcome->effective) || is_inside(w->user.uid))
+        if (limits_is_empty(&outcome->effective) || is_in_a_slice())
                 return 0;
         r = b->ops->adopt(b, w->user.uid, w->user.name, facts->service ?: "PAM", getpid());
         if (r < 0)
