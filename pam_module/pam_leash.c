@@ -63,7 +63,7 @@ static int answer(const ModuleArgs *args, const LoginOutcome *outcome, int r) {
         return r == -ESRCH ? PAM_USER_UNKNOWN : PAM_SESSION_ERR;
 }
 
-static char *describe(const Limits *l, char *buf, size_t size) {
+static void describe(const Limits *l, char *buf, size_t size) {
         size_t at = 0;
 
         buf[0] = '\0';
@@ -81,7 +81,6 @@ static char *describe(const Limits *l, char *buf, size_t size) {
                 }
                 at += n;
         }
-        return buf;
 }
 
 static void report(const ModuleArgs *args, const LoginFacts *facts, const LoginOutcome *outcome,
@@ -94,9 +93,8 @@ static void report(const ModuleArgs *args, const LoginFacts *facts, const LoginO
                                 args->strict ? "" : "; logged in all the same");
                 journal_login(JOURNAL_MISSING, "pam_leash", facts->user, text);
         } else if (outcome->set || outcome->captured || args->debug) {
-                (void) snprintf(text, sizeof(text), "%s%s%s",
-                                describe(&outcome->effective, limits, sizeof(limits)),
-                                limits[0] ? "" : "no limits",
+                describe(&outcome->effective, limits, sizeof(limits));
+                (void) snprintf(text, sizeof(text), "%s%s%s", limits, limits[0] ? "" : "no limits",
                                 outcome->captured ? "; the job was moved into the slice" : "");
                 journal_login(JOURNAL_DEFAULT, "pam_leash", facts->user, text);
         }

@@ -38,25 +38,30 @@ inside() {
         ${evil:+LEASH_BACKEND=cgroup LEASH_TEST_ROOT=/nowhere DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nowhere} "$@"
 }
 
-# pam [OPTION...] [USER [SERVICE]]: a login and its end; leaves $out, $err, $status
+# pam [OPTION...] [USER [SERVICE]]: a login and its end; leaves $out, $err, $status. On a machine so busy that the fake
+# PID 1 does not get to answer in time, once more: unless patient=no, for cases in which it is not to answer.
 pam() {
-    local options=()
+    local options=() try
     while [[ ${1:-} == -* ]]; do
         options+=("$1")
         if [[ $1 == -[rjeh] ]]; then options+=("$2"); shift; fi
         shift
     done
-    inside "$tools/pam-driver" "${options[@]}" "$root/pam.d" "${2:-test}" "${1-$user}" >"$root.out" 2>"$root.err"
-    status=$?
+    for try in 1 2 3 4 5 6; do
+        inside "$tools/pam-driver" "${options[@]}" "$root/pam.d" "${2:-test}" "${1-$user}" >"$root.out" 2>"$root.err"
+        status=$?
+        [[ $patient == yes ]] && sleep 0.05 && grep -qE 'did not answer in time|ledger is busy' "$root/fake/journal" 2>/dev/null || break
+        rm -f "$root/fake/journal"
+        forget
+    done
     out=$(<"$root.out") err=$(<"$root.err")
     [[ -z $err ]] || fail "on stderr: ${err//$'\n'/ | }"
     ((status == 0)) || fail "the login program ended with $status"
     [[ $out != *changed* ]] || fail "$(grep changed <<<"$out")"
     took=$(sed -n 's/^slowest //p' <<<"$out" | sort -n | tail -n 1)
     awk -v t="${took:-9999}" 'BEGIN { exit t < 2000 }' && fail "a login took $took ms"
-    took_all=$took_all\ ${took:-?}
 }
-took_all=
+patient=yes
 
 # opened RESULT: what the program was told; by default, that the user is in
 opened() { equal "open_session" "$(sed -n 's/^open //p' <<<"$out" | sort -u)" "${1:-success}"; }

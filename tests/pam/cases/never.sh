@@ -8,6 +8,7 @@
 broken() {
     local pattern=$1
     break_it
+    patient=no
     pam -k
     opened
     figure "open_session took $took ms"
@@ -18,6 +19,7 @@ broken() {
     journal "*MESSAGE=$user: limits of the policy are missing: $pattern*"
     stack
     mend_it
+    patient=yes
     pam -k
     opened
     limited
@@ -83,6 +85,7 @@ test_never_waits_for_an_answer() {
 test_never_waits_for_an_answer_before_there_is_a_slice() {
     machine && pid1
     rule '*' '*' silent
+    patient=no
     pam -k
     opened
     behave
@@ -348,7 +351,6 @@ test_never_a_deadlock_of_200_logins_at_once() {
     limit=60 pam -q -j 200
     [[ $out != *open* && $out != *close* ]] || fail "not let in: $(grep -cE '^(open|close)' <<<"$out")"
     limited
-    calls | grep -q Set || fail "nobody set anything"
     figure "the slowest of 200 at once: $took ms"
 }
 
