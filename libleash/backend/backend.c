@@ -87,6 +87,7 @@ int backend_facts(Backend *b, pid_t pid, int pidfd, ProcessFacts *ret) {
         f.ruid = status.ruid;
         f.euid = status.euid;
         f.loginuid = proc_read_loginuid(pid);
+        f.userns_owner = proc_read_userns_owner(pid);
         memcpy(f.comm, stat.comm, sizeof(f.comm));
         f.kernel_thread = stat.flags & PROC_PF_KTHREAD;
         f.foreign_pidns = status.pidns_depth > self.pidns_depth;
