@@ -2,6 +2,7 @@
 /* slippery chain US UID: run as root; as UID, one process at a time that burns US microseconds and
  * goes on as its own child, so that a list of processes is old before it is read. Root's process
  * stays and takes the dead, for a PID 1 that is slow at it makes the kernel run out of numbers.
+ * slippery many N: itself and N children that sleep; ends if there can be fewer only.
  * slippery leader: burns in a thread, the leader of which has ended. */
 
 #include <pthread.h>
@@ -36,6 +37,17 @@ static void chain(long us, uid_t uid) {
         }
 }
 
+static void many(long n) {
+        pid_t child = 1;
+
+        for (long i = 0; i < n && child > 0; i++)
+                child = fork();
+        if (child < 0)
+                _exit(1);
+        for (;;)
+                pause();
+}
+
 static void *burn(void *arg) {
         for (volatile unsigned long i = 0;; i++)
                 ;
@@ -54,6 +66,8 @@ int main(int argc, char *argv[]) {
                 for (;;)
                         pause();
         }
+        if (argc == 3 && strcmp(argv[1], "many") == 0)
+                many(atol(argv[2]));
         if (argc == 2 && strcmp(argv[1], "leader") == 0 &&
             pthread_create(&thread, NULL, burn, NULL) == 0)
                 pthread_exit(NULL);
