@@ -220,8 +220,8 @@ typedef struct Settling {
         void *userdata;
 } Settling;
 
-/* The limits stand: they are in the drop-in. Setting them live would wake up the slice of a user
- * who is not logged in. */
+/* The limits stand: in the drop-in with systemd, where setting them live would wake up the slice of
+ * a user who is not logged in; in the group itself without. */
 static int rearm(const Settling *s, Record *record) {
         int r;
 
