@@ -122,7 +122,7 @@ static void tell_settled(const Record *record, Settled what, void *userdata) {
                 journal_send(what == SETTLED_EXPIRED ? JOURNAL_EXPIRED : JOURNAL_SETTLED, record,
                              c->by);
         if (what == SETTLED_EXPIRED)
-                (void) notify_terminals(record->uid,
+                (void) notify_terminals(c->backend_options.root, record->uid,
                                         "\r\n[leash] Your session is no longer limited.\r\n");
         if (c->args.verbose || c->args.expired)
                 output_line("%s: %s", record->user, texts[what]);
