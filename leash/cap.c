@@ -343,7 +343,7 @@ static void tell_user(Context *c, const Cap *cap) {
                         manual->until == USEC_INFINITY ? "" : " until ",
                         manual->until == USEC_INFINITY ? "" : output_time(manual->until, until),
                         reason ? " Reason: " : "", reason ?: "", by);
-        (void) notify_terminals(cap->uid, text);
+        (void) notify_terminals(c->backend_options.root, cap->uid, text);
         (void) snprintf(text, sizeof(text), "%s%s%s\n%s%s%sNothing was stopped. Ask %s.",
                         view_limits(&manual->limits, limits),
                         manual->until == USEC_INFINITY ? "" : " until ",

@@ -47,6 +47,7 @@ static int find_by(const Context *c, char **ret) {
 }
 
 Exit context_open(Context *c) {
+        bool placement;
         int r;
 
         c->program = context_own_path();
@@ -84,10 +85,11 @@ Exit context_open(Context *c) {
                 output_error("cannot look at this host: %s", strerror(-r));
                 return EXIT_FAILED;
         }
+        placement = c->backend && c->backend->ops->placement;
         c->caller = (CallerFacts){
-                .owner = login_caller_owner(),
+                .owner = login_caller_owner(placement),
                 .uid_min = user_uid_min(),
-                .placement = c->backend && c->backend->ops->placement,
+                .placement = placement,
                 .force = c->args.force && !context_is_restricted(c),
         };
         if (context_is_restricted(c))
@@ -122,7 +124,7 @@ static void tell_settled(const Record *record, Settled what, void *userdata) {
                 journal_send(what == SETTLED_EXPIRED ? JOURNAL_EXPIRED : JOURNAL_SETTLED, record,
                              c->by);
         if (what == SETTLED_EXPIRED) {
-                (void) notify_terminals(record->uid,
+                (void) notify_terminals(c->backend_options.root, record->uid,
                                         "\r\n[leash] Your session is no longer limited.\r\n");
                 (void) notify_desktop(
                         &(DesktopNotice){ record->uid, "Your session is no longer limited", "" });

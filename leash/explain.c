@@ -25,6 +25,7 @@ static const char *kind_text(PlacementKind kind) {
 }
 
 static void explain_users(const Resolved *found) {
+        const char *how = ": the login it was started from, through sudo or su";
         _cleanup_free_ char *runs_as = NULL, *owner = NULL;
 
         if (user_name(found->facts.euid, &runs_as) < 0)
@@ -32,10 +33,11 @@ static void explain_users(const Resolved *found) {
         output_line("  runs as   %s (uid %u)", runs_as, (unsigned) found->facts.euid);
         if (found->plan.owner == (uid_t) -1 || user_name(found->plan.owner, &owner) < 0)
                 return;
-        output_line("  owner     %s (uid %u)%s", owner, (unsigned) found->plan.owner,
-                    found->plan.owner != found->facts.euid
-                            ? ": the login it was started from, through sudo or su"
-                            : "");
+        if (found->plan.owner == found->facts.euid)
+                how = "";
+        else if (found->plan.owner == found->facts.userns_owner)
+                how = ": who made the namespaces that it is in";
+        output_line("  owner     %s (uid %u)%s", owner, (unsigned) found->plan.owner, how);
 }
 
 static void explain_session(const Resolved *found) {

@@ -18,7 +18,7 @@
 static void tell_user(Context *c, const Record *record) {
         if (c->args.no_notify)
                 return;
-        (void) notify_terminals(record->uid,
+        (void) notify_terminals(c->backend_options.root, record->uid,
                                 "\r\n[leash] Your session is no longer limited by an admin.\r\n");
         (void) notify_desktop(
                 &(DesktopNotice){ record->uid, "Your session is no longer limited", "" });

@@ -78,6 +78,7 @@ int backend_facts(Backend *b, pid_t pid, int pidfd, ProcessFacts *ret) {
         f.ruid = status.ruid;
         f.euid = status.euid;
         f.loginuid = proc_read_loginuid(pid);
+        f.userns_owner = proc_read_userns_owner(pid);
         memcpy(f.comm, stat.comm, sizeof(f.comm));
         f.kernel_thread = stat.flags & PROC_PF_KTHREAD;
         f.foreign_pidns = status.pidns_depth > self.pidns_depth;
@@ -248,8 +249,8 @@ typedef struct Settling {
         void *userdata;
 } Settling;
 
-/* The limits stand: they are in the drop-in. Setting them live would wake up the slice of a user
- * who is not logged in. */
+/* The limits stand: in the drop-in with systemd, where setting them live would wake up the slice of
+ * a user who is not logged in; in the group itself without. */
 static int rearm(const Settling *s, Record *record) {
         int r;
 

@@ -56,5 +56,9 @@ bool crowd_owns(const Crowd *c, const ProcStat *stat) {
                 return status.ruid == 0 && login == 0;
         if (status.ruid >= c->uid_min && login != (uid_t) -1 && login >= c->uid_min)
                 return login == c->uid;
-        return status.ruid == c->uid || (login == c->uid && is_below(c, stat));
+        if (status.ruid == c->uid || (login == c->uid && is_below(c, stat)))
+                return true;
+        /* Of others' processes, and there may be thousands, few get here: subordinate uids, and
+         * where the kernel keeps no login uids, everybody's. */
+        return status.ruid >= c->uid_min && proc_read_userns_owner(stat->pid) == c->uid;
 }

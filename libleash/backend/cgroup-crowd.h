@@ -19,6 +19,6 @@ void crowd_init(Crowd *c, uid_t uid);
 bool crowd_may_move(const Crowd *c, const ProcStat *stat);
 
 /* As core/plan.c tells the owner without systemd: by the login where there was one, which su does
- * not change, else by the real uid. Root's own are those of a login alone: the rest is the system.
- */
+ * not change, else by the real uid, or by who made the user namespace, which a subordinate uid is
+ * in. Root's own are those of a login alone: the rest is the system. */
 bool crowd_owns(const Crowd *c, const ProcStat *stat);

@@ -140,6 +140,7 @@ int moves_capture(const Site *s, Record *record) {
         Crowd crowd;
         int r;
 
+        origins_prune(record);
         crowd_init(&crowd, record->uid);
         do {
                 births = count_births();

@@ -53,9 +53,8 @@ void origins_path(const Record *record, pid_t pid, const char *controller,
         read_origin(find_origin(record, pid), controller, ret);
 }
 
-/* Makes room by forgetting processes that have ended. The first stays: see find_origin(). */
-static void prune_origins(Record *record) {
-        size_t kept = 1;
+void origins_prune(Record *record) {
+        size_t kept = 1; /* see find_origin() */
         ProcStat stat;
 
         for (size_t i = 1; i < record->n_origins; i++) {
@@ -70,7 +69,6 @@ static void prune_origins(Record *record) {
 }
 
 int origins_note(const Site *s, Record *record, const ProcStat *stat) {
-        const char *near = find_origin(record, stat->pid);
         _cleanup_free_ char *text = NULL;
         char first[CGROUPFS_PATH_MAX];
         int r;
@@ -85,7 +83,7 @@ int origins_note(const Site *s, Record *record, const ProcStat *stat) {
                 if (procs_read_group(s->fs, site_controllers[i], stat->pid, &cgroup) < 0)
                         continue; /* v1: not mounted */
                 if (site_is_inside(cgroup, s->target))
-                        read_origin(near, site_controllers[i], path);
+                        origins_path(record, stat->pid, site_controllers[i], path);
                 else
                         (void) snprintf(path, sizeof(path), "%s", cgroup);
                 if (!text)
@@ -101,13 +99,10 @@ int origins_note(const Site *s, Record *record, const ProcStat *stat) {
         if (!text)
                 return -ESRCH;
         r = record_add_origin(record, stat->pid, stat->start_ticks, text);
-        if (r == -ENOBUFS) {
-                prune_origins(record);
-                r = record_add_origin(record, stat->pid, stat->start_ticks, text);
-        }
         if (r == -ENAMETOOLONG)
                 r = record_add_origin(record, stat->pid, stat->start_ticks, first);
-        /* Without one it goes back to where the others do. */
+        /* Without one it goes back to where the others do. Room is not made here: with thousands of
+         * processes that would be done for each, in vain. */
         return r == -ENOBUFS || r == -ENAMETOOLONG ? 0 : r;
 }
 
@@ -116,6 +111,7 @@ int origins_note_all(const Site *s, Record *record) {
         Crowd crowd;
         int r;
 
+        origins_prune(record);
         crowd_init(&crowd, record->uid);
         r = proc_list(&all.pids, &all.n);
         for (size_t i = 0; i < all.n && r >= 0; i++) {

@@ -10,6 +10,9 @@
 #include "backend/cgroup-site.h"
 #include "os/proc.h"
 
+/* Makes room by forgetting processes that have ended: once before a number of them is noted. */
+void origins_prune(Record *record);
+
 /* Notes where a process is now, if nothing is noted yet. Where it is below the target already,
  * since a leash was killed between two trees, it has the origin of others there. Returns 0, also if
  * there is no room left: it goes back to where the others do; -ESRCH if it has ended; -errno. */

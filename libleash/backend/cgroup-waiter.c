@@ -16,10 +16,15 @@
 
 #include "backend/cgroup-procs.h"
 #include "backend/cgroup-waiter.h"
+#include "os/clock.h"
 #include "os/file.h"
 #include "os/proc.h"
 
 #define WAITER_COMM "leash-expire"
+#define RELEASING_COMM "leash-release"
+/* As PID 1 does for the systemd backend. */
+#define RETRY_AFTER (10 * USEC_PER_SEC)
+
 #define MARK_MAX 240 /* memfd_create(2) */
 
 /* The waiters of a target are told by what stands where others have their standard input; a record
@@ -87,6 +92,26 @@ static int lift(int fd) {
         return fd < 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
 
+/* True if the leash has ended, by this or by others. Meanwhile this process has another name, and
+ * so is not ended by what it runs, which would leave nobody to try again. */
+static bool release_expired(const char *program) {
+        int status;
+        pid_t child;
+
+        (void) prctl(PR_SET_NAME, RELEASING_COMM); /* it cannot fail */
+        child = fork();
+        if (child == 0) {
+                (void) dup2(1, 0);
+                (void) execl(program, program, "release", "--expired", NULL);
+                _exit(127);
+        }
+        while (child > 0 && waitpid(child, &status, 0) < 0)
+                if (errno != EINTR)
+                        child = -1;
+        (void) prctl(PR_SET_NAME, WAITER_COMM);
+        return child > 0 && WIFEXITED(status) && WEXITSTATUS(status) == EXIT_SUCCESS;
+}
+
 /* In a child of a child: keeps nothing of its parents, the record's lock least of all. */
 static _Noreturn void wait_and_release(const Backend *b, const char *target, usec_t until,
                                        int report) {
@@ -99,6 +124,7 @@ static _Noreturn void wait_and_release(const Backend *b, const char *target, use
 
         (void) sigemptyset(&none);
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
+        (void) signal(SIGCHLD, SIG_DFL); /* who ignores it is not told how a child ended */
         mark = lift(memfd_create(mark_of(target, buf), MFD_CLOEXEC));
         report = lift(report);
         if (mark < 0 || null < 0 || report < 0 || chdir("/") < 0 ||
@@ -114,9 +140,9 @@ static _Noreturn void wait_and_release(const Backend *b, const char *target, use
         /* Absolute, so that it is the wall clock that counts, though it be set meanwhile. */
         while (clock_nanosleep(CLOCK_REALTIME, TIMER_ABSTIME, &ts, NULL) == EINTR)
                 ;
-        (void) dup2(1, 0);
-        (void) execl(program, program, "release", "--expired", NULL);
-        _exit(127);
+        while (!release_expired(program))
+                clock_sleep(RETRY_AFTER);
+        _exit(EXIT_SUCCESS);
 }
 
 static int start_waiter(const Backend *b, const char *target, usec_t until, pid_t *ret) {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* What ends a leash when its time is up, where there is no PID 1 to ask: "leash-expire", a process
- * that sleeps until then and becomes "leash release --expired". It is a session of its own, keeps
- * no file of its parents, a record's lock least of all, and is in none of our groups. */
+ * that sleeps until then and runs "leash release --expired", every ten seconds until that succeeds.
+ * It is a session of its own, keeps no file of its parents, a record's lock least of all, and is in
+ * none of our groups. */
 #pragma once
 
 #include "backend/backend.h"

@@ -10,6 +10,9 @@
 #include "backend/login.h"
 #include "core/parse.h"
 #include "os/file.h"
+#include "os/proc.h"
+
+#define ANCESTORS_MAX 64
 
 void login_session_done(LoginSession *s) {
         free(s->id);
@@ -128,8 +131,27 @@ int login_display_session(uid_t uid, char **ret) {
         return sd_uid_get_display(uid, ret);
 }
 
-uid_t login_caller_owner(void) {
+/* sudo keeps the login uid; where the kernel has none, what it was typed into lies above it. */
+static uid_t find_owner_above(void) {
+        uid_t uid = proc_read_loginuid(getpid());
+        pid_t pid = getpid();
+        ProcStatus status;
+        ProcStat stat;
+
+        for (unsigned i = 0; i < ANCESTORS_MAX && uid == (uid_t) -1 && pid > 1; i++) {
+                if (proc_read_status(pid, &status) < 0 || proc_read_stat(pid, &stat) < 0)
+                        break;
+                if (status.ruid != 0)
+                        uid = status.ruid;
+                pid = stat.ppid;
+        }
+        return uid;
+}
+
+uid_t login_caller_owner(bool placement) {
         uid_t uid;
 
-        return sd_pid_get_owner_uid(0, &uid) < 0 ? (uid_t) -1 : uid;
+        if (sd_pid_get_owner_uid(0, &uid) >= 0)
+                return uid;
+        return placement ? (uid_t) -1 : find_owner_above();
 }

@@ -36,5 +36,7 @@ int login_session(const char *id, LoginSession *ret);
  * one if there is one. A new string; -ENODATA if there is none. */
 int login_display_session(uid_t uid, char **ret);
 
-/* Whose login the calling process belongs to; (uid_t) -1 if it belongs to none. */
-uid_t login_caller_owner(void);
+/* Whose login the calling process belongs to; (uid_t) -1 if it belongs to none. Its cgroup tells;
+ * without `placement`, where cgroups tell nothing, the login uid does, else the real uid of the
+ * nearest of it and its ancestors that is not root's. */
+uid_t login_caller_owner(bool placement);

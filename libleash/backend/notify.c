@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Telling the user: a notification on their desktop, a line on each terminal they are logged in at.
- */
+/* Telling the user: a notification on their desktop, a line on their terminals. */
 
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -21,8 +21,14 @@
 /* Past this nobody reads it, and it is no use to hold the process. */
 #define SECONDS_MAX 3
 
-/* logind took the name from PAM, where the login program set it: not trusted. */
-static int open_terminal(const char *tty, uid_t uid) {
+static bool is_theirs(const struct stat *st, uid_t uid) {
+        return S_ISCHR(st->st_mode) && st->st_uid == uid;
+}
+
+/* Below dev. Who named it is not trusted: logind took the name from PAM, where the login program
+ * had set it. Whether the user takes messages (mesg(1)) is not asked, as write(1) does not for
+ * root. */
+static int open_terminal(const char *dev, const char *tty, uid_t uid) {
         _cleanup_free_ char *path = NULL;
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
@@ -31,37 +37,73 @@ static int open_terminal(const char *tty, uid_t uid) {
                 return -EINVAL;
         if (strstr(tty, ".."))
                 return -EINVAL;
-        path = file_path("/dev/%s", tty);
+        path = file_path("%s/%s", dev, tty);
         if (!path)
                 return -ENOMEM;
+        /* Before as well: to open a console that nobody uses is to make it. */
+        if (lstat(path, &st) < 0)
+                return -errno;
+        if (!is_theirs(&st, uid))
+                return -EPERM;
         fd = open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
                 return -errno;
         if (fstat(fd, &st) < 0)
                 return -errno;
-        if (!S_ISCHR(st.st_mode) || st.st_uid != uid)
+        if (!is_theirs(&st, uid))
                 return -EPERM;
         return TAKE_FD(fd);
 }
 
-unsigned notify_terminals(uid_t uid, const char *text) {
+/* Returns how many got it: 0 or 1. */
+static unsigned tell(const char *dev, const char *tty, uid_t uid, const char *text) {
+        _cleanup_close_ int fd = open_terminal(dev, tty, uid);
+
+        /* One whose output is stopped takes nothing, and that is its user's affair. */
+        return fd >= 0 && write(fd, text, strlen(text)) > 0;
+}
+
+/* Those in dev/FOLDER that are called PREFIX and a number: others with "tty" in their names are
+ * serial lines, with who knows what at the other end. */
+static unsigned tell_numbered(const char *dev, const char *folder, const char *prefix, uid_t uid,
+                              const char *text) {
+        _cleanup_free_ char *path = file_path("%s/%s", dev, folder);
+        _cleanup_closedir_ DIR *d = path ? opendir(path) : NULL;
+        size_t n = strlen(prefix);
+        unsigned told = 0;
+        struct dirent *de;
+
+        while (d && (de = readdir(d))) {
+                _cleanup_free_ char *tty = NULL;
+
+                if (strncmp(de->d_name, prefix, n) != 0 || de->d_name[n] == '\0' ||
+                    de->d_name[n + strspn(de->d_name + n, "0123456789")] != '\0')
+                        continue;
+                tty = file_path("%s%s", folder, de->d_name);
+                if (tty)
+                        told += tell(dev, tty, uid, text);
+        }
+        return told;
+}
+
+unsigned notify_terminals(const char *root, uid_t uid, const char *text) {
+        _cleanup_free_ char *dev = file_path("%s/dev", root);
         LoginSession *sessions;
         unsigned told = 0;
+        bool known;
         size_t n;
 
-        if (login_sessions(uid, &sessions, &n) < 0)
+        if (!dev || login_sessions(uid, &sessions, &n) < 0)
                 return 0;
-        for (size_t i = 0; i < n; i++) {
-                _cleanup_close_ int fd =
-                        sessions[i].tty ? open_terminal(sessions[i].tty, uid) : -EBADF;
-
-                /* A terminal whose output is stopped takes nothing, and that is its user's affair.
-                 */
-                if (fd >= 0 && write(fd, text, strlen(text)) > 0)
-                        told++;
-        }
+        known = n > 0;
+        for (size_t i = 0; i < n; i++)
+                known &= sessions[i].tty != NULL;
+        for (size_t i = 0; i < n && known; i++)
+                told += tell(dev, sessions[i].tty, uid, text);
         login_sessions_free(sessions, n);
-        return told;
+        return known ? told
+                     : tell_numbered(dev, "pts/", "", uid, text) +
+                               tell_numbered(dev, "", "tty", uid, text);
 }
 
 /* Neither root's environment nor root's files go with it. */

@@ -96,13 +96,26 @@ static PlanRefusal plan_outside(const ProcessFacts *f, const CallerFacts *caller
         return plan_owner(plan->owner, caller);
 }
 
-/* Without systemd's cgroups, the login uid tells the owner, or else the real uid. */
+/* A browser's sandbox, or a container that a user runs without root, is in user namespaces of
+ * theirs; its processes may have subordinate uids (subuid(5)). One with a system's uid in there
+ * was sent by root. */
+static bool is_own_namespace(const ProcessFacts *f, uid_t uid_min) {
+        return f->userns_owner != (uid_t) -1 && !plan_is_system_uid(f->userns_owner, uid_min) &&
+               !plan_is_system_uid(f->ruid, uid_min);
+}
+
+/* Without systemd's cgroups, the login uid tells the owner, or else who made the namespaces, or
+ * else the real uid. backend/cgroup-crowd.c finds a user's processes by the same rule. */
 static PlanRefusal plan_without_placement(const ProcessFacts *f, const CallerFacts *caller,
                                           Plan *plan) {
-        if (f->foreign_pidns)
+        bool own = is_own_namespace(f, caller->uid_min);
+
+        if (f->foreign_pidns && !own)
                 return PLAN_MACHINE;
-        plan->owner =
-                f->loginuid != (uid_t) -1 && f->loginuid >= caller->uid_min ? f->loginuid : f->ruid;
+        if (f->loginuid != (uid_t) -1 && f->loginuid >= caller->uid_min)
+                plan->owner = f->loginuid;
+        else
+                plan->owner = own ? f->userns_owner : f->ruid;
         return plan_owner(plan->owner, caller);
 }
 

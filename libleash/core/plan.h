@@ -16,6 +16,8 @@ typedef struct ProcessFacts {
         bool kernel_thread;
         bool foreign_pidns; /* in a pid namespace below ours: inside a user's slice that is a
                              * sandbox of theirs, elsewhere a container */
+        uid_t userns_owner; /* who made the namespaces it is in, (uid_t) -1 if none or root's; see
+                             * proc_read_userns_owner() */
         Placement placement;
 } ProcessFacts;
 

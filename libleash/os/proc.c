@@ -5,9 +5,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/nsfs.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "core/parse.h"
@@ -16,6 +19,9 @@
 
 /* More threads than this are not looked at: the sum is far over every threshold by then. */
 #define THREADS_MAX 256
+
+/* The kernel nests neither kind deeper (user_namespaces(7), pid_namespaces(7)). */
+#define NAMESPACES_MAX 33
 
 /* A thread below this matters to no sum, and is not worth a second file. */
 #define NOTABLE (UTIL_FULL / 16)
@@ -120,6 +126,56 @@ uid_t proc_read_loginuid(pid_t pid) {
                 return (uid_t) -1;
         buf[strcspn(buf, "\n")] = '\0';
         return parse_uid(buf, &uid) < 0 ? (uid_t) -1 : uid;
+}
+
+static int open_namespace(pid_t pid, const char *kind) {
+        char path[64];
+        int fd;
+
+        (void) snprintf(path, sizeof(path), "/proc/%d/ns/%s", (int) pid, kind);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        return fd < 0 ? -errno : fd;
+}
+
+/* Replaces a namespace by the outermost one that it is in below ours. Returns 1; 0 if it is ours
+ * itself; -errno, -EPERM if it is not below ours. */
+static int climb_namespaces(int *fd, const char *ours) {
+        struct stat own, st;
+
+        if (stat(ours, &own) < 0 || fstat(*fd, &st) < 0)
+                return -errno;
+        if (st.st_ino == own.st_ino && st.st_dev == own.st_dev)
+                return 0;
+        for (unsigned i = 0; i < NAMESPACES_MAX; i++) {
+                _cleanup_close_ int parent = ioctl(*fd, NS_GET_PARENT);
+
+                if (parent < 0 || fstat(parent, &st) < 0)
+                        return -errno;
+                if (st.st_ino == own.st_ino && st.st_dev == own.st_dev)
+                        return 1;
+                (void) close(*fd);
+                *fd = TAKE_FD(parent);
+        }
+        return -ELOOP;
+}
+
+uid_t proc_read_userns_owner(pid_t pid) {
+        _cleanup_close_ int pidns = open_namespace(pid, "pid"), userns = -EBADF;
+        uid_t owner;
+        int r;
+
+        if (pidns < 0)
+                return (uid_t) -1;
+        r = climb_namespaces(&pidns, "/proc/self/ns/pid");
+        if (r < 0)
+                return (uid_t) -1;
+        /* Where there is a pid namespace, whoever made that decides: in a container of root's a
+         * uid that is a user's here may make user namespaces, too. */
+        userns = r > 0 ? ioctl(pidns, NS_GET_USERNS) : open_namespace(pid, "user");
+        if (userns < 0 || climb_namespaces(&userns, "/proc/self/ns/user") <= 0 ||
+            ioctl(userns, NS_GET_OWNER_UID, &owner) < 0)
+                return (uid_t) -1;
+        return owner;
 }
 
 /* True if a line's comma-separated list of controllers holds the one. */

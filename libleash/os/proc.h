@@ -43,6 +43,13 @@ int proc_read_status(pid_t pid, ProcStatus *ret);
 /* (uid_t) -1 where there was no login, or the kernel keeps no audit state. */
 uid_t proc_read_loginuid(pid_t pid);
 
+/* Who made the namespaces that a process is in: the creator of the outermost user namespace below
+ * our own that holds it and the pid namespace it sees. (uid_t) -1 where there is none: it is in our
+ * own, or root gave it a pid namespace without one, as container managers do; and where it cannot
+ * be told: not root, or a kernel before Linux 4.11. The kernel's word (ioctl_ns(2)): a user can
+ * make namespaces, and not in another's name. */
+uid_t proc_read_userns_owner(pid_t pid);
+
 /* The process's cgroup as a new string: in the unified hierarchy, or in the named one
  * ("name=systemd", "cpu") of v1 where controller is not NULL. -ENODATA if it is in none. */
 int proc_read_cgroup(pid_t pid, const char *controller, char **ret);

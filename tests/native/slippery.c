@@ -2,6 +2,8 @@
 /* slippery chain US UID: run as root; as UID, one process at a time that burns US microseconds and
  * goes on as its own child, so that a list of processes is old before it is read. Root's process
  * stays and takes the dead, for a PID 1 that is slow at it makes the kernel run out of numbers.
+ * slippery many N: itself and N children that sleep; ends if there can be fewer only.
+ * slippery sudo UID COMMAND...: run as root; a root's command below a process of UID's, as sudo's.
  * slippery leader: burns in a thread, the leader of which has ended. */
 
 #include <pthread.h>
@@ -9,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,6 +39,36 @@ static void chain(long us, uid_t uid) {
         }
 }
 
+static void many(long n) {
+        pid_t child = 1;
+
+        for (long i = 0; i < n && child > 0; i++)
+                child = fork();
+        if (child < 0)
+                _exit(1);
+        for (;;)
+                pause();
+}
+
+static int below(uid_t uid, char *argv[]) {
+        int go[2], status;
+        pid_t child;
+        char c;
+
+        if (pipe(go) < 0)
+                return 1;
+        child = fork();
+        if (child == 0) {
+                if (read(go[0], &c, 1) == 1)
+                        execvp(argv[0], argv);
+                _exit(127);
+        }
+        if (child < 0 || setgid(uid) < 0 || setuid(uid) < 0 || write(go[1], "", 1) != 1 ||
+            waitpid(child, &status, 0) < 0)
+                return 1;
+        return WIFEXITED(status) ? WEXITSTATUS(status) : 1;
+}
+
 static void *burn(void *arg) {
         for (volatile unsigned long i = 0;; i++)
                 ;
@@ -54,6 +87,10 @@ int main(int argc, char *argv[]) {
                 for (;;)
                         pause();
         }
+        if (argc == 3 && strcmp(argv[1], "many") == 0)
+                many(atol(argv[2]));
+        if (argc >= 4 && strcmp(argv[1], "sudo") == 0)
+                return below((uid_t) atol(argv[2]), &argv[3]);
         if (argc == 2 && strcmp(argv[1], "leader") == 0 &&
             pthread_create(&thread, NULL, burn, NULL) == 0)
                 pthread_exit(NULL);

@@ -17,7 +17,12 @@ static const CallerFacts forcing = {
 
 static ProcessFacts facts(const char *cgroup, uid_t ruid, uid_t loginuid) {
         ProcessFacts f = {
-                .pid = 4711, .ruid = ruid, .euid = ruid, .loginuid = loginuid, .comm = "burn"
+                .pid = 4711,
+                .ruid = ruid,
+                .euid = ruid,
+                .loginuid = loginuid,
+                .comm = "burn",
+                .userns_owner = NOBODY,
         };
 
         assert_int_equal(placement_parse(cgroup, &f.placement), 0);
@@ -173,6 +178,48 @@ static void without_placement_the_login_uid_tells(void **state _unused_) {
         }
 }
 
+/* A browser's sandbox is a user's, and so is what runs under their subordinate uids; root's
+ * containers are nobody's, whatever uids are in them. */
+static void without_placement_namespaces_tell(void **state _unused_) {
+        static const struct {
+                bool foreign_pidns;
+                uid_t userns_owner, ruid, loginuid;
+                PlanRefusal refusal;
+                uid_t owner;
+        } namespaces[] = {
+                { true, 1000, 1000, NOBODY, PLAN_OK, 1000 }, /* unshare -Urpf */
+                { true, 1000, 1000, 1000, PLAN_OK, 1000 },   /* a browser's renderer */
+                { true, 1000, 100005, 1000, PLAN_OK, 1000 }, /* podman */
+                { true, 1000, 100005, NOBODY, PLAN_OK, 1000 },
+                { true, 1000, 100005, 0, PLAN_OK, 1000 },       /* from a boot script */
+                { false, 1000, 100005, NOBODY, PLAN_OK, 1000 }, /* podman --pid=host */
+                { true, 1000, 1000, 1001, PLAN_OK, 1001 },      /* by su */
+                { true, 1500, 100005, NOBODY, PLAN_OWN_SESSION, 1500 },
+                { true, NOBODY, 1000, NOBODY, PLAN_MACHINE, NOBODY }, /* docker */
+                { true, NOBODY, 1000, 1000, PLAN_MACHINE, NOBODY },   /* restarted from a login */
+                { true, 0, 100005, NOBODY, PLAN_MACHINE, NOBODY },    /* its userns-remap */
+                { false, 0, 100005, NOBODY, PLAN_OK, 100005 },
+                { true, 999, 999, NOBODY, PLAN_MACHINE, NOBODY },    /* a service's PrivateUsers= */
+                { true, 65534, 1000, NOBODY, PLAN_MACHINE, NOBODY }, /* unmapped: not told */
+                { true, 1000, 0, NOBODY, PLAN_MACHINE, NOBODY },     /* root's nsenter */
+                { false, 1000, 0, NOBODY, PLAN_ROOT_SESSION, 0 },
+        };
+        CallerFacts caller = admin;
+
+        caller.placement = false;
+        for (size_t i = 0; i < ELEMENTSOF(namespaces); i++) {
+                ProcessFacts f = facts("/", namespaces[i].ruid, namespaces[i].loginuid);
+                char label[32];
+                Plan plan;
+
+                (void) snprintf(label, sizeof(label), "row %zu", i);
+                f.foreign_pidns = namespaces[i].foreign_pidns;
+                f.userns_owner = namespaces[i].userns_owner;
+                check_row(label, plan_process(&f, &caller, &plan) == namespaces[i].refusal);
+                check_row(label, plan.owner == namespaces[i].owner);
+        }
+}
+
 static void owners_are_judged_alone(void **state _unused_) {
         static const struct {
                 uid_t owner;
@@ -250,6 +297,7 @@ int main(void) {
                 cmocka_unit_test(kernel_threads_and_init_are_refused),
                 cmocka_unit_test(foreign_processes_are_containers_outside_logins),
                 cmocka_unit_test(without_placement_the_login_uid_tells),
+                cmocka_unit_test(without_placement_namespaces_tell),
                 cmocka_unit_test(owners_are_judged_alone),
                 cmocka_unit_test(force_is_for_sessions_only),
                 cmocka_unit_test(every_refusal_says_what_and_what_to_do),

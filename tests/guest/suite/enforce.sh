@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# A limit that the kernel does not hold is not called one; freezing; and what others than root may do.
+# A limit that the kernel does not hold is not called one; freezing; what the user is told; and what others
+# than root may do.
 . "${LEASH_TESTS:-/usr/lib/leash-tests}/guest/suite/common.sh"
 suite_begin
 login alice alice
@@ -120,7 +121,42 @@ test_not_root() {
     kill -KILL "$SPAWNED"
 }
 
+# heard TEXT: it arrived at the terminal within some seconds
+heard() { wait_for 10 grep -qF -- "$1" "$lib_run/terminal"; }
+
+# sshd makes the terminal after it has told logind of the login, and takes no other way than a real one
+test_told() {
+    local ssh size
+    ssh -tt alice@localhost "mesg n; tty; exec sleep 1000" </dev/null >"$lib_run/terminal" 2>&1 &
+    ssh=$!
+    if ! wait_for 60 grep -q /dev/pts/ "$lib_run/terminal"; then
+        not_ok "ssh -tt gives a terminal" "$(cat -v "$lib_run/terminal")"
+        kill "$ssh"
+        return
+    fi
+    run leash -u alice --reason $'so \e[31mred\a'
+    status_is 0
+    heard 'Your session is limited by root: CPU 50%. Reason: so \x1b[31mred\x07' || problem "$(cat -v "$lib_run/terminal")"
+    [[ $(<"$lib_run/terminal") != *$'\e[31m'* ]] || problem "the terminal was told to do something"
+    verdict "a login by ssh is told on its terminal, control characters escaped"
+    run leash release -u alice
+    status_is 0
+    heard "Your session is no longer limited" || problem "$(cat -v "$lib_run/terminal")"
+    verdict "release: it is told, too"
+    size=$(stat -c %s "$lib_run/terminal")
+    run leash -u alice --no-notify
+    status_is 0
+    run leash release -u alice --no-notify
+    status_is 0
+    sleep 2
+    [[ $(stat -c %s "$lib_run/terminal") == "$size" ]] || problem "$(cat -v "$lib_run/terminal")"
+    verdict "--no-notify: nothing arrives"
+    kill "$ssh"
+    wait "$ssh" 2>/dev/null
+}
+
 test_no_controller
 test_freeze
+test_told
 test_not_root
 suite_end
