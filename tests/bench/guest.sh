@@ -105,10 +105,29 @@ echo
 
 echo "## \`leash list\` with $many leashes"
 echo
-seq 20000 $((20000 + many - 1)) | sed 's/.*/user-&.slice/' | xargs systemctl start
-for uid in $(seq 20000 $((20000 + many - 1))); do
-    leash --no-notify --force -u "$uid" >/dev/null || echo "leash -u $uid failed"
-done
+# One is leashed; its record and drop-in serve as the pattern of the others.
+systemctl start user-20000.slice
+leash --no-notify --force -u 20000 >/dev/null
+seq 20001 $((20000 + many - 1)) | sed 's|.*|/run/systemd/system/user-&.slice.d|' | xargs mkdir
+(
+    umask 077
+    awk -v last=$((20000 + many - 1)) '{ line[NR] = $0 } END {
+        for (uid = 20001; uid <= last; uid++) {
+            file = "/run/leash/user-" uid ".slice"
+            for (i = 1; i <= NR; i++) { text = line[i]; gsub(/20000/, uid, text); print text >file }
+            close(file)
+        } }' /run/leash/user-20000.slice
+)
+awk -v last=$((20000 + many - 1)) '{ line[NR] = $0 } END {
+    for (uid = 20001; uid <= last; uid++) {
+        file = "/run/systemd/system/user-" uid ".slice.d/zz-leash.conf"
+        for (i = 1; i <= NR; i++) { text = line[i]; gsub(/20000/, uid, text); print text >file }
+        close(file)
+    } }' /run/systemd/system/user-20000.slice.d/zz-leash.conf
+systemctl daemon-reload
+seq 20001 $((20000 + many - 1)) | sed 's/.*/user-&.slice/' | xargs systemctl start
+echo "On the books and enforced: $(leash list --json | jq '[.[] | select(.enforced)] | length')."
+echo
 read -r a ak <<<"$(bench 5 leash list --json)"
 read -r b bk <<<"$(bench 5 loginctl list-sessions)"
 read -r c ck <<<"$(seq 20000 $((20000 + many - 1)) | sed 's/.*/user-&.slice/' | xargs bench 3 systemctl show)"
