@@ -16,6 +16,11 @@ POLKITDIR ?= /usr/share/polkit-1
 UNITDIR ?= /usr/lib/systemd/system
 USERUNITDIR ?= /usr/lib/systemd/user
 SYSCONFDIR ?= /etc
+# Where libpam looks: by architecture on Debian, else lib64 or lib.
+MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
+# pam-auth-update's profiles, where there is such a thing.
+PAMCONFIGDIR ?= $(wildcard /usr/share/pam-configs)
+PAMDIR ?= $(firstword $(if $(MULTIARCH),$(wildcard /usr/lib/$(MULTIARCH)/security)) $(wildcard /usr/lib64/security /usr/lib/security) /usr/lib/security)
 BUILD ?= build
 SAN ?=
 WERROR ?=
@@ -30,8 +35,9 @@ WARNINGS = -Wall -Wextra -Wshadow -Wundef -Wvla -Wmissing-prototypes -Wstrict-pr
            -Wpointer-arith -Wwrite-strings -Wformat=2 $(QUIET)
 # gcc counts what a %s could hold at most; the cut is checked or meant where it can happen.
 QUIET := $(if $(findstring clang,$(shell $(CC) --version 2>/dev/null)),,-Wno-format-truncation)
+# -fPIC, and not -fPIE: the library goes into the PAM module, too.
 HARDENING = -fstack-protector-strong -fvisibility=hidden -fno-common -fPIC
-LDFLAGS_HARDENING = -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,--as-needed
+LDFLAGS_HARDENING = -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
 
 # ---- libraries --------------------------------------------------------------------------------------
 
@@ -42,6 +48,8 @@ INIH_CFLAGS := $(shell $(PKG_CONFIG) --cflags inih 2>/dev/null)
 INIH_LIBS := $(shell $(PKG_CONFIG) --libs inih 2>/dev/null)
 CMOCKA_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
 HAVE_CGROUP := $(shell $(PKG_CONFIG) --exists libcgroup 2>/dev/null && echo yes)
+
+HAVE_PAM := $(shell echo '\#include <security/pam_ext.h>' | $(CC) -E - >/dev/null 2>&1 && echo yes)
 
 ifeq ($(HAVE_CGROUP),yes)
 CGROUP_SOURCE = backend/cgroup.c backend/cgroup-crowd.c backend/cgroup-group.c \
@@ -62,7 +70,7 @@ NOTIFY_LIBS := $(shell $(PKG_CONFIG) --libs libnotify 2>/dev/null)
 
 LIB_SOURCES = \
     core/cgfile.c core/idle.c core/layers.c core/limits.c core/offenders.c core/parse.c \
-    core/placement.c core/plan.c core/policy.c core/policykeys.c core/record.c \
+    core/placement.c core/plan.c core/policy.c core/policykeys.c core/policyread.c core/record.c \
     os/cgroupfs.c os/clock.c os/file.c os/identity.c os/machine.c os/policyfile.c os/proc.c os/user.c \
     backend/backend.c backend/bus.c backend/buslink.c backend/choose.c $(CGROUP_SOURCE) \
     backend/defaults.c backend/dropin.c backend/inhibit.c backend/journal.c backend/ledger.c \
@@ -74,6 +82,8 @@ LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c main.c options.
 LOCK_SOURCES = daemon.c leash-lock.c locker.c lockpolicy.c notice.c options.c status.c x11-cover.c \
     x11.c xrdp.c
 
+PAM_SOURCES = args.c login.c pam_leash.c
+
 UNIT_TESTS = cgfile dropin identity idle layers ledger limits offenders parse placement plan policy \
     policyfile record
 
@@ -83,7 +93,10 @@ SAN_FLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-
 ALL_CFLAGS = -std=gnu17 $(WARNINGS) $(if $(WERROR),-Werror) $(HARDENING) $(SAN_FLAGS) \
     -iquote libleash -iquote . $(JSON_CFLAGS) $(INIH_CFLAGS) -DLEASH_VERSION='"$(VERSION)"' \
     -DLIBEXECDIR='"$(LIBEXECDIR)"' $(CPPFLAGS) $(CFLAGS)
-ALL_LDFLAGS = $(LDFLAGS_HARDENING) $(SAN_FLAGS) $(LDFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,defs $(LDFLAGS_HARDENING) $(SAN_FLAGS) $(LDFLAGS)
+# A sanitizer's symbols are in the program that loads the module.
+MODULE_LDFLAGS = -shared $(if $(SAN),,-Wl,-z,defs) -Wl,--exclude-libs=ALL \
+    -Wl,--version-script=pam_module/pam_leash.map $(LDFLAGS_HARDENING) $(SAN_FLAGS) $(LDFLAGS)
 
 OBJ = $(BUILD)/obj
 LIB_OBJECTS = $(LIB_SOURCES:%.c=$(OBJ)/libleash/%.o)
@@ -91,13 +104,15 @@ LEASH_OBJECTS = $(LEASH_SOURCES:%.c=$(OBJ)/leash/%.o)
 LOCK_OBJECTS = $(LOCK_SOURCES:%.c=$(OBJ)/screensaver/%.o)
 LIBLEASH = $(BUILD)/libleash.a
 LOCK_PROGRAMS = $(if $(X11_LIBS),$(BUILD)/leash-lock) $(if $(NOTIFY_LIBS),$(BUILD)/leash-notify)
+PAM_OBJECTS = $(PAM_SOURCES:%.c=$(OBJ)/pam_module/%.o)
+PAM_MODULE = $(if $(HAVE_PAM),$(BUILD)/pam_leash.so)
 MAN_PAGES = $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
 COMPLETIONS = $(BUILD)/completions/leash.bash $(BUILD)/completions/_leash
 
 .DEFAULT_GOAL = all
 
 .PHONY: all
-all: $(BUILD)/leash $(LOCK_PROGRAMS) $(COMPLETIONS) man
+all: $(BUILD)/leash $(PAM_MODULE) $(LOCK_PROGRAMS) $(COMPLETIONS) man
 
 $(BUILD)/leash: $(LEASH_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
@@ -112,6 +127,10 @@ $(BUILD)/leash-notify: $(OBJ)/screensaver/leash-notify.o $(LIBLEASH) | said
 	@echo "  LINK $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(NOTIFY_LIBS)
 
+$(BUILD)/pam_leash.so: $(PAM_OBJECTS) $(LIBLEASH) pam_module/pam_leash.map
+	@echo "  LINK $@"
+	$(Q)$(CC) $(MODULE_LDFLAGS) -o $@ $(PAM_OBJECTS) $(LIBLEASH) $(SYSTEMD_LIBS) $(INIH_LIBS) -lpam
+
 .PHONY: said
 said:
 	@$(if $(SYSTEMD_LIBS),,echo "leash needs libsystemd's headers: see 'make deps'" >&2; exit 1)
@@ -120,6 +139,7 @@ said:
 	@$(if $(HAVE_CGROUP),,echo "libcgroup is not here: built without the backend for hosts that do not run systemd")
 	@$(if $(X11_LIBS),,echo "libX11, libXext or libXss is not here: leash-lock is not built")
 	@$(if $(NOTIFY_LIBS),,echo "libnotify is not here: leash-notify is not built")
+	@$(if $(HAVE_PAM),,echo "libpam's headers are not here: pam_leash is not built")
 
 $(LIBLEASH): $(LIB_OBJECTS)
 	@rm -f $@
@@ -145,13 +165,20 @@ $(BUILD)/man/%: docs/man/%.scd
 	@mkdir -p $(@D)
 	@if command -v scdoc >/dev/null; then scdoc <$< >$@; else echo "scdoc is not here: $(@F) is not made"; fi
 
--include $(LIB_OBJECTS:.o=.d) $(LEASH_OBJECTS:.o=.d) $(LOCK_OBJECTS:.o=.d)
+-include $(LIB_OBJECTS:.o=.d) $(LEASH_OBJECTS:.o=.d) $(LOCK_OBJECTS:.o=.d) $(PAM_OBJECTS:.o=.d)
 
 # ---- tests ------------------------------------------------------------------------------------------
 
 TEST_PROGRAMS = $(UNIT_TESTS:%=$(BUILD)/tests/test-%)
 TOOLS = $(BUILD)/tools/burn $(BUILD)/tools/forker $(BUILD)/tools/probe
-FUZZERS = record limits policy text
+FUZZERS = record limits pamargs policy text
+
+# Calls out of the module's objects that are made to fail, see tests/pam/faults.c.
+FAULTS = malloc calloc realloc reallocarray strdup strndup vasprintf open_memstream read write renameat mkdir unlinkat \
+    rmdir fchmod fsync flock fstat fstatat utimensat access opendir fdopendir readdir socket sendto gethostname sysinfo \
+    getpwnam_r getgrgid_r getgrouplist sd_uid_get_sessions sd_bus_new sd_bus_set_address sd_bus_start sd_bus_process \
+    sd_bus_wait sd_bus_call sd_bus_message_new_method_call sd_bus_message_open_container open openat fclose
+PAM_TESTS = $(if $(HAVE_PAM),$(BUILD)/tests/pam-driver $(BUILD)/tests/pam-faults)
 
 TEST_OBJECTS = $(UNIT_TESTS:%=$(OBJ)/tests/unit/test-%.o) $(FUZZERS:%=$(OBJ)/tests/fuzz/fuzz-%.o) \
     $(OBJ)/tests/fuzz/replay.o
@@ -178,7 +205,8 @@ $(BUILD)/tests/fake-login $(BUILD)/tests/inhibitor $(BUILD)/tests/fake-desktop: 
 -include $(TEST_OBJECTS:.o=.d)
 
 .PHONY: tests
-tests: $(if $(CMOCKA_LIBS),$(TEST_PROGRAMS)) $(TOOLS) $(if $(X11_LIBS),$(LOCK_TOOLS)) $(FUZZERS:%=$(BUILD)/tests/replay-%)
+tests: $(if $(CMOCKA_LIBS),$(TEST_PROGRAMS)) $(TOOLS) $(PAM_TESTS) $(if $(X11_LIBS),$(LOCK_TOOLS)) \
+    $(FUZZERS:%=$(BUILD)/tests/replay-%)
 
 $(BUILD)/tests/test-%: $(OBJ)/tests/unit/test-%.o $(LIBLEASH)
 	@mkdir -p $(@D)
@@ -191,6 +219,18 @@ $(BUILD)/tests/replay-%: $(OBJ)/tests/fuzz/fuzz-%.o $(OBJ)/tests/fuzz/replay.o $
 $(BUILD)/tests/fuzz-%: $(OBJ)/tests/fuzz/fuzz-%.o $(LIBLEASH)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^
+
+$(BUILD)/tests/replay-pamargs: $(OBJ)/pam_module/args.o
+
+$(BUILD)/tests/pam-driver: $(OBJ)/tests/pam/driver.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lpam
+
+$(BUILD)/tests/pam-faults: $(OBJ)/tests/pam/faults.o $(PAM_OBJECTS) $(LIBLEASH)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(FAULTS:%=-Wl,--wrap=%) -o $@ $^ $(SYSTEMD_LIBS) $(INIH_LIBS) -lpam
+
+$(BUILD)/tests/fuzz-pamargs: $(OBJ)/pam_module/args.o
 
 $(BUILD)/tools/%: tests/guest/tools/%.c
 	@mkdir -p $(@D)
@@ -255,9 +295,13 @@ demo-guest: deps-test
 tools: $(TOOLS)
 
 .PHONY: bench
-bench: deps-test
+bench: deps-test $(BUILD)/tests/bench-policy
 	@tests/bench/run $(BUILD)
 	$(if $(X11_LIBS),@$(MAKE) --no-print-directory tests >/dev/null && tests/bench/lock $(BUILD))
+
+$(BUILD)/tests/bench-policy: $(OBJ)/tests/bench/policy.o $(LIBLEASH)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(INIH_LIBS)
 
 .PHONY: format
 format:
@@ -276,7 +320,12 @@ install: all
 	$(if $(X11_LIBS),$(Q)$(MAKE) --no-print-directory install-lock)
 	# Not readable, so the kernel lets nobody trace it: root starts it as the user, outside their slice.
 	$(if $(NOTIFY_LIBS),install -Dm711 $(BUILD)/leash-notify $(DESTDIR)$(LIBEXECDIR)/leash-notify)
-	install -Dm644 -t $(DESTDIR)$(DOCDIR)/examples packaging/polkit/50-leash-helpdesk.rules
+	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/systemd/leash-gone@.service >$(DESTDIR)$(UNITDIR)/leash-gone@.service
+	install -Dm644 packaging/systemd/user-slice.conf $(DESTDIR)$(UNITDIR)/user-.slice.d/50-leash.conf
+	$(if $(PAM_MODULE),install -Dm755 $(PAM_MODULE) $(DESTDIR)$(PAMDIR)/pam_leash.so)
+	install -Dm644 -t $(DESTDIR)$(DOCDIR)/examples packaging/polkit/50-leash-helpdesk.rules \
+	    packaging/leash.conf.example
+	$(if $(PAM_MODULE),$(if $(PAMCONFIGDIR),install -Dm644 -t $(DESTDIR)$(PAMCONFIGDIR) packaging/pam-configs/leash))
 	install -Dm644 -t $(DESTDIR)$(DOCDIR) README.md NEWS.md SECURITY.md LICENSE docs/ADMIN.md docs/ARCHITECTURE.md
 	$(Q)for page in $(MAN_PAGES); do \
 	    [ ! -f $$page ] || install -Dm644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
@@ -305,7 +354,10 @@ install-tests: $(BUILD)/tests/fake-desktop
 .PHONY: uninstall
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/leash $(DESTDIR)$(POLKITDIR)/actions/org.leash.policy \
-	    $(DESTDIR)$(UNITDIR)/leash-restore.service $(DESTDIR)$(MANDIR)/man1/leash.1 \
+	    $(DESTDIR)$(UNITDIR)/leash-restore.service $(DESTDIR)$(UNITDIR)/leash-gone@.service \
+	    $(DESTDIR)$(UNITDIR)/user-.slice.d/50-leash.conf $(DESTDIR)$(PAMDIR)/pam_leash.so \
+	    $(if $(PAMCONFIGDIR),$(DESTDIR)$(PAMCONFIGDIR)/leash) \
+	    $(foreach page,$(MAN_PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
 	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/leash \
 	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_leash $(DESTDIR)$(BINDIR)/leash-lock \
 	    $(DESTDIR)$(MANDIR)/man1/leash-lock.1 $(DESTDIR)$(MANDIR)/man1/leash-notify.1
@@ -315,7 +367,7 @@ uninstall:
 .PHONY: help
 help:
 	@echo "all demo demo-guest check check-fast check-unit check-bus lint fuzz bench format install uninstall clean deps"
-	@echo "settings: PREFIX BINDIR DESTDIR BUILD CC CFLAGS SAN WERROR FUZZ_SECONDS, or config.mk"
+	@echo "settings: PREFIX BINDIR PAMDIR DESTDIR BUILD CC CFLAGS SAN WERROR FUZZ_SECONDS, or config.mk"
 
 .PHONY: clean
 clean:
