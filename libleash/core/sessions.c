@@ -92,15 +92,6 @@ Session *sessions_find(const Sessions *s, const char *id) {
         return found ? s->all[at] : NULL;
 }
 
-Session *sessions_find_display(const Sessions *s, int display) {
-        for (size_t i = 0; i < s->n && display >= 0; i++)
-                if (s->all[i]->display == display && s->all[i]->present &&
-                    s->all[i]->class == SESSION_CLASS_USER &&
-                    s->all[i]->since[SESSION_CLOSING] == 0)
-                        return s->all[i];
-        return NULL;
-}
-
 /* logind's ids are digits, or a "c" and digits; what else might come must not disturb a file. */
 static bool id_is_valid(const char *id) {
         size_t n = strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
@@ -250,19 +241,56 @@ size_t sessions_end(Sessions *s) {
         return gone;
 }
 
-bool sessions_set_link(Sessions *s, int display, SessionVia via, SessionLink link, bool announced,
-                       usec_t now) {
-        Session *session = sessions_find_display(s, display);
-        bool changed;
+static int compare_displays(const void *a, const void *b) {
+        const SessionDisplay *x = a, *y = b;
 
-        if (!session || !session->graphical)
-                return false;
-        changed = set_link(session, link, now) | (session->via != via) |
-                  (announced && !session->announced);
-        session->via = via;
-        session->announced |= announced;
-        s->changed |= changed;
-        return changed;
+        /* Of two for one display xrdp's own comes first: it is the nearer to the client. */
+        return x->number != y->number ? (x->number < y->number ? -1 : 1)
+                                      : (int) x->via - (int) y->via;
+}
+
+static const SessionDisplay *find_display(const SessionDisplay *displays, size_t n,
+                                          const Session *s) {
+        size_t low = 0, high = n;
+
+        while (low < high) {
+                size_t middle = (low + high) / 2;
+
+                if (displays[middle].number < s->display)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        for (; low < n && displays[low].number == s->display; low++)
+                if (displays[low].uid == s->uid)
+                        return &displays[low];
+        return NULL;
+}
+
+bool sessions_set_displays(Sessions *s, SessionDisplay *displays, size_t n, usec_t now) {
+        bool news = false;
+
+        if (n > 0)
+                qsort(displays, n, sizeof(*displays), compare_displays);
+        for (size_t i = 0; i < s->n; i++) {
+                Session *session = s->all[i];
+                const SessionDisplay *d = NULL;
+
+                if (!session->present)
+                        continue;
+                /* A number is free again as soon as the X server has gone, the session not. */
+                if (session->graphical && session->display >= 0 &&
+                    session->class == SESSION_CLASS_USER && session->since[SESSION_CLOSING] == 0)
+                        d = find_display(displays, n, session);
+                news |= set_link(session, d ? d->link : SESSION_LINK_UNKNOWN, now);
+                if (!d || (session->via == d->via && session->announced >= d->announced))
+                        continue;
+                session->via = d->via;
+                session->announced |= d->announced;
+                news = true;
+        }
+        s->changed |= news;
+        return news;
 }
 
 int session_display_from_string(const char *text) {

@@ -130,15 +130,20 @@ bool sessions_remove(Sessions *s, const char *id);
 void sessions_begin(Sessions *s);
 size_t sessions_end(Sessions *s);
 
-/* What is known of the connection of a display. `link` holds from now on. Returns true if that is
- * news for any session. */
-bool sessions_set_link(Sessions *s, int display, SessionVia via, SessionLink link, bool announced,
-                       usec_t now);
+/* What the connections of one display say. */
+typedef struct SessionDisplay {
+        int number;
+        uid_t uid; /* who serves it: another's does not count for a session */
+        SessionVia via;
+        SessionLink link;
+        bool announced;
+} SessionDisplay;
+
+/* Takes over what is known of all displays; a session whose display is not among them is unknown
+ * from now on. Sorts the array. Returns true if that is news for any session. */
+bool sessions_set_displays(Sessions *s, SessionDisplay *displays, size_t n, usec_t now);
 
 Session *sessions_find(const Sessions *s, const char *id);
-
-/* The session of a display that is not closing; NULL if there is none. */
-Session *sessions_find_display(const Sessions *s, int display);
 
 /* The display number of ":10", ":10.0" or "localhost:10.0" (ssh's, not a display of this host: -1).
  */

@@ -28,6 +28,13 @@ static void update(Sessions *s, SessionFacts f, usec_t now) {
         assert_true(sessions_update(s, &f, now) >= 0);
 }
 
+/* Whose is not said is the first user's. */
+static bool set_link(Sessions *s, int display, SessionLink link, bool announced, usec_t now) {
+        SessionDisplay d = { display, 1001, SESSION_VIA_XRDP, link, announced };
+
+        return sessions_set_displays(s, &d, 1, now);
+}
+
 static void test_displays(void **state) {
         static const struct {
                 const char *text;
@@ -67,13 +74,10 @@ static void test_conditions_begin_and_end(void **state) {
         (void) state;
         update(&s, f, 100 * SECOND);
         assert_int_equal(s.all[0]->since[SESSION_DISCONNECTED], 0);
-        assert_true(sessions_set_link(&s, 10, SESSION_VIA_XRDP, SESSION_LINK_CONNECTED, true,
-                                      101 * SECOND));
+        assert_true(set_link(&s, 10, SESSION_LINK_CONNECTED, true, 101 * SECOND));
         assert_int_equal(s.all[0]->connected_since, 101 * SECOND);
-        assert_false(sessions_set_link(&s, 10, SESSION_VIA_XRDP, SESSION_LINK_CONNECTED, true,
-                                       102 * SECOND));
-        assert_true(sessions_set_link(&s, 10, SESSION_VIA_XRDP, SESSION_LINK_DISCONNECTED, false,
-                                      103 * SECOND));
+        assert_false(set_link(&s, 10, SESSION_LINK_CONNECTED, true, 102 * SECOND));
+        assert_true(set_link(&s, 10, SESSION_LINK_DISCONNECTED, false, 103 * SECOND));
         assert_int_equal(s.all[0]->since[SESSION_DISCONNECTED], 103 * SECOND);
         assert_true(s.all[0]->announced);
         f.locked = true;
@@ -88,24 +92,47 @@ static void test_conditions_begin_and_end(void **state) {
         f.idle_since = 900 * SECOND; /* a time to come */
         update(&s, f, 111 * SECOND);
         assert_int_equal(s.all[0]->since[SESSION_LOCKED], 0);
-        assert_true(sessions_set_link(&s, 10, SESSION_VIA_XRDP, SESSION_LINK_UNKNOWN, false,
-                                      112 * SECOND));
+        assert_true(set_link(&s, 10, SESSION_LINK_UNKNOWN, false, 112 * SECOND));
         assert_int_equal(s.all[0]->since[SESSION_DISCONNECTED], 0);
         sessions_done(&s);
 }
 
 static void test_a_display_is_its_living_session(void **state) {
         Sessions s = {};
-        SessionFacts old = facts("5", 1001, 10), new = facts("9", 1002, 10);
+        SessionFacts old = facts("5", 1001, 10), new = facts("9", 1001, 10);
 
         (void) state;
         update(&s, old, SECOND);
+        assert_true(set_link(&s, 10, SESSION_LINK_CONNECTED, false, SECOND));
         old.closing = true;
         update(&s, old, 2 * SECOND);
-        assert_null(sessions_find_display(&s, 10));
         update(&s, new, 3 * SECOND);
-        assert_string_equal(sessions_find_display(&s, 10)->id, "9");
-        assert_false(sessions_set_link(&s, 11, SESSION_VIA_XRDP, SESSION_LINK_CONNECTED, false, 4));
+        assert_true(set_link(&s, 10, SESSION_LINK_DISCONNECTED, false, 4 * SECOND));
+        assert_int_equal(sessions_find(&s, "5")->link, SESSION_LINK_UNKNOWN);
+        assert_int_equal(sessions_find(&s, "9")->link, SESSION_LINK_DISCONNECTED);
+        assert_true(set_link(&s, 11, SESSION_LINK_CONNECTED, false, 5 * SECOND));
+        assert_int_equal(sessions_find(&s, "9")->link, SESSION_LINK_UNKNOWN);
+        sessions_done(&s);
+}
+
+/* Anybody may make a socket of a name, or listen on a port. */
+static void test_another_s_display_does_not_count(void **state) {
+        SessionDisplay d[] = {
+                { 10, 1002, SESSION_VIA_VNC, SESSION_LINK_DISCONNECTED, false },
+                { 11, 1001, SESSION_VIA_VNC, SESSION_LINK_DISCONNECTED, false },
+                { 10, 1001, SESSION_VIA_VNC, SESSION_LINK_DISCONNECTED, false },
+                { 10, 1001, SESSION_VIA_XRDP, SESSION_LINK_CONNECTED, true },
+        };
+        Sessions s = {};
+
+        (void) state;
+        update(&s, facts("1", 1001, 10), SECOND);
+        assert_false(sessions_set_displays(&s, d, 2, SECOND));
+        assert_int_equal(s.all[0]->link, SESSION_LINK_UNKNOWN);
+        assert_true(sessions_set_displays(&s, d, 4, SECOND));
+        assert_int_equal(s.all[0]->link, SESSION_LINK_CONNECTED);
+        assert_int_equal(s.all[0]->via, SESSION_VIA_XRDP);
+        assert_true(sessions_set_displays(&s, NULL, 0, SECOND));
         sessions_done(&s);
 }
 
@@ -169,8 +196,7 @@ static void fill(Sessions *s) {
 
         f.idle = true;
         update(s, f, 5 * SECOND);
-        (void) sessions_set_link(s, 10, SESSION_VIA_XRDP, SESSION_LINK_DISCONNECTED, true,
-                                 7 * SECOND);
+        (void) set_link(s, 10, SESSION_LINK_DISCONNECTED, true, 7 * SECOND);
         s->all[0]->warned[SESSION_DISCONNECTED] = 8 * SECOND;
         s->all[0]->notice = true;
         s->all[0]->rung = SESSION_RUNG_ASKED;
@@ -190,7 +216,7 @@ static void test_text_and_back(void **state) {
         assert_int_equal(sessions_to_text(&again, BOOT, &twice, &twice_size), 0);
         assert_string_equal(text, twice);
         assert_false(again.all[1]->present);
-        assert_null(sessions_find_display(&again, 10)); /* until logind has told of it */
+        assert_false(set_link(&again, 11, SESSION_LINK_CONNECTED, false, 99 * SECOND));
         update(&again, facts("c1", 1001, 10), 100 * SECOND);
         assert_int_equal(sessions_find(&again, "c1")->since[SESSION_DISCONNECTED], 7 * SECOND);
         assert_int_equal(sessions_find(&again, "c1")->rung, SESSION_RUNG_ASKED);
@@ -277,6 +303,7 @@ int main(void) {
                 cmocka_unit_test(test_names),
                 cmocka_unit_test(test_conditions_begin_and_end),
                 cmocka_unit_test(test_a_display_is_its_living_session),
+                cmocka_unit_test(test_another_s_display_does_not_count),
                 cmocka_unit_test(test_what_is_not_listed_is_gone),
                 cmocka_unit_test(test_ids_that_cannot_be),
                 cmocka_unit_test(test_many_come_and_go),

@@ -96,8 +96,26 @@ static void pass(World *w, usec_t span) {
         w->now = end;
 }
 
+/* One display's connection; the others stay as they are. */
+static void set_link(Sessions *s, int display, SessionLink l, usec_t now) {
+        _cleanup_free_ SessionDisplay *all = calloc(s->n + 1, sizeof(SessionDisplay));
+        size_t n = 0;
+
+        assert_non_null(all);
+        for (size_t i = 0; i < s->n; i++) {
+                const Session *one = s->all[i];
+
+                all[n] = (SessionDisplay){ one->display, one->uid, SESSION_VIA_XRDP, one->link,
+                                           true };
+                if (one->display == display)
+                        all[n].link = l;
+                n += all[n].link != SESSION_LINK_UNKNOWN;
+        }
+        (void) sessions_set_displays(s, all, n, now);
+}
+
 static void link(World *w, int display, SessionLink l) {
-        (void) sessions_set_link(&w->sessions, display, SESSION_VIA_XRDP, l, true, w->now);
+        set_link(&w->sessions, display, l, w->now);
         run(w);
 }
 
@@ -105,8 +123,7 @@ static World world(void) {
         World w = { .rules = rules_none(), .now = 1000 * SECOND };
 
         update(&w.sessions, "c1", 1001, 10, false, false, w.now);
-        (void) sessions_set_link(&w.sessions, 10, SESSION_VIA_XRDP, SESSION_LINK_CONNECTED, true,
-                                 w.now);
+        set_link(&w.sessions, 10, SESSION_LINK_CONNECTED, w.now);
         return w;
 }
 
@@ -280,8 +297,7 @@ static void test_nobody_is_ended_unwarned(void **state) {
         (void) state;
         w.rules.when[SESSION_DISCONNECTED].warn_after = 13 * DAY;
         w.rules.when[SESSION_DISCONNECTED].end_after = 14 * DAY;
-        (void) sessions_set_link(&w.sessions, 10, SESSION_VIA_XRDP, SESSION_LINK_DISCONNECTED, true,
-                                 w.now);
+        set_link(&w.sessions, 10, SESSION_LINK_DISCONNECTED, w.now);
         w.now += 100 * DAY;
         run(&w);
         assert_string_equal(w.done, "w");
@@ -440,11 +456,11 @@ static void random_event(Random *w) {
         else if (what < 4)
                 update(&w->sessions, id, uid, (int) k, locked, idle, w->now);
         else
-                (void) sessions_set_link(&w->sessions, (int) k, SESSION_VIA_XRDP,
-                                         what == 7 ? SESSION_LINK_UNKNOWN
-                                         : locked  ? SESSION_LINK_CONNECTED
-                                                   : SESSION_LINK_DISCONNECTED,
-                                         false, w->now);
+                set_link(&w->sessions, (int) k,
+                         what == 7 ? SESSION_LINK_UNKNOWN
+                         : locked  ? SESSION_LINK_CONNECTED
+                                   : SESSION_LINK_DISCONNECTED,
+                         w->now);
         for (size_t i = 0; i < w->sessions.n; i++)
                 w->sessions.all[i]->rules = rules_of(w, w->sessions.all[i]);
 }
