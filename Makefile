@@ -34,6 +34,8 @@ LDFLAGS_HARDENING = -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,--as-needed
 SYSTEMD_LIBS := $(shell $(PKG_CONFIG) --libs libsystemd 2>/dev/null)
 JSON_CFLAGS := $(shell $(PKG_CONFIG) --cflags json-c 2>/dev/null)
 JSON_LIBS := $(shell $(PKG_CONFIG) --libs json-c 2>/dev/null)
+INIH_CFLAGS := $(shell $(PKG_CONFIG) --cflags inih 2>/dev/null)
+INIH_LIBS := $(shell $(PKG_CONFIG) --libs inih 2>/dev/null)
 CMOCKA_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
 HAVE_CGROUP := $(shell $(PKG_CONFIG) --exists libcgroup 2>/dev/null && echo yes)
 
@@ -49,7 +51,8 @@ endif
 
 LIB_SOURCES = \
     core/cgfile.c core/layers.c core/limits.c core/offenders.c core/parse.c core/placement.c \
-    core/plan.c core/record.c core/runaway.c core/sessions.c core/statefile.c core/states.c \
+    core/plan.c core/policy.c core/policykeys.c core/record.c core/runaway.c core/sessions.c \
+    core/statefile.c core/states.c \
     os/cgroupfs.c os/clock.c os/file.c os/proc.c os/psi.c os/sockdiag.c os/user.c os/watch.c \
     backend/backend.c backend/bus.c $(CGROUP_SOURCE) backend/displays.c backend/dropin.c backend/journal.c \
     backend/ledger.c backend/login.c backend/notify.c backend/spare.c backend/systemd.c
@@ -57,14 +60,14 @@ LIB_SOURCES = \
 LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c main.c options.c output.c \
     release.c show.c view.c
 
-UNIT_TESTS = cgfile displays dropin layers ledger limits offenders parse placement plan record \
-    runaway sessions sockdiag states
+UNIT_TESTS = cgfile displays dropin layers ledger limits offenders parse placement plan policy \
+    record runaway sessions sockdiag states
 
 # ---- rules ------------------------------------------------------------------------------------------
 
 SAN_FLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 ALL_CFLAGS = -std=gnu17 $(WARNINGS) $(if $(WERROR),-Werror) $(HARDENING) $(SAN_FLAGS) \
-    -iquote libleash -iquote . $(JSON_CFLAGS) -DLEASH_VERSION='"$(VERSION)"' $(CPPFLAGS) $(CFLAGS)
+    -iquote libleash -iquote . $(JSON_CFLAGS) $(INIH_CFLAGS) -DLEASH_VERSION='"$(VERSION)"' $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = $(LDFLAGS_HARDENING) $(SAN_FLAGS) $(LDFLAGS)
 
 OBJ = $(BUILD)/obj
@@ -81,12 +84,13 @@ all: $(BUILD)/leash $(COMPLETIONS) man
 
 $(BUILD)/leash: $(LEASH_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(JSON_LIBS) $(CGROUP_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(JSON_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
 
 .PHONY: said
 said:
 	@$(if $(SYSTEMD_LIBS),,echo "leash needs libsystemd's headers: see 'make deps'" >&2; exit 1)
 	@$(if $(JSON_LIBS),,echo "leash needs json-c's headers: see 'make deps'" >&2; exit 1)
+	@$(if $(INIH_LIBS),,echo "leash needs libinih's headers: see 'make deps'" >&2; exit 1)
 	@$(if $(HAVE_CGROUP),,echo "libcgroup is not here: built without the backend for hosts that do not run systemd")
 
 $(LIBLEASH): $(LIB_OBJECTS)
@@ -119,7 +123,7 @@ $(BUILD)/man/%: docs/man/%.scd
 
 TEST_PROGRAMS = $(UNIT_TESTS:%=$(BUILD)/tests/test-%)
 TOOLS = $(BUILD)/tools/burn $(BUILD)/tools/forker $(BUILD)/tools/probe
-FUZZERS = record limits text
+FUZZERS = record limits policy text
 
 # Objects of tests are kept, like all others.
 .SECONDARY:
@@ -129,11 +133,11 @@ tests: $(if $(CMOCKA_LIBS),$(TEST_PROGRAMS)) $(TOOLS) $(FUZZERS:%=$(BUILD)/tests
 
 $(BUILD)/tests/test-%: $(OBJ)/tests/unit/test-%.o $(LIBLEASH)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(SYSTEMD_LIBS) $(CGROUP_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
 
 $(BUILD)/tests/replay-%: $(OBJ)/tests/fuzz/fuzz-%.o $(OBJ)/tests/fuzz/replay.o $(LIBLEASH)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(INIH_LIBS)
 
 $(BUILD)/tools/%: tests/guest/tools/%.c
 	@mkdir -p $(@D)

@@ -59,9 +59,7 @@ bool plan_is_job_service(const char *unit) {
         return false;
 }
 
-/* "nobody", and the services with DynamicUser= (systemd's UIDS-GIDS.md). Above them are directory
- * servers' users, so UID_MAX of login.defs is no bound. */
-static bool is_system_uid(uid_t uid, uid_t uid_min) {
+bool plan_is_system_uid(uid_t uid, uid_t uid_min) {
         return uid < uid_min || uid == 65534 || (uid >= 61184 && uid <= 65519);
 }
 
@@ -70,7 +68,7 @@ PlanRefusal plan_owner(uid_t owner, const CallerFacts *caller) {
 
         if (owner == 0)
                 refusal = PLAN_ROOT_SESSION;
-        else if (is_system_uid(owner, caller->uid_min))
+        else if (plan_is_system_uid(owner, caller->uid_min))
                 refusal = PLAN_SYSTEM_USER;
         else if (owner == caller->owner)
                 refusal = PLAN_OWN_SESSION;
@@ -83,7 +81,7 @@ PlanRefusal plan_owner(uid_t owner, const CallerFacts *caller) {
 static PlanRefusal plan_outside(const ProcessFacts *f, const CallerFacts *caller, Plan *plan) {
         if (f->foreign_pidns)
                 return PLAN_MACHINE;
-        if (is_system_uid(f->ruid, caller->uid_min))
+        if (plan_is_system_uid(f->ruid, caller->uid_min))
                 return PLAN_SERVICE;
         if (!plan_is_job_service(f->placement.unit) && f->loginuid != f->ruid)
                 return PLAN_SERVICE;

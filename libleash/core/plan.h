@@ -63,3 +63,7 @@ bool plan_refusal_can_force(PlanRefusal refusal);
 
 /* True for services that run users' own jobs outside their slices: cron and at. */
 bool plan_is_job_service(const char *unit);
+
+/* True for root, uids below uid_min, "nobody", and the services with DynamicUser= (systemd's
+ * UIDS-GIDS.md). Above them are directory servers' users, so UID_MAX of login.defs is no bound. */
+bool plan_is_system_uid(uid_t uid, uid_t uid_min);

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/* The policy: what an admin wrote in leash.conf(5), and what it decides for one user's session.
+ *
+ * A Policy is built from the texts of leash.conf and its drop-ins, in that order; what is wrong in
+ * them is collected with file and line, and the rest counts. A decision lays all sections of one
+ * kind that match the facts over the kind's defaults: in the order of the files, a later one wins
+ * key by key, an empty value takes back what an earlier one said.
+ *
+ * [KIND NAME] again, in the same file or in a drop-in, continues the section of that name, in its
+ * old place and with its match keys, as [Service] does in drop-ins of systemd. In one section a
+ * list given twice is added up, an empty value clears it.
+ *
+ * A section with a mistake in what it matches applies to nobody: what was meant for some must not
+ * fall on all. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "core/limits.h"
+
+#define POLICY_SIZE_MAX (1024 * 1024) /* of one file */
+#define POLICY_LINE_MAX 190           /* libinih keeps lines of 200 in its usual builds */
+#define POLICY_SECTIONS_MAX 4096
+#define POLICY_LIST_MAX 512  /* words in one list */
+#define POLICY_ERRORS_MAX 64 /* kept; the others are counted */
+#define POLICY_STEPS_MAX 8
+
+typedef enum PolicyKind {
+        POLICY_LIMITS,  /* what a login starts with */
+        POLICY_STATE,   /* what becomes of a session in a state */
+        POLICY_RUNAWAY, /* who is over their share while others wait */
+        POLICY_LOCK,    /* the screen locker */
+        POLICY_EXEMPT,  /* for whom limits, state and runaway do not count */
+        POLICY_XRDP,
+        _POLICY_KIND_MAX,
+        _POLICY_KIND_INVALID = -EINVAL,
+} PolicyKind;
+
+const char *policy_kind_to_string(PolicyKind kind);
+
+/* What a [state] section's when= says. */
+typedef enum PolicyWhen {
+        POLICY_DISCONNECTED,
+        POLICY_LOCKED,
+        POLICY_IDLE,
+        POLICY_CLOSING,
+        _POLICY_WHEN_MAX,
+        _POLICY_WHEN_INVALID = -EINVAL,
+} PolicyWhen;
+
+const char *policy_when_to_string(PolicyWhen when);
+PolicyWhen policy_when_from_string(const char *name);
+
+typedef enum PolicyOnDisconnect {
+        POLICY_ON_DISCONNECT_IGNORE,
+        POLICY_ON_DISCONNECT_LOCK,
+        _POLICY_ON_DISCONNECT_MAX,
+} PolicyOnDisconnect;
+
+/* What is known of a session. Everything is borrowed; NULL where it is not known, and then no
+ * section that asks for it matches. */
+typedef struct PolicyFacts {
+        const char *user;
+        uid_t uid;
+        uid_t uid_min; /* of login.defs: root and uids below are matched by match-user= alone */
+        const char *const *groups; /* all of the user's, nested ones as NSS resolves them */
+        size_t n_groups;
+        const char *service; /* PAM service */
+        const char *class;   /* logind's: user, greeter, background, ... */
+        const char *type;    /* logind's: x11, wayland, tty, ... */
+        const char *remote;  /* host that the session comes from */
+        const char *host;    /* this host's name */
+} PolicyFacts;
+
+/* Where something was said; file is NULL where nothing but the default speaks. Lives as long as the
+ * policy. */
+typedef struct PolicySource {
+        const char *file;
+        unsigned line;
+        const char *section; /* its name without the kind */
+} PolicySource;
+
+/* A list of words that lives as long as the policy. */
+typedef struct PolicyList {
+        char **words;
+        size_t n;
+} PolicyList;
+
+/* ---- decisions: in times USEC_INFINITY is "never"; strings and lists live with the policy ------
+ */
+
+/* One limit's or key's source each: limits come first, by their number, then the kind's own keys in
+ * the order of its table. */
+#define POLICY_KEYS_MAX (_LIMIT_MAX + 12)
+
+typedef struct PolicyLimits {
+        PolicySource from[POLICY_KEYS_MAX];
+        Limits limits;
+} PolicyLimits;
+
+typedef struct PolicyState {
+        PolicySource from[POLICY_KEYS_MAX];
+        PolicyWhen when;
+        Limits squeeze; /* for the state layer; may be empty */
+        usec_t after;   /* in that state; 0 is at once */
+        usec_t warn_after, end_after;
+} PolicyState;
+
+typedef struct PolicyStep {
+        uint64_t quota; /* as LIMIT_CPU_QUOTA's value */
+        usec_t duration;
+} PolicyStep;
+
+typedef struct PolicySteps {
+        size_t n;
+        PolicyStep step[POLICY_STEPS_MAX];
+} PolicySteps;
+
+typedef struct PolicyRunaway {
+        PolicySource from[POLICY_KEYS_MAX];
+        unsigned pressure; /* PSI some of the machine's CPU, in hundredths of a percent */
+        unsigned share;    /* of ncpu / active users, in hundredths of a percent */
+        usec_t window, forget;
+        PolicySteps steps;
+        PolicyList exempt_command; /* names as in /proc/PID/comm */
+} PolicyRunaway;
+
+typedef struct PolicyLock {
+        PolicySource from[POLICY_KEYS_MAX];
+        usec_t idle, warn, inhibit_max, logout_after, blank_after;
+        const char *locker, *fallback_locker; /* a command line; NULL if none is set */
+        PolicyOnDisconnect on_disconnect;
+} PolicyLock;
+
+typedef struct Policy Policy;
+
+/* `host` is what percentages of the machine refer to. NULL when out of memory. */
+Policy *policy_new(const LimitsHost *host);
+Policy *policy_free(Policy *p);
+DEFINE_CLEANUP(Policy *, policy_free);
+
+/* Takes in one file's text; `file` is its name, for messages. Returns 0, whatever the text holds
+ * (see policy_errors()); -ENOMEM. */
+int policy_add(Policy *p, const char *file, const char *text, size_t size);
+
+typedef struct PolicyError {
+        char *file;
+        unsigned line; /* 0 if it concerns the whole file */
+        char *text;    /* escape before showing: it quotes the file */
+} PolicyError;
+
+/* To be called after the last text: says what only the whole can tell, such as a [state] without
+ * when=. Returns 0 or -ENOMEM. */
+int policy_finish(Policy *p);
+
+/* Notes a mistake; for the os layer: a file that could not be read. Returns 0 or -ENOMEM. */
+int policy_error(Policy *p, const char *file, unsigned line, const char *format, ...)
+        _printf_(4, 5);
+
+/* What is wrong; *ret_total counts those, too, that were not kept. Lives as long as the policy. */
+const PolicyError *policy_errors(const Policy *p, size_t *ret_n, size_t *ret_total);
+
+/* True if any section asks for groups: looking them up may be slow. */
+bool policy_wants_groups(const Policy *p);
+
+/* True for a user whom limits, state and runaway leave alone: an [exempt] section says so, whose
+ * source is in *ret (may be NULL). Root and system users are not meant here: no section matches
+ * them but by name. */
+bool policy_is_exempt(const Policy *p, const PolicyFacts *facts, PolicySource *ret);
+
+/* Decisions. False, and only defaults in *ret, if no section matches or the user is exempt; locks
+ * are for the exempt as well. */
+bool policy_limits(const Policy *p, const PolicyFacts *facts, PolicyLimits *ret);
+bool policy_state(const Policy *p, const PolicyFacts *facts, PolicyWhen when, PolicyState *ret);
+bool policy_runaway(const Policy *p, const PolicyFacts *facts, PolicyRunaway *ret);
+bool policy_lock(const Policy *p, const PolicyFacts *facts, PolicyLock *ret);
+
+/* The name of a kind's key, for i from 0: also the index in `from`. NULL where the kind has no such
+ * key (a gap) or beyond the last one, see policy_n_keys(). */
+const char *policy_key(PolicyKind kind, size_t i);
+size_t policy_n_keys(PolicyKind kind);
+
+/* Names of the keys that choose sessions, "match-user" and so on; NULL beyond the last. */
+const char *policy_match_key(size_t i);
