@@ -55,7 +55,7 @@ LIB_SOURCES = \
     core/statefile.c core/states.c \
     os/cgroupfs.c os/clock.c os/file.c os/proc.c os/psi.c os/sockdiag.c os/user.c os/watch.c \
     backend/backend.c backend/bus.c $(CGROUP_SOURCE) backend/displays.c backend/dropin.c backend/journal.c \
-    backend/ledger.c backend/login.c backend/notify.c backend/spare.c backend/systemd.c
+    backend/layer.c backend/ledger.c backend/login.c backend/notify.c backend/spare.c backend/systemd.c
 
 LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c main.c options.c output.c \
     release.c show.c view.c

@@ -7,13 +7,12 @@
 
 #include "backend/dropin.h"
 #include "backend/journal.h"
+#include "backend/layer.h"
 #include "backend/notify.h"
 #include "core/parse.h"
 #include "os/file.h"
 #include "output.h"
 #include "verbs.h"
-
-#define LOCK_TIMEOUT (30 * USEC_PER_SEC)
 
 static void tell_user(Context *c, const Record *record) {
         if (c->args.no_notify)
@@ -49,7 +48,7 @@ static Exit release_target(Context *c, const char *target) {
         _cleanup_(record_freep) Record *record = NULL;
         int r;
 
-        r = ledger_lock(c->ledger, target, LOCK_TIMEOUT, &lock);
+        r = ledger_lock(c->ledger, target, LAYER_LOCK_TIMEOUT, &lock);
         if (r >= 0)
                 r = ledger_read(c->ledger, target, &record);
         if (r == -ENOENT) /* somebody else was faster */
