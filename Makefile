@@ -53,7 +53,7 @@ LIB_SOURCES = \
     core/cgfile.c core/layers.c core/limits.c core/offenders.c core/parse.c core/placement.c \
     core/plan.c core/policy.c core/policykeys.c core/record.c core/runaway.c core/sessions.c \
     core/statefile.c core/states.c \
-    os/cgroupfs.c os/clock.c os/file.c os/proc.c os/psi.c os/sockdiag.c os/user.c os/watch.c \
+    os/cgroupfs.c os/clock.c os/file.c os/machine.c os/policyfile.c os/proc.c os/psi.c os/sockdiag.c os/user.c os/watch.c \
     backend/backend.c backend/bus.c $(CGROUP_SOURCE) backend/displays.c backend/dropin.c backend/journal.c \
     backend/layer.c backend/ledger.c backend/login.c backend/notify.c backend/spare.c backend/systemd.c
 
@@ -61,7 +61,7 @@ LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c main.c options.
     release.c show.c view.c
 
 UNIT_TESTS = cgfile displays dropin layers ledger limits offenders parse placement plan policy \
-    record runaway sessions sockdiag states
+    policyfile record runaway sessions sockdiag states
 
 # ---- rules ------------------------------------------------------------------------------------------
 

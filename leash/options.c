@@ -6,12 +6,11 @@
 #include <getopt.h>
 #include <stddef.h>
 #include <string.h>
-#include <sys/sysinfo.h>
-#include <unistd.h>
 
 #include "core/parse.h"
 #include "options.h"
 #include "os/clock.h"
+#include "os/machine.h"
 #include "output.h"
 
 typedef struct Option Option;
@@ -152,11 +151,9 @@ static int index_of_short(char c) {
 }
 
 static int parse_limit(Arguments *a, Limit limit, const char *text) {
-        struct sysinfo info;
-        LimitsHost host = { .n_cpus = (unsigned) sysconf(_SC_NPROCESSORS_ONLN) };
+        LimitsHost host;
 
-        if (sysinfo(&info) == 0)
-                host.memory_bytes = (uint64_t) info.totalram * info.mem_unit;
+        machine_describe(&host);
         return limits_parse(&a->limits, limit, text ?: "yes", &host);
 }
 

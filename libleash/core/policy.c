@@ -63,7 +63,8 @@ struct Policy {
         LimitsHost host;
         char **files;
         size_t n_files;
-        PolicySection **sections;
+        PolicySection **sections; /* as they came */
+        PolicySection **by_name;  /* the same, sorted: a file of nothing but heads is read fast */
         size_t n_sections;
         PolicyError errors[POLICY_ERRORS_MAX];
         size_t n_errors, n_all_errors;
@@ -99,6 +100,7 @@ Policy *policy_free(Policy *p) {
         for (size_t i = 0; i < p->n_sections; i++)
                 section_free(p->sections[i]);
         free(p->sections);
+        free(p->by_name);
         for (size_t i = 0; i < p->n_files; i++)
                 free(p->files[i]);
         free(p->files);
@@ -160,31 +162,60 @@ static void note(Reader *r, int result) {
                 r->error = result;
 }
 
-static PolicySection *find_section(const Policy *p, PolicyKind kind, const char *name) {
-        for (size_t i = 0; i < p->n_sections; i++)
-                if (p->sections[i]->kind == kind && strcmp(p->sections[i]->name, name) == 0)
-                        return p->sections[i];
-        return NULL;
+/* Where a section of that name stands in by_name, or belongs; *ret_found tells which. */
+static size_t find_section(const Policy *p, PolicyKind kind, const char *name, bool *ret_found) {
+        size_t low = 0, high = p->n_sections;
+
+        *ret_found = false;
+        while (low < high && !*ret_found) {
+                size_t middle = low + (high - low) / 2;
+                const PolicySection *s = p->by_name[middle];
+                int order = s->kind != kind ? (int) s->kind - (int) kind : strcmp(s->name, name);
+
+                if (order < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+                if (order == 0) {
+                        *ret_found = true;
+                        return middle;
+                }
+        }
+        return low;
 }
 
-static int new_section(Reader *r, PolicyKind kind, const char *name) {
-        _cleanup_(section_freep) PolicySection *s = calloc(1, sizeof(PolicySection));
-        PolicySection **more;
+static int make_room(Policy *p) {
+        PolicySection ***arrays[] = { &p->sections, &p->by_name };
 
-        if (!s)
+        for (size_t i = 0; i < ELEMENTSOF(arrays); i++) {
+                PolicySection **more =
+                        reallocarray(*arrays[i], p->n_sections + 1, sizeof(PolicySection *));
+
+                if (!more)
+                        return -ENOMEM;
+                *arrays[i] = more;
+        }
+        return 0;
+}
+
+static int new_section(Reader *r, PolicyKind kind, const char *name, size_t at) {
+        _cleanup_(section_freep) PolicySection *s = calloc(1, sizeof(PolicySection));
+        Policy *p = r->policy;
+
+        if (!s || make_room(p) < 0)
                 return -ENOMEM;
         *s = (PolicySection){ .kind = kind, .file = r->file, .line = r->line };
         s->name = strdup(name);
         s->values = malloc(policy_kinds[kind].size);
-        more = reallocarray(r->policy->sections, r->policy->n_sections + 1, sizeof(*more));
-        if (more)
-                r->policy->sections = more;
         if (s->values)
                 memcpy(s->values, policy_kinds[kind].defaults, policy_kinds[kind].size);
-        if (!s->name || !s->values || !more)
+        if (!s->name || !s->values)
                 return -ENOMEM;
+        memmove(p->by_name + at + 1, p->by_name + at,
+                (p->n_sections - at) * sizeof(PolicySection *));
+        p->by_name[at] = s;
+        p->sections[p->n_sections++] = s;
         r->section = TAKE_PTR(s);
-        r->policy->sections[r->policy->n_sections++] = r->section;
         return 0;
 }
 
@@ -201,6 +232,8 @@ static void begin_section(Reader *r, const char *head) {
         size_t n = strcspn(head, " \t");
         const char *name = head + n + strspn(head + n, " \t");
         PolicyKind kind = kind_from_string(head, n);
+        bool found;
+        size_t at;
 
         r->section = NULL;
         r->headless = false;
@@ -213,13 +246,13 @@ static void begin_section(Reader *r, const char *head) {
                          head, head);
                 return;
         }
-        r->section = find_section(r->policy, kind, name);
-        if (r->section)
-                return;
-        if (r->policy->n_sections == POLICY_SECTIONS_MAX)
+        at = find_section(r->policy, kind, name, &found);
+        if (found)
+                r->section = r->policy->by_name[at];
+        else if (r->policy->n_sections == POLICY_SECTIONS_MAX)
                 complain(r, "[%s]: more than %d sections", head, POLICY_SECTIONS_MAX);
         else
-                note(r, new_section(r, kind, name));
+                note(r, new_section(r, kind, name, at));
 }
 
 static void take_match(Reader *r, MatchList list, const char *value) {
@@ -552,6 +585,17 @@ bool policy_limits(const Policy *p, const PolicyFacts *facts, PolicyLimits *ret)
         return decide_unless_exempt(p, POLICY_LIMITS, _POLICY_WHEN_INVALID, facts, ret);
 }
 
+void policy_limits_join(PolicyLimits *l, const PolicyLimits *other) {
+        for (Limit i = 0; i < _LIMIT_MAX; i++) {
+                if (!limits_has(&other->limits, i) ||
+                    (limits_has(&l->limits, i) &&
+                     limits_is_stricter(&l->limits, &other->limits, i)))
+                        continue;
+                limits_copy_one(&l->limits, &other->limits, i);
+                l->from[i] = other->from[i];
+        }
+}
+
 bool policy_state(const Policy *p, const PolicyFacts *facts, PolicyWhen when, PolicyState *ret) {
         return decide_unless_exempt(p, POLICY_STATE, when, facts, ret);
 }
@@ -564,11 +608,20 @@ bool policy_lock(const Policy *p, const PolicyFacts *facts, PolicyLock *ret) {
         return decide(p, POLICY_LOCK, _POLICY_WHEN_INVALID, facts, ret);
 }
 
-bool policy_wants_groups(const Policy *p) {
+static bool wants(const Policy *p, MatchList list) {
         for (size_t i = 0; i < p->n_sections; i++)
-                if (p->sections[i]->lists[MATCH_GROUP].n > 0)
+                if (p->sections[i]->lists[list].n > 0)
                         return true;
         return false;
+}
+
+bool policy_wants_groups(const Policy *p) {
+        return wants(p, MATCH_GROUP);
+}
+
+bool policy_wants_sessions(const Policy *p) {
+        return wants(p, MATCH_SERVICE) || wants(p, MATCH_CLASS) || wants(p, MATCH_TYPE) ||
+               wants(p, MATCH_REMOTE);
 }
 
 const char *policy_match_key(size_t i) {

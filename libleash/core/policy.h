@@ -165,6 +165,13 @@ const PolicyError *policy_errors(const Policy *p, size_t *ret_n, size_t *ret_tot
 /* True if any section asks for groups: looking them up may be slow. */
 bool policy_wants_groups(const Policy *p);
 
+/* True if any section tells a user's sessions apart: by service, class, type or remote host. */
+bool policy_wants_sessions(const Policy *p);
+
+/* Adds a decision of another session of the same user: of two limits the stricter one stays, with
+ * its source. */
+void policy_limits_join(PolicyLimits *l, const PolicyLimits *other);
+
 /* True for a user whom limits, state and runaway leave alone: an [exempt] section says so, whose
  * source is in *ret (may be NULL). Root and system users are not meant here: no section matches
  * them but by name. */

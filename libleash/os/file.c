@@ -27,14 +27,10 @@ static ssize_t read_full(int fd, char *buf, size_t size) {
         return at;
 }
 
-int file_read(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_size) {
-        _cleanup_close_ int fd = -EBADF;
+int file_read_fd(int fd, size_t max, char **ret, size_t *ret_size) {
         _cleanup_free_ char *buf = NULL;
         size_t size = 4096, at = 0;
 
-        fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
-        if (fd < 0)
-                return -errno;
         /* st_size is 0 for the kernel's files, so the buffer grows until the end is read. */
         for (;;) {
                 char *more = realloc(buf, size + 1);
@@ -60,6 +56,13 @@ int file_read(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_
                 *ret_size = at;
         *ret = TAKE_PTR(buf);
         return 0;
+}
+
+int file_read(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_size) {
+        _cleanup_close_ int fd = -EBADF;
+
+        fd = openat(dir_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+        return fd < 0 ? -errno : file_read_fd(fd, max, ret, ret_size);
 }
 
 ssize_t file_read_buffer(const char *path, char *buf, size_t size) {

@@ -34,6 +34,9 @@ static inline _unused_ void file_fclosep(FILE **f) {
  * Returns 0; -EFBIG for more than `max` bytes; -errno. */
 int file_read(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_size);
 
+/* The same, of a file that is open. */
+int file_read_fd(int fd, size_t max, char **ret, size_t *ret_size);
+
 /* The same into a caller's buffer: for files of the kernel. A longer content is cut.
  * Returns the number of bytes, or -errno. */
 ssize_t file_read_buffer(const char *path, char *buf, size_t size);

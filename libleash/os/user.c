@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <pwd.h>
 #include <string.h>
 
@@ -31,25 +32,106 @@ int user_name(uid_t uid, char **ret) {
         return 0;
 }
 
-int user_uid(const char *name, uid_t *ret) {
+int user_info(const char *name, UserInfo *ret) {
         _cleanup_free_ char *buf = malloc(ENTRY_MAX);
         struct passwd pw, *found = NULL;
-        uid_t uid;
+        UserInfo u = {};
         int r;
 
         if (!buf)
                 return -ENOMEM;
         r = getpwnam_r(name, &pw, buf, ENTRY_MAX, &found);
-        if (found) {
-                *ret = pw.pw_uid;
+        if (!found)
+                /* NSS modules answer "no such user" in several ways, see getpwnam(3). */
+                return r == 0 || r == ENOENT || r == ESRCH || r == EBADF || r == EPERM ? -ESRCH
+                                                                                       : -r;
+        u.name = strdup(pw.pw_name);
+        if (!u.name)
+                return -ENOMEM;
+        u.uid = pw.pw_uid;
+        u.gid = pw.pw_gid;
+        *ret = u;
+        return 0;
+}
+
+static int group_name(gid_t gid, char *buf, char **ret) {
+        struct group gr, *found = NULL;
+
+        /* As with users: a failing directory server leaves the number. */
+        (void) getgrgid_r(gid, &gr, buf, ENTRY_MAX, &found);
+        *ret = found ? strdup(gr.gr_name) : file_path("%u", (unsigned) gid);
+        return *ret ? 0 : -ENOMEM;
+}
+
+static int list_gids(const UserInfo *u, gid_t **ret, int *ret_n) {
+        _cleanup_free_ gid_t *gids = NULL;
+        int n = 64;
+
+        for (;;) {
+                gid_t *more = reallocarray(gids, n, sizeof(gid_t));
+                int room = n;
+
+                if (!more)
+                        return -ENOMEM;
+                gids = more;
+                if (getgrouplist(u->name, u->gid, gids, &n) >= 0)
+                        break;
+                /* glibc tells how many there are; where that does not help it grows. */
+                n = n > room ? n : room * 2;
+                if (n > USER_GROUPS_MAX)
+                        return -E2BIG;
+        }
+        *ret = TAKE_PTR(gids);
+        *ret_n = n;
+        return 0;
+}
+
+int user_info_groups(UserInfo *u) {
+        _cleanup_free_ char *buf = malloc(ENTRY_MAX);
+        _cleanup_free_ gid_t *gids = NULL;
+        int n, r;
+
+        if (!buf)
+                return -ENOMEM;
+        r = list_gids(u, &gids, &n);
+        if (r < 0)
+                return r;
+        u->groups = calloc((size_t) n + 1, sizeof(char *));
+        if (!u->groups)
+                return -ENOMEM;
+        for (int i = 0; i < n; i++) {
+                r = group_name(gids[i], buf, &u->groups[i]);
+                if (r < 0)
+                        return r;
+                u->n_groups++;
+        }
+        return 0;
+}
+
+void user_info_done(UserInfo *u) {
+        for (size_t i = 0; i < u->n_groups; i++)
+                free(u->groups[i]);
+        free(u->groups);
+        free(u->name);
+        *u = (UserInfo){};
+}
+
+int user_uid(const char *name, uid_t *ret) {
+        UserInfo u;
+        uid_t uid;
+        int r;
+
+        r = user_info(name, &u);
+        if (r >= 0) {
+                *ret = u.uid;
+                user_info_done(&u);
                 return 0;
         }
-        if (parse_uid(name, &uid) >= 0) {
+        if (r == -ESRCH && parse_uid(name, &uid) >= 0) {
                 *ret = uid;
                 return 0;
         }
-        /* NSS modules answer "no such user" in several ways, see getpwnam(3). */
-        return r == 0 || r == ENOENT || r == ESRCH || r == EBADF || r == EPERM ? -ESRCH : -r;
+        return r;
 }
 
 uid_t user_uid_min(void) {
