@@ -50,17 +50,17 @@ endif
 # ---- sources ----------------------------------------------------------------------------------------
 
 LIB_SOURCES = \
-    core/cgfile.c core/layers.c core/limits.c core/offenders.c core/parse.c core/placement.c \
+    core/cgfile.c core/incident.c core/layers.c core/limits.c core/offenders.c core/parse.c core/placement.c \
     core/plan.c core/policy.c core/policykeys.c core/record.c core/runaway.c core/sessions.c \
     core/statefile.c core/states.c \
     os/cgroupfs.c os/clock.c os/file.c os/machine.c os/policyfile.c os/proc.c os/psi.c os/sockdiag.c os/user.c os/watch.c \
-    backend/backend.c backend/bus.c $(CGROUP_SOURCE) backend/displays.c backend/dropin.c backend/journal.c \
-    backend/layer.c backend/ledger.c backend/login.c backend/notify.c backend/spare.c backend/systemd.c
+    backend/backend.c backend/bus.c $(CGROUP_SOURCE) backend/displays.c backend/dropin.c backend/incidents.c backend/journal.c \
+    backend/layer.c backend/ledger.c backend/login.c backend/logind.c backend/notify.c backend/spare.c backend/systemd.c backend/usage.c
 
 LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c main.c options.c output.c \
     release.c show.c view.c
 
-UNIT_TESTS = cgfile displays dropin layers ledger limits offenders parse placement plan policy \
+UNIT_TESTS = cgfile displays dropin incident layers ledger limits offenders parse placement plan policy \
     policyfile record runaway sessions sockdiag states
 
 # ---- rules ------------------------------------------------------------------------------------------

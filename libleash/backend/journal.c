@@ -29,35 +29,17 @@ static const struct {
                               "A damaged record was set aside in /run/leash" },
 };
 
-static void describe(const Record *record, char *buf, size_t size) {
-        Limits effective;
-        size_t at = 0;
-
-        buf[0] = '\0';
-        record_effective(record, &effective, NULL);
-        for (Limit i = 0; i < _LIMIT_MAX; i++) {
-                char value[LIMITS_TEXT_MAX];
-                int n;
-
-                if (!limits_has(&effective, i) || limits_format(&effective, i, value)[0] == '\0')
-                        continue;
-                n = snprintf(buf + at, size - at, "%s%s=%s", at ? " " : "", limits_table[i].key,
-                             value);
-                if (n < 0 || (size_t) n >= size - at)
-                        return;
-                at += n;
-        }
-}
-
 static void send_record(JournalEvent event, const Record *record, const char *by) {
         Layer top = record_top_layer(record);
         const char *raw = top >= 0 && record->layers[top].reason ? record->layers[top].reason : "";
         _cleanup_free_ char *user = escape_text(record->user, 256), *reason = escape_text(raw, 512);
         char limits[1024];
+        Limits effective;
 
         if (!user || !reason)
                 return;
-        describe(record, limits, sizeof(limits));
+        record_effective(record, &effective, NULL);
+        limits_join(&effective, limits, sizeof(limits));
         if (access("/run/systemd/journal/socket", W_OK) < 0) {
                 syslog(LOG_AUTHPRIV | events[event].priority, "leash: %s of %s %s: %s by %s %s",
                        record->target, user, events[event].text, limits, by, reason);
