@@ -60,6 +60,8 @@ LIB_SOURCES = \
 LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c main.c options.c output.c \
     release.c show.c view.c
 
+LEASHD_SOURCES = act.c drift.c keep.c loop.c main.c punish.c rules.c
+
 UNIT_TESTS = cgfile displays dropin incident layers ledger limits offenders parse placement plan policy \
     policyfile record runaway sessions sockdiag states
 
@@ -73,6 +75,7 @@ ALL_LDFLAGS = $(LDFLAGS_HARDENING) $(SAN_FLAGS) $(LDFLAGS)
 OBJ = $(BUILD)/obj
 LIB_OBJECTS = $(LIB_SOURCES:%.c=$(OBJ)/libleash/%.o)
 LEASH_OBJECTS = $(LEASH_SOURCES:%.c=$(OBJ)/leash/%.o)
+LEASHD_OBJECTS = $(LEASHD_SOURCES:%.c=$(OBJ)/leashd/%.o)
 LIBLEASH = $(BUILD)/libleash.a
 MAN_PAGES = $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
 COMPLETIONS = $(BUILD)/completions/leash.bash $(BUILD)/completions/_leash
@@ -80,11 +83,15 @@ COMPLETIONS = $(BUILD)/completions/leash.bash $(BUILD)/completions/_leash
 .DEFAULT_GOAL = all
 
 .PHONY: all
-all: $(BUILD)/leash $(COMPLETIONS) man
+all: $(BUILD)/leash $(BUILD)/leashd $(COMPLETIONS) man
 
 $(BUILD)/leash: $(LEASH_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(JSON_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
+
+$(BUILD)/leashd: $(LEASHD_OBJECTS) $(LIBLEASH) | said
+	@echo "  LINK $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
 
 .PHONY: said
 said:
@@ -117,7 +124,7 @@ $(BUILD)/man/%: docs/man/%.scd
 	@mkdir -p $(@D)
 	@if command -v scdoc >/dev/null; then scdoc <$< >$@; else echo "scdoc is not here: $(@F) is not made"; fi
 
--include $(LIB_OBJECTS:.o=.d) $(LEASH_OBJECTS:.o=.d)
+-include $(LIB_OBJECTS:.o=.d) $(LEASH_OBJECTS:.o=.d) $(LEASHD_OBJECTS:.o=.d)
 
 # ---- tests ------------------------------------------------------------------------------------------
 

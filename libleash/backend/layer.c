@@ -110,16 +110,16 @@ int layer_spare(Backend *b, Record *record, const Enforcement *e, const pid_t *n
 /* Returns 1 if that changes anything, 0 if not. */
 static int put_layer(Record *record, const LayerChange *c) {
         const RecordLayer *was = &record->layers[c->layer];
+        bool same = limits_equal(&was->limits, c->limits);
+        usec_t since = same && !limits_is_empty(c->limits) ? was->since : clock_realtime();
         int r;
 
-        if (limits_equal(&was->limits, c->limits) &&
-            (limits_is_empty(c->limits) || was->until == c->until))
+        if (same && (limits_is_empty(c->limits) || was->until == c->until))
                 return 0;
         record_clear_layer(record, c->layer);
         if (limits_is_empty(c->limits))
                 return 1;
-        r = record_set_layer(record, c->layer, c->limits, c->by, c->reason, clock_realtime(),
-                             c->until);
+        r = record_set_layer(record, c->layer, c->limits, c->by, c->reason, since, c->until);
         return r < 0 ? r : 1;
 }
 

@@ -170,6 +170,7 @@ static int act(Run *run, const StateAction *action) {
 /* Brings the user's layer to what is wanted, if that may be now. */
 static void settle(Run *run, StateUser *user, const Wanted *wanted) {
         bool lift = limits_is_empty(&wanted->limits);
+        int r;
         const StateRules *rules = lift ? NULL : rules_of(wanted->session);
         const StateAction action = {
                 .kind = lift ? STATE_LIFT : STATE_SQUEEZE,
@@ -191,7 +192,12 @@ static void settle(Run *run, StateUser *user, const Wanted *wanted) {
                 return;
         }
         user->retry[lift] = 0;
-        if (act(run, &action) < 0) {
+        r = act(run, &action);
+        if (r == -EAGAIN) {
+                look_again(run, later(run->now, STATES_BUSY));
+                return;
+        }
+        if (r < 0) {
                 user->retry[lift] = later(run->now, lift ? STATES_RETRY_LIFT : STATES_RETRY);
                 look_again(run, user->retry[lift]);
                 return;

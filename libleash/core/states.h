@@ -23,6 +23,9 @@
 /* What each rung of the ladder gets to do its work. */
 #define STATES_GRACE (30 * USEC_PER_SEC)
 
+/* When a squeeze is asked for again that the handler had no time for. */
+#define STATES_BUSY (50 * USEC_PER_MSEC)
+
 /* A failed squeeze, warning or rung is tried again after this; a failed letting go sooner. */
 #define STATES_RETRY (30 * USEC_PER_SEC)
 #define STATES_RETRY_LIFT USEC_PER_SEC
@@ -69,7 +72,8 @@ typedef struct StateAction {
         usec_t ends;           /* for STATE_WARN: when the session will be ended */
 } StateAction;
 
-/* Does it. Returns 0; a negative errno means that it was not done and is to be tried again. */
+/* Does it. Returns 0; -EAGAIN to be asked again soon, for a squeeze; another negative errno means
+ * that it was not done and is to be tried again later. */
 typedef int (*StateHandler)(const StateAction *action, void *userdata);
 
 typedef struct StateUser {
