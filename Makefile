@@ -9,6 +9,7 @@ VERSION = 0.1.0
 
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
+SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
 DOCDIR ?= $(PREFIX)/share/doc/leash
 POLKITDIR ?= /usr/share/polkit-1
@@ -195,11 +196,13 @@ format:
 .PHONY: install
 install: all
 	install -Dm755 $(BUILD)/leash $(DESTDIR)$(BINDIR)/leash
+	install -Dm755 $(BUILD)/leashd $(DESTDIR)$(SBINDIR)/leashd
 	install -Dm644 $(BUILD)/completions/leash.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/leash
 	install -Dm644 $(BUILD)/completions/_leash $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_leash
 	$(Q)mkdir -p $(DESTDIR)$(POLKITDIR)/actions $(DESTDIR)$(UNITDIR)
 	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/polkit/org.leash.policy >$(DESTDIR)$(POLKITDIR)/actions/org.leash.policy
 	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/systemd/leash-restore.service >$(DESTDIR)$(UNITDIR)/leash-restore.service
+	$(Q)sed 's|@SBINDIR@|$(SBINDIR)|' packaging/systemd/leashd.service >$(DESTDIR)$(UNITDIR)/leashd.service
 	install -Dm644 -t $(DESTDIR)$(DOCDIR)/examples packaging/polkit/50-leash-helpdesk.rules
 	install -Dm644 -t $(DESTDIR)$(DOCDIR) README.md NEWS.md SECURITY.md LICENSE docs/ADMIN.md docs/ARCHITECTURE.md
 	$(Q)for page in $(MAN_PAGES); do \
@@ -207,7 +210,8 @@ install: all
 
 .PHONY: uninstall
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/leash $(DESTDIR)$(POLKITDIR)/actions/org.leash.policy \
+	rm -f $(DESTDIR)$(BINDIR)/leash $(DESTDIR)$(SBINDIR)/leashd $(DESTDIR)$(UNITDIR)/leashd.service \
+	    $(DESTDIR)$(MANDIR)/man8/leashd.8 $(DESTDIR)$(POLKITDIR)/actions/org.leash.policy \
 	    $(DESTDIR)$(UNITDIR)/leash-restore.service $(DESTDIR)$(MANDIR)/man1/leash.1 \
 	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/leash \
 	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_leash

@@ -21,7 +21,7 @@ static void tell_user(Context *c, const Record *record) {
                                 "\r\n[leash] Your session is no longer limited by an admin.\r\n");
 }
 
-/* Under the record's lock: drops the admin's layer. */
+/* Under the record's lock: drops the admin's layer, and a penalty, which is an admin's to end. */
 static Exit release_locked(Context *c, Record *record) {
         RecordLayer was = record->layers[LAYER_MANUAL];
         Enforcement e;
@@ -29,6 +29,7 @@ static Exit release_locked(Context *c, Record *record) {
         int r;
 
         record->layers[LAYER_MANUAL] = (RecordLayer){ .until = USEC_INFINITY };
+        record_clear_layer(record, LAYER_RUNAWAY);
         r = backend_converge(c->backend, c->ledger, record, &e);
         stays = record_top_layer(record) >= 0;
         record->layers[LAYER_MANUAL] = was; /* for the log; the record is not written again */
@@ -70,7 +71,8 @@ static Exit release_target(Context *c, const char *target) {
                 output_error("%s: only root may release this; use sudo", target);
                 return EXIT_REFUSED;
         }
-        if (limits_is_empty(&record->layers[LAYER_MANUAL].limits) && !record->dirty)
+        if (limits_is_empty(&record->layers[LAYER_MANUAL].limits) &&
+            limits_is_empty(&record->layers[LAYER_RUNAWAY].limits) && !record->dirty)
                 return EXIT_DONE; /* the policy's limits are not an admin's to take away here */
         if (c->args.dry_run) {
                 output_line("%s: would be released", target);

@@ -42,13 +42,15 @@ static const usec_t settling[] = { 100 * USEC_PER_MSEC, 300 * USEC_PER_MSEC, USE
 /* How long a turn may go on squeezing before others have theirs. */
 #define BUDGET (200 * USEC_PER_MSEC)
 
+/* Has a timer go off, if it would not sooner. */
 static void start(sd_event_source *timer, usec_t delay) {
+        usec_t at = clock_boottime() + delay, waiting;
         int enabled;
 
-        /* One that waits already is not put off. */
-        if (sd_event_source_get_enabled(timer, &enabled) >= 0 && enabled != SD_EVENT_OFF)
+        if (sd_event_source_get_enabled(timer, &enabled) >= 0 && enabled != SD_EVENT_OFF &&
+            sd_event_source_get_time(timer, &waiting) >= 0 && waiting <= at)
                 return;
-        (void) sd_event_source_set_time(timer, clock_boottime() + delay);
+        (void) sd_event_source_set_time(timer, at);
         (void) sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
 }
 
