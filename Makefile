@@ -40,6 +40,10 @@ INIH_LIBS := $(shell $(PKG_CONFIG) --libs inih 2>/dev/null)
 CMOCKA_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
 HAVE_CGROUP := $(shell $(PKG_CONFIG) --exists libcgroup 2>/dev/null && echo yes)
 
+CURSES_CFLAGS := $(shell $(PKG_CONFIG) --cflags ncursesw 2>/dev/null)
+CURSES_LIBS := $(shell $(PKG_CONFIG) --libs ncursesw 2>/dev/null)
+TOP_SOURCE = $(if $(CURSES_LIBS),top.c,top-fallback.c)
+
 ifeq ($(HAVE_CGROUP),yes)
 CGROUP_SOURCE = backend/cgroup.c
 CGROUP_LIBS := $(shell $(PKG_CONFIG) --libs libcgroup)
@@ -56,15 +60,16 @@ LIB_SOURCES = \
     core/statefile.c core/states.c \
     os/cgroupfs.c os/clock.c os/file.c os/machine.c os/policyfile.c os/proc.c os/psi.c os/sockdiag.c os/user.c os/watch.c \
     backend/backend.c backend/bus.c $(CGROUP_SOURCE) backend/displays.c backend/dropin.c backend/incidents.c backend/journal.c \
-    backend/layer.c backend/ledger.c backend/login.c backend/logind.c backend/notify.c backend/spare.c backend/systemd.c backend/usage.c
+    backend/layer.c backend/ledger.c backend/login.c backend/logind.c backend/metrics.c \
+    backend/notify.c backend/overview.c backend/spare.c backend/systemd.c backend/usage.c
 
-LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c main.c options.c output.c \
-    release.c show.c view.c
+LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c log.c main.c metrics.c options.c \
+    output.c release.c show.c $(TOP_SOURCE) topmodel.c view.c
 
-LEASHD_SOURCES = act.c drift.c keep.c loop.c main.c punish.c rules.c
+LEASHD_SOURCES = act.c drift.c keep.c loop.c main.c punish.c rules.c textfile.c
 
 UNIT_TESTS = cgfile displays dropin incident layers ledger limits offenders parse placement plan policy \
-    policyfile record runaway sessions sockdiag states
+    policyfile record runaway sessions sockdiag states topmodel
 
 # ---- rules ------------------------------------------------------------------------------------------
 
@@ -88,7 +93,7 @@ all: $(BUILD)/leash $(BUILD)/leashd $(COMPLETIONS) man
 
 $(BUILD)/leash: $(LEASH_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(JSON_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(JSON_LIBS) $(INIH_LIBS) $(CURSES_LIBS) $(CGROUP_LIBS)
 
 $(BUILD)/leashd: $(LEASHD_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
@@ -109,6 +114,8 @@ $(OBJ)/%.o: %.c | said
 	@mkdir -p $(@D)
 	@echo "  CC   $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(OBJ)/leash/top.o: ALL_CFLAGS += $(CURSES_CFLAGS)
 
 $(BUILD)/completions/leash.bash: $(BUILD)/leash
 	@mkdir -p $(@D)
@@ -141,7 +148,9 @@ tests: $(if $(CMOCKA_LIBS),$(TEST_PROGRAMS)) $(TOOLS) $(FUZZERS:%=$(BUILD)/tests
 
 $(BUILD)/tests/test-%: $(OBJ)/tests/unit/test-%.o $(LIBLEASH)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIBLEASH) $(CMOCKA_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
+
+$(BUILD)/tests/test-topmodel: $(OBJ)/leash/topmodel.o
 
 $(BUILD)/tests/replay-%: $(OBJ)/tests/fuzz/fuzz-%.o $(OBJ)/tests/fuzz/replay.o $(LIBLEASH)
 	@mkdir -p $(@D)

@@ -9,4 +9,7 @@ Exit verb_release(Context *c);
 Exit verb_list(Context *c);
 Exit verb_show(Context *c);
 Exit verb_explain(Context *c);
+Exit verb_top(Context *c);
+Exit verb_log(Context *c);
+Exit verb_metrics(Context *c);
 Exit verb_doctor(Context *c);

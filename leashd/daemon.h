@@ -48,7 +48,8 @@ typedef struct Daemon {
         usec_t budget;     /* CLOCK_MONOTONIC: no further squeezing in this turn */
         usec_t armed_window;
         unsigned armed_pressure, armed_memory;
-        usec_t failed; /* CLOCK_MONOTONIC of the last failure that was reported */
+        usec_t failed;   /* CLOCK_MONOTONIC of the last failure that was reported */
+        usec_t textfile; /* CLOCK_MONOTONIC of when it was last written */
         bool stopping;
 } Daemon;
 
@@ -99,6 +100,12 @@ void punish_look(Daemon *d, RunawayKind kind);
 
 /* Compares all records with the kernel, restores or yields, and watches what it compared. */
 void drift_check(Daemon *d);
+
+/* ---- textfile.c: for node_exporter
+ * --------------------------------------------------------------- */
+
+/* Writes it, if there is to be one and the last is not too young. */
+void textfile_write(Daemon *d);
 
 /* ---- keep.c: what outlives the daemon ----------------------------------------------------------
  */

@@ -114,6 +114,7 @@ static int on_evaluate(sd_event_source *timer, uint64_t usec _unused_, void *use
         }
         set_poll(d);
         arm(d);
+        textfile_write(d);
         return 0;
 }
 
@@ -261,6 +262,7 @@ static int on_pressure(sd_event_source *source, int fd, uint32_t events, void *u
                 return 0;
         }
         punish_look(d, source == d->pressure ? RUNAWAY_CPU : RUNAWAY_MEMORY);
+        textfile_write(d);
         return 0;
 }
 

@@ -343,3 +343,12 @@ test_leashd_policy_with_mistakes_is_told() {
     like "what leashd says" "$(cat "$root/fake/leashd")" "*leash.conf:3:*leash.conf:5:*"
     stop_leashd
 }
+
+test_leashd_keeps_a_textfile() {
+    policy "[daemon all]" "textfile=$root/metrics.prom" "[state away]" when=disconnected after=0s cpu-quota=20%
+    desktop || return
+    start_leashd
+    wait_until grep -q '^# EOF' "$root/metrics.prom"
+    like "the file" "$(cat "$root/metrics.prom")" "*leash_user_cpu_seconds_total{uid=\"$uid\",*"
+    stop_leashd
+}
