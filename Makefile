@@ -27,7 +27,7 @@ WARNINGS = -Wall -Wextra -Wshadow -Wundef -Wvla -Wmissing-prototypes -Wstrict-pr
            -Wpointer-arith -Wwrite-strings -Wformat=2 $(QUIET)
 # gcc counts what a %s could hold at most; the cut is checked or meant where it can happen.
 QUIET := $(if $(findstring clang,$(shell $(CC) --version 2>/dev/null)),,-Wno-format-truncation)
-HARDENING = -fstack-protector-strong -fvisibility=hidden -fno-common -fPIE
+HARDENING = -fstack-protector-strong -fvisibility=hidden -fno-common -fPIC
 LDFLAGS_HARDENING = -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,--as-needed
 
 # ---- libraries --------------------------------------------------------------------------------------
@@ -59,12 +59,12 @@ LIB_SOURCES = \
     core/plan.c core/policy.c core/policykeys.c core/record.c core/runaway.c core/sessions.c \
     core/statefile.c core/states.c \
     os/cgroupfs.c os/clock.c os/file.c os/machine.c os/policyfile.c os/proc.c os/psi.c os/sockdiag.c os/user.c os/watch.c \
-    backend/backend.c backend/bus.c $(CGROUP_SOURCE) backend/displays.c backend/dropin.c backend/incidents.c backend/journal.c \
+    backend/backend.c backend/bus.c backend/choose.c $(CGROUP_SOURCE) backend/defaults.c backend/displays.c backend/dropin.c backend/incidents.c backend/journal.c \
     backend/layer.c backend/ledger.c backend/login.c backend/logind.c backend/metrics.c \
     backend/notify.c backend/overview.c backend/spare.c backend/systemd.c backend/usage.c
 
 LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c log.c main.c metrics.c options.c \
-    output.c release.c show.c $(TOP_SOURCE) topmodel.c view.c
+    output.c policy.c release.c show.c $(TOP_SOURCE) topmodel.c view.c
 
 LEASHD_SOURCES = act.c drift.c keep.c loop.c main.c punish.c rules.c textfile.c
 

@@ -114,6 +114,8 @@ static void tell_settled(const Record *record, Settled what, void *userdata) {
                 output_error("a damaged record was set aside in /run/leash; see 'leash doctor'");
                 return;
         }
+        if (what == SETTLED_GONE && record_is_policys(record)) /* as after every last logout */
+                return;
         if (what != SETTLED_ARMED)
                 journal_send(what == SETTLED_EXPIRED ? JOURNAL_EXPIRED : JOURNAL_SETTLED, record,
                              c->by);

@@ -104,7 +104,10 @@ static const Option options[] = {
           parse_text, AT(user) },
         { "session", 's', "SESSION", "the session of that id, see 'loginctl'",
           "a session's id, see 'loginctl'", parse_text, AT(session) },
-        { "all", 0, NULL, "release: every leash on this host", NULL, NULL, AT(all) },
+        { "all", 0, NULL, "release: every leash; apply: everybody who is logged in", NULL, NULL,
+          AT(all) },
+        { "service", 0, "NAME", "check: a login by that PAM service, such as sshd",
+          "the name of a PAM service such as sshd", parse_text, AT(service) },
         { "scope", 0, "user|session|tree",
           "limit all of the user's sessions (default), one, or one process tree",
           "user, session or tree", parse_scope, AT(scope) },
@@ -130,6 +133,7 @@ static const Option options[] = {
         { "help", 'h', NULL, "this text", NULL, NULL, AT(help) },
         { "version", 0, NULL, "the version", NULL, NULL, AT(version) },
         { "expired", 0, NULL, NULL, NULL, NULL, AT(expired) },
+        { "gone", 0, NULL, NULL, NULL, NULL, AT(gone) },
         { "completion", 0, "SHELL", NULL, "bash or zsh", parse_text, AT(completion) },
 };
 
@@ -235,19 +239,29 @@ static Exit check(const Arguments *a) {
         if (a->capture && a->scope != TARGET_USER)
                 return usage("--capture goes with --scope=user alone");
         if (a->json && (a->verb == &verbs[VERB_RELEASE] || a->verb == &verbs[VERB_EXPLAIN] ||
-                        a->verb == &verbs[VERB_TOP] || a->verb == &verbs[VERB_METRICS]))
-                return usage("--json goes with list, show, log, doctor and with limiting");
+                        a->verb == &verbs[VERB_APPLY] || a->verb == &verbs[VERB_TOP] ||
+                        a->verb == &verbs[VERB_METRICS]))
+                return usage("--json goes with list, show, check, log, doctor and with limiting");
         if (a->scope == TARGET_TREE && by_option)
                 return usage("--scope=tree needs a process id");
         if (a->verb == &verbs[VERB_EXPLAIN] && !names)
                 return usage("explain needs a process id");
         if (a->verb == &verbs[VERB_SHOW] && !names && !by_option)
                 return usage("show needs a process id or --user");
-        if (a->verb == &verbs[VERB_RELEASE] && !names && !by_option && !a->all && !a->expired)
+        if (a->verb == &verbs[VERB_RELEASE] && !names && !by_option && !a->all && !a->expired &&
+            !a->gone)
                 return usage("release needs a process id, --user, --session or --all");
         if (a->verb == &verbs[VERB_CAP] && !names && !by_option)
                 return usage("which process? leash PID, leash -u USER or leash -s SESSION");
-        if ((a->verb == &verbs[VERB_LIST] || a->verb >= &verbs[VERB_TOP]) && names)
+        if (a->verb == &verbs[VERB_APPLY] && !a->user == !a->all)
+                return usage("apply needs --user or --all");
+        if (a->service && a->verb != &verbs[VERB_CHECK])
+                return usage("--service goes with check");
+        if (a->service && !a->user)
+                return usage("--service needs --user");
+        if ((a->verb == &verbs[VERB_CHECK] || a->verb == &verbs[VERB_APPLY]) && a->session)
+                return usage("the policy counts for users, not for single sessions: use --user");
+        if ((a->verb == &verbs[VERB_LIST] || a->verb >= &verbs[VERB_CHECK]) && names)
                 return usage("this verb takes no operands");
         return EXIT_DONE;
 }

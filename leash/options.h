@@ -18,6 +18,8 @@ typedef enum VerbId {
         VERB_LIST,
         VERB_SHOW,
         VERB_EXPLAIN,
+        VERB_CHECK,
+        VERB_APPLY,
         VERB_TOP,
         VERB_LOG,
         VERB_METRICS,
@@ -39,13 +41,13 @@ typedef struct Arguments {
         const Verb *verb;
         char **operands;
         size_t n_operands;
-        const char *user, *session, *reason;
+        const char *user, *session, *reason, *service;
         const char *completion; /* print a completion script for this shell */
         TargetScope scope;
         Limits limits;
         usec_t duration, until; /* until: realtime; USEC_INFINITY if not given */
         usec_t since;           /* realtime; 0 if not given */
-        bool all, expired;
+        bool all, expired, gone;
         bool no_spare, capture, persist, no_notify, dry_run, force, json, verbose;
         bool help, version;
 } Arguments;

@@ -10,6 +10,7 @@
 #include "backend/layer.h"
 #include "backend/notify.h"
 #include "core/parse.h"
+#include "os/clock.h"
 #include "os/file.h"
 #include "output.h"
 #include "verbs.h"
@@ -30,6 +31,9 @@ static Exit release_locked(Context *c, Record *record) {
 
         record->layers[LAYER_MANUAL] = (RecordLayer){ .until = USEC_INFINITY };
         record_clear_layer(record, LAYER_RUNAWAY);
+        if (backend_login_is_over(c->backend, c->ledger, record, NULL))
+                for (Layer i = 0; i < LAYER_MANUAL; i++)
+                        record_clear_layer(record, i);
         r = backend_converge(c->backend, c->ledger, record, &e);
         stays = record_top_layer(record) >= 0;
         record->layers[LAYER_MANUAL] = was; /* for the log; the record is not written again */
@@ -217,6 +221,41 @@ static Exit release_owner(Context *c) {
         return e;
 }
 
+/* How long until the last of those records may end that a login counted on not long ago, and that
+ * has no slice now; 0 if there is none. */
+static usec_t wait_for_logins(Context *c) {
+        usec_t longest = 0, wait;
+        size_t n, damaged;
+        Record **records;
+
+        if (ledger_read_all(c->ledger, &records, &n, &damaged) < 0)
+                return 0;
+        for (size_t i = 0; i < n; i++)
+                if (!backend_login_is_over(c->backend, c->ledger, records[i], &wait))
+                        longest = MAX_OF(longest, wait);
+        ledger_free_records(records, n);
+        return longest;
+}
+
+/* For leash-gone@.service, when a user's slice has stopped. Most have ended by settling, when the
+ * ledger was opened; of a short login the record is too young for that. */
+static Exit release_gone(Context *c) {
+        for (int i = 0; i < 3;
+             i++) { /* more logins that come to nothing have services of their own */
+                usec_t wait = wait_for_logins(c);
+                Exit e;
+
+                if (wait == 0)
+                        break;
+                c->ledger = ledger_free(c->ledger);
+                clock_sleep(wait + 10 * USEC_PER_MSEC);
+                e = context_open_ledger(c);
+                if (e != EXIT_DONE)
+                        return e;
+        }
+        return EXIT_DONE;
+}
+
 Exit verb_release(Context *c) {
         Exit worst;
         size_t n;
@@ -233,6 +272,8 @@ Exit verb_release(Context *c) {
                 output_line("nobody is leashed");
                 return EXIT_DONE;
         }
+        if (c->args.gone)
+                return release_gone(c);
         if (c->args.expired)
                 return EXIT_DONE;
         if (c->args.all) {

@@ -9,6 +9,8 @@ Exit verb_release(Context *c);
 Exit verb_list(Context *c);
 Exit verb_show(Context *c);
 Exit verb_explain(Context *c);
+Exit verb_check(Context *c);
+Exit verb_apply(Context *c);
 Exit verb_top(Context *c);
 Exit verb_log(Context *c);
 Exit verb_metrics(Context *c);

@@ -145,7 +145,7 @@ static bool comes_back(const Daemon *d) {
         Bus bus = {};
         bool restart = false;
 
-        if (bus_open(d->root, CALL_TIMEOUT, &bus) < 0)
+        if (bus_open(d->root, CALL_TIMEOUT, 0, &bus) < 0)
                 return false;
         if (bus_get_job(&bus, UNIT, &job) >= 0)
                 restart = strcmp(job, "restart") == 0 || strcmp(job, "try-restart") == 0;

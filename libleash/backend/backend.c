@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Choosing a backend, and what is the same with each: facts, verifying, converging. */
+/* What is the same with each backend: facts, verifying, converging. */
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,19 +20,10 @@
 
 #define SCOPE_PERIOD (10 * USEC_PER_MSEC)
 
-static const BackendOps *const backends[] = { &backend_systemd, &backend_cgroup };
-
-int backend_open(const BackendOptions *options, Backend **ret) {
-        const BackendOps *ops = NULL;
+int backend_open_with(const BackendOps *ops, const BackendOptions *options, Backend **ret) {
         Backend *b;
         int r;
 
-        for (size_t i = 0; i < ELEMENTSOF(backends) && !ops; i++)
-                if (options->name ? strcmp(options->name, backends[i]->name) == 0
-                                  : backends[i]->probe(options))
-                        ops = backends[i];
-        if (!ops)
-                return options->name ? -EINVAL : -ENODEV;
         r = ops->open(options, &b);
         if (r < 0)
                 return r;
@@ -123,30 +114,50 @@ static int verify_once(Backend *b, const char *cgroup, const Limits *wanted, Enf
         return 0;
 }
 
-int backend_verify(Backend *b, const Record *record, Enforcement *ret) {
-        _cleanup_free_ char *cgroup = NULL;
-        usec_t end = clock_monotonic() + VERIFY_TIMEOUT;
-        Limits wanted;
+/* Where to look, and for what. Returns 1; 0 if the target does not exist now; -errno. */
+static int what_to_verify(Backend *b, const Record *record, char **ret_cgroup, Limits *ret) {
         int r;
 
         r = b->ops->exists(b, record);
-        if (r < 0)
+        if (r <= 0)
                 return r;
-        if (r == 0) {
+        record_effective(record, ret, NULL);
+        r = b->ops->cgroup(b, record, ret_cgroup);
+        return r < 0 ? r : 1;
+}
+
+int backend_look(Backend *b, const Record *record, Enforcement *ret) {
+        _cleanup_free_ char *cgroup = NULL;
+        Limits wanted;
+        int r;
+
+        r = what_to_verify(b, record, &cgroup, &wanted);
+        if (r > 0)
+                return verify_once(b, cgroup, &wanted, ret);
+        if (r == 0)
                 *ret = (Enforcement){ .absent = true };
-                return 0;
-        }
-        r = b->ops->cgroup(b, record, &cgroup);
-        if (r < 0)
+        return r;
+}
+
+int backend_verify(Backend *b, const Record *record, Enforcement *ret) {
+        usec_t patience = b->options.patience ?: VERIFY_TIMEOUT;
+        usec_t end = clock_monotonic() + patience;
+        _cleanup_free_ char *cgroup = NULL;
+        Limits wanted;
+        int r;
+
+        r = what_to_verify(b, record, &cgroup, &wanted);
+        if (r == 0)
+                *ret = (Enforcement){ .absent = true };
+        if (r <= 0)
                 return r;
-        record_effective(record, &wanted, NULL);
         for (;;) {
                 r = verify_once(b, cgroup, &wanted, ret);
                 /* Right after setting it may still change; later it will not. */
                 if (r < 0 || ret->enforced || ret->unsupported || !record->dirty ||
                     clock_monotonic() >= end)
                         return r;
-                clock_sleep(VERIFY_POLL);
+                clock_sleep(MIN_OF(VERIFY_POLL, patience / 16));
         }
 }
 
@@ -196,10 +207,28 @@ int backend_converge(Backend *b, Ledger *ledger, Record *record, Enforcement *re
         return 0;
 }
 
+bool backend_login_is_over(Backend *b, Ledger *ledger, const Record *record, usec_t *ret_wait) {
+        usec_t now = clock_realtime(), stamp;
+
+        if (ret_wait)
+                *ret_wait = 0;
+        if (!record_is_policys(record) || b->ops->exists(b, record) != 0)
+                return false;
+        if (ledger_stamp(ledger, record->target, &stamp) < 0)
+                return false;
+        /* A stamp from the future tells of a clock that was set back. */
+        if (stamp > now + BACKEND_LOGIN_GRACE || stamp + BACKEND_LOGIN_GRACE <= now)
+                return true;
+        if (ret_wait)
+                *ret_wait = stamp + BACKEND_LOGIN_GRACE - now;
+        return false;
+}
+
 /* True if there is anything to bring to order, and what. */
-static bool needs_work(Backend *b, const Record *record, usec_t now, Settled *ret) {
+static bool needs_work(Backend *b, Ledger *ledger, const Record *record, usec_t now, Settled *ret) {
         /* A scope is gone for good, a slice comes back with the next login. */
-        bool gone = record->scope != TARGET_USER && b->ops->exists(b, record) == 0;
+        bool gone = record->scope != TARGET_USER ? b->ops->exists(b, record) == 0
+                                                 : backend_login_is_over(b, ledger, record, NULL);
         bool expired = record_next_expiry(record) <= now;
         bool lost = record->timer && b->ops->armed && !b->ops->armed(b, record);
 
@@ -247,7 +276,7 @@ static int settle_one(const Settling *s, const char *target) {
                 r = ledger_read(s->ledger, target, &before);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
-        if (!needs_work(s->backend, record, now, &what))
+        if (!needs_work(s->backend, s->ledger, record, now, &what))
                 return 0;
         if (what == SETTLED_ARMED)
                 return rearm(s, record);
@@ -278,7 +307,7 @@ int backend_settle(Backend *b, Ledger *ledger, void (*told)(const Record *, Sett
         for (size_t i = 0; i < n; i++) {
                 Settled what;
 
-                if (!needs_work(b, records[i], now, &what))
+                if (!needs_work(b, ledger, records[i], now, &what))
                         continue;
                 r = settle_one(&settling, records[i]->target);
                 if (r > 0)

@@ -24,6 +24,11 @@ typedef struct BackendOptions {
         const char *root;    /* stands before /run, /etc, /sys/fs/cgroup: "" but in tests */
         const char *program; /* full path of leash, for expiry */
         usec_t timeout;      /* for each call to a service */
+        /* Where somebody's login waits: monotonic time by which everything ends, done or not; 0 for
+         * none. With it nothing waits for a disk either, so what persists may be lost if the
+         * machine loses power that very moment. */
+        usec_t deadline;
+        usec_t patience; /* how long the kernel may take to show a limit; 0: a second */
 } BackendOptions;
 
 /* The start of every backend's object. */
@@ -57,6 +62,11 @@ struct BackendOps {
          * needed to give it back byte for byte. Called once for each limit, before apply().
          * Returns 0 or -errno. */
         int (*read_base)(Backend *b, Record *record, uint32_t which);
+
+        /* As read_base() but without asking anybody who may take time: base values stay open, and
+         * what they were is found out when they are needed. NULL: read_base() takes no time.
+         * Called before each apply() that brings a new limit. Returns 0 or -errno. */
+        int (*note_base)(Backend *b, Record *record, uint32_t which);
 
         /* Makes the target carry the record's effective limits; base values for limits that are
          * in base but no longer set by a layer. Returns 0 or -errno. */
@@ -96,6 +106,9 @@ extern const BackendOps backend_cgroup;
 /* Picks the backend and connects. Returns 0; -EINVAL for an unknown name; -ENODEV if none can work
  * on this host; -errno. */
 int backend_open(const BackendOptions *options, Backend **ret);
+
+/* The same with that one: for those who must not draw in the libraries of others. */
+int backend_open_with(const BackendOps *ops, const BackendOptions *options, Backend **ret);
 Backend *backend_free(Backend *b);
 DEFINE_CLEANUP(Backend *, backend_free);
 
@@ -127,16 +140,27 @@ typedef struct Enforcement {
 /* Compares the record's effective limits with the kernel's files. Returns 0 or -errno. */
 int backend_verify(Backend *b, const Record *record, Enforcement *ret);
 
+/* The same in one look, without waiting for what has just been set. */
+int backend_look(Backend *b, const Record *record, Enforcement *ret);
+
 /* Writes the record as intent, makes the system match it, verifies, arms the expiry, and writes it
  * as done; or, if no layer is left, restores and deletes it. The caller holds the record's lock.
  * Whatever this is killed at, calling it again finishes the work.
  * Returns 0 (look at ret->enforced), or -errno with the record left dirty. */
 int backend_converge(Backend *b, Ledger *ledger, Record *record, Enforcement *ret);
 
+/* How long a record stands for a login that has not made its slice yet: pam_leash is done before
+ * pam_systemd begins, and between them may be modules that mount a home. */
+#define BACKEND_LOGIN_GRACE (30 * USEC_PER_SEC)
+
+/* True if nobody but the policy limits a user who is not logged in any more: such a record ends. If
+ * it is not yet time to say so, *ret_wait (may be NULL) is how long to wait, else 0. */
+bool backend_login_is_over(Backend *b, Ledger *ledger, const Record *record, usec_t *ret_wait);
+
 typedef enum Settled {
         SETTLED_FINISHED, /* an interrupted leash or release was completed */
         SETTLED_EXPIRED,  /* its time was up */
-        SETTLED_GONE,     /* the session or process it was for has ended */
+        SETTLED_GONE,     /* the session or process it was for has ended, or the last login */
         SETTLED_ARMED,    /* its timer had been lost, by a reboot */
         SETTLED_DAMAGED,  /* a record was set aside; told() gets NULL for it */
 } Settled;

@@ -9,6 +9,7 @@
 
 #include "backend/bus.h"
 #include "core/parse.h"
+#include "os/clock.h"
 
 #define DESTINATION "org.freedesktop.systemd1"
 #define MANAGER_PATH "/org/freedesktop/systemd1"
@@ -39,17 +40,52 @@ static int open_private(const char *root, sd_bus **ret) {
         return 0;
 }
 
-int bus_open(const char *root, usec_t timeout, Bus *ret) {
-        sd_bus *bus = NULL;
+/* What is left of the time for a call; 0 if it is over. */
+static usec_t remaining(const Bus *b, usec_t timeout) {
+        usec_t now = b->deadline ? clock_monotonic() : 0;
+
+        return b->deadline == 0     ? timeout
+               : now >= b->deadline ? 0
+                                    : MIN_OF(timeout, b->deadline - now);
+}
+
+/* sd_bus_call() would wait for the greeting as long as the library likes, which is 25 s. */
+static int wait_ready(const Bus *b) {
+        usec_t left = remaining(b, b->timeout), end = clock_monotonic() + left, now;
+        int r;
+
+        while ((r = sd_bus_is_ready(b->bus)) == 0) {
+                r = sd_bus_process(b->bus, NULL);
+                if (r < 0)
+                        return r;
+                if (r > 0)
+                        continue;
+                now = clock_monotonic();
+                if (now >= end)
+                        return -ETIMEDOUT;
+                r = sd_bus_wait(b->bus, end - now);
+                if (r < 0 && r != -EINTR)
+                        return r;
+        }
+        return r < 0 ? r : 0;
+}
+
+int bus_open(const char *root, usec_t timeout, usec_t deadline, Bus *ret) {
+        Bus b = { .timeout = timeout, .deadline = deadline };
         int r = -EPERM;
 
         if (geteuid() == 0)
-                r = open_private(root, &bus);
-        if (r < 0)
-                r = sd_bus_open_system(&bus);
+                r = open_private(root, &b.bus);
+        if (r < 0 && deadline == 0)
+                r = sd_bus_open_system(&b.bus);
         if (r < 0)
                 return r;
-        *ret = (Bus){ .bus = bus, .timeout = timeout };
+        r = wait_ready(&b);
+        if (r < 0) {
+                bus_close(&b);
+                return r;
+        }
+        *ret = b;
         return 0;
 }
 
@@ -79,9 +115,12 @@ static int error_to_errno(const sd_bus_error *error, int r) {
 /* Sends m with the time limit; the reply is dropped where ret is NULL. */
 static int call(Bus *b, sd_bus_message *m, usec_t timeout, sd_bus_message **ret) {
         _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        usec_t left = remaining(b, timeout);
         int r;
 
-        r = sd_bus_call(b->bus, m, timeout, &error, ret);
+        if (left == 0) /* which sd-bus would take for its default */
+                return -ETIMEDOUT;
+        r = sd_bus_call(b->bus, m, left, &error, ret);
         return r < 0 ? error_to_errno(&error, r) : 0;
 }
 

@@ -11,13 +11,15 @@
 
 typedef struct Bus {
         sd_bus *bus;
-        usec_t timeout; /* for each call */
+        usec_t timeout;  /* for each call */
+        usec_t deadline; /* monotonic, for all of them together; 0: none */
 } Bus;
 
-/* Connects: as root over PID 1's private socket, which saves the broker's hop and works when the
- * broker does not; else, or where that socket is missing, over the system bus. `root` stands
- * before the socket's path. */
-int bus_open(const char *root, usec_t timeout, Bus *ret);
+/* Connects, and waits until the other side has agreed, as long as a call may take: as root over
+ * PID 1's private socket, which saves the broker's hop and works when the broker does not; else, or
+ * where that socket is missing, over the system bus. With a deadline over the private socket alone:
+ * where the system bus is, the environment may tell. `root` stands before the socket's path. */
+int bus_open(const char *root, usec_t timeout, usec_t deadline, Bus *ret);
 void bus_close(Bus *b);
 
 /* Reads one of the unit's properties of type t. The interface is chosen by the unit's suffix. A

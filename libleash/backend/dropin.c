@@ -28,13 +28,44 @@ static int open_dir(const char *path) {
         return fd < 0 ? -errno : fd;
 }
 
+#define NAME_SIZE 64
+
+/* Of the file that SetUnitProperties writes for a limit. */
+static char *control_name(Limit limit, char buf[static NAME_SIZE]) {
+        (void) snprintf(buf, NAME_SIZE, "50-%s.conf", limits_table[limit].directive);
+        return buf;
+}
+
+uint32_t dropin_open_bases(const Record *record) {
+        char name[NAME_SIZE];
+        uint32_t open = 0;
+
+        for (Limit i = 0; i < _LIMIT_MAX; i++) {
+                if (!limits_table[i].directive || limits_has(&record->base, i))
+                        continue;
+                control_name(i, name);
+                for (size_t j = 0; j < record->n_files; j++)
+                        if (strcmp(record->files[j].name, name) == 0)
+                                open |= UINT32_C(1) << i;
+        }
+        return open;
+}
+
+void dropin_forget(Record *record, uint32_t which) {
+        char name[NAME_SIZE];
+
+        for (Limit i = 0; i < _LIMIT_MAX; i++)
+                if (which & UINT32_C(1) << i)
+                        record_drop_file(record, control_name(i, name));
+}
+
 int dropin_save(const char *root, Record *record, Limit limit) {
         _cleanup_free_ char *path = NULL, *content = NULL;
-        char name[64];
+        char name[NAME_SIZE];
         size_t size;
         int r;
 
-        (void) snprintf(name, sizeof(name), "50-%s.conf", limits_table[limit].directive);
+        control_name(limit, name);
         path = file_path("%s" CONTROL_DIR "/%s.d/%s", root, record->target, name);
         if (!path)
                 return -ENOMEM;
@@ -171,7 +202,7 @@ static int format_dropin(const Record *record, const Limits *limits, char **ret,
         return fclose(f) == 0 ? 0 : -ENOMEM;
 }
 
-int dropin_write(const char *root, const Record *record, const Limits *limits) {
+int dropin_write(const char *root, const Record *record, const Limits *limits, bool durable) {
         _cleanup_free_ char *path = NULL, *text = NULL;
         _cleanup_close_ int fd = -EBADF;
         size_t size;
@@ -192,7 +223,7 @@ int dropin_write(const char *root, const Record *record, const Limits *limits) {
         }
         if (fd < 0)
                 return fd;
-        r = file_write_atomic(fd, DROPIN_NAME, text, size, 0644, record->persist);
+        r = file_write_atomic(fd, DROPIN_NAME, text, size, 0644, durable);
         if (r < 0)
                 return r;
         return remove_from(root, record->persist ? RUN_DIR : ETC_DIR, record->target);

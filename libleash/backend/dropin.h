@@ -15,6 +15,13 @@
 /* Notes in record->files what stands in the file that SetUnitProperties will write for `limit`. */
 int dropin_save(const char *root, Record *record, Limit limit);
 
+/* The limits that were touched, as record->files tells, and whose base value is not known: giving
+ * one of them back takes a daemon-reload. As bits. */
+uint32_t dropin_open_bases(const Record *record);
+
+/* What is in force is no more what anybody touched: forgets the files of these limits. */
+void dropin_forget(Record *record, uint32_t which);
+
 /* Puts the files in record->files back as they were. */
 int dropin_restore_saved(const char *root, const Record *record);
 
@@ -22,8 +29,8 @@ int dropin_restore_saved(const char *root, const Record *record);
 bool dropin_saved_differ(const char *root, const Record *record);
 
 /* Writes our own file with `limits`, in /run or, for a leash that persists, in /etc; removes it
- * from the other place. */
-int dropin_write(const char *root, const Record *record, const Limits *limits);
+ * from the other place. `durable`: on the disk before it returns. */
+int dropin_write(const char *root, const Record *record, const Limits *limits, bool durable);
 
 /* Reads back what everybody may see of the leashes in force, from our own files: target, limits,
  * since, until, layer. For callers that may not read the ledger. A new array of new records.

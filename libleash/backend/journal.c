@@ -2,15 +2,16 @@
 /* What leash did, for the journal: a line for people and fields for programs. */
 
 #define _GNU_SOURCE
-#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <syslog.h>
-#include <systemd/sd-journal.h>
-#include <unistd.h>
 
 #include "backend/journal.h"
 #include "core/parse.h"
+#include "os/file.h"
 
 static const struct {
         const char *id;
@@ -27,7 +28,72 @@ static const struct {
                               "brought to order after an interrupted leash" },
         [JOURNAL_DAMAGED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad06", LOG_ERR,
                               "A damaged record was set aside in /run/leash" },
+        [JOURNAL_DEFAULT] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad07", LOG_INFO,
+                              "limited by the policy" },
+        [JOURNAL_MISSING] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad08", LOG_WARNING,
+                              "limits of the policy are missing" },
 };
+
+#define ENTRY_MAX 8192
+
+/* An entry in the journal's own format, one field a line (systemd's JOURNAL_NATIVE_PROTOCOL.md). */
+typedef struct Entry {
+        char text[ENTRY_MAX];
+        size_t n;
+} Entry;
+
+/* A value ends at the end of its line, whatever it holds, and is cut where the entry is full. */
+static void add(Entry *e, const char *format, ...) _printf_(2, 3);
+static void add(Entry *e, const char *format, ...) {
+        size_t room = sizeof(e->text) - e->n;
+        va_list ap;
+        int n;
+
+        if (room < 64)
+                return;
+        va_start(ap, format);
+        n = vsnprintf(e->text + e->n, room - 1, format, ap);
+        va_end(ap);
+        if (n < 0)
+                return;
+        n = MIN_OF((size_t) n, room - 2);
+        for (char *p = e->text + e->n; p < e->text + e->n + n; p++)
+                if (*p == '\n')
+                        *p = ' ';
+        e->n += n;
+        e->text[e->n++] = '\n';
+}
+
+static bool send_to(const char *path, const char *data, size_t size) {
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+        if (fd < 0)
+                return false;
+        strncpy(address.sun_path, path, sizeof(address.sun_path) - 1);
+        return sendto(fd, data, size, MSG_NOSIGNAL, (const struct sockaddr *) &address,
+                      sizeof(address)) == (ssize_t) size;
+}
+
+/* What every entry tells behind its message. */
+static void add_head(Entry *e, JournalEvent event, const char *by) {
+        add(e, "MESSAGE_ID=%s", events[event].id);
+        add(e, "PRIORITY=%d", events[event].priority);
+        add(e, "SYSLOG_IDENTIFIER=%s", by);
+}
+
+/* The first field is the message; it is all that syslog gets. */
+static void send_entry(JournalEvent event, const char *by, const Entry *e) {
+        static const char message[] = "MESSAGE=";
+        char line[1024];
+        size_t n = strcspn(e->text, "\n") - strlen(message);
+
+        if (send_to("/run/systemd/journal/socket", e->text, e->n))
+                return;
+        (void) snprintf(line, sizeof(line), "<%d>%s: %.*s", LOG_AUTHPRIV | events[event].priority,
+                        by, (int) n, e->text + strlen(message));
+        (void) send_to("/dev/log", line, strlen(line)); /* no log at all: nobody to tell */
+}
 
 static void send_record(JournalEvent event, const Record *record, const char *by) {
         Layer top = record_top_layer(record);
@@ -35,33 +101,31 @@ static void send_record(JournalEvent event, const Record *record, const char *by
         _cleanup_free_ char *user = escape_text(record->user, 256), *reason = escape_text(raw, 512);
         char limits[1024];
         Limits effective;
+        Entry e = {};
 
         if (!user || !reason)
                 return;
         record_effective(record, &effective, NULL);
         limits_join(&effective, limits, sizeof(limits));
-        if (access("/run/systemd/journal/socket", W_OK) < 0) {
-                syslog(LOG_AUTHPRIV | events[event].priority, "leash: %s of %s %s: %s by %s %s",
-                       record->target, user, events[event].text, limits, by, reason);
-                return;
-        }
-        (void) sd_journal_send("MESSAGE=%s of %s %s%s%s", record->target, user, events[event].text,
-                               limits[0] ? ": " : "", limits, "MESSAGE_ID=%s", events[event].id,
-                               "PRIORITY=%d", events[event].priority, "SYSLOG_IDENTIFIER=leash",
-                               "LEASH_TARGET=%s", record->target, "LEASH_UID=%u",
-                               (unsigned) record->uid, "LEASH_USER=%s", user, "LEASH_LIMITS=%s",
-                               limits, "LEASH_BY=%s", by, "LEASH_REASON=%s", reason, NULL);
+        add(&e, "MESSAGE=%s of %s %s%s%s", record->target, user, events[event].text,
+            limits[0] ? ": " : "", limits);
+        add_head(&e, event, "leash");
+        add(&e, "LEASH_TARGET=%s", record->target);
+        add(&e, "LEASH_UID=%u", (unsigned) record->uid);
+        add(&e, "LEASH_USER=%s", user);
+        add(&e, "LEASH_LIMITS=%s", limits);
+        add(&e, "LEASH_BY=%s", by);
+        add(&e, "LEASH_REASON=%s", reason);
+        send_entry(event, "leash", &e);
 }
 
 static void send_damaged(const char *by) {
-        if (access("/run/systemd/journal/socket", W_OK) < 0)
-                syslog(LOG_AUTHPRIV | events[JOURNAL_DAMAGED].priority, "leash: %s",
-                       events[JOURNAL_DAMAGED].text);
-        else
-                (void) sd_journal_send("MESSAGE=%s", events[JOURNAL_DAMAGED].text, "MESSAGE_ID=%s",
-                                       events[JOURNAL_DAMAGED].id, "PRIORITY=%d",
-                                       events[JOURNAL_DAMAGED].priority, "SYSLOG_IDENTIFIER=leash",
-                                       "LEASH_BY=%s", by, NULL);
+        Entry e = {};
+
+        add(&e, "MESSAGE=%s", events[JOURNAL_DAMAGED].text);
+        add_head(&e, JOURNAL_DAMAGED, "leash");
+        add(&e, "LEASH_BY=%s", by);
+        send_entry(JOURNAL_DAMAGED, "leash", &e);
 }
 
 void journal_send(JournalEvent event, const Record *record, const char *by) {
@@ -69,4 +133,17 @@ void journal_send(JournalEvent event, const Record *record, const char *by) {
                 send_record(event, record, by);
         else
                 send_damaged(by);
+}
+
+void journal_login(JournalEvent event, const char *by, const char *user, const char *text) {
+        _cleanup_free_ char *name = escape_text(user ?: "?", 256), *what = escape_text(text, 1024);
+        Entry e = {};
+
+        if (!name || !what)
+                return;
+        add(&e, "MESSAGE=%s: %s: %s", name, events[event].text, what);
+        add_head(&e, event, by);
+        add(&e, "LEASH_USER=%s", name);
+        add(&e, "LEASH_BY=%s", by);
+        send_entry(event, by, &e);
 }

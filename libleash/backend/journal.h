@@ -11,11 +11,20 @@ typedef enum JournalEvent {
         JOURNAL_NOT_ENFORCED,
         JOURNAL_SETTLED,
         JOURNAL_DAMAGED,
+        JOURNAL_DEFAULT, /* by the policy, at a login */
+        JOURNAL_MISSING, /* a login without the policy's limits, or with some of them */
         _JOURNAL_EVENT_MAX,
 } JournalEvent;
 
 /* Sends an entry with MESSAGE_ID, LEASH_TARGET, LEASH_UID, LEASH_USER, LEASH_LIMITS, LEASH_BY and
  * LEASH_REASON; to syslog where there is no journal. What a user chose is escaped. Never fails and
  * never waits: a log that is down is no reason not to limit. `by` is who did it. record is NULL
- * where it could not be read: JOURNAL_DAMAGED. */
+ * where it could not be read: JOURNAL_DAMAGED.
+ *
+ * Sent by a socket of its own each time: what libsystemd and syslog(3) keep open would stay in the
+ * program that a PAM module runs in, and either may wait for a reader that has stopped. */
 void journal_send(JournalEvent event, const Record *record, const char *by);
+
+/* The same for what concerns a login and no record: `text`, which is escaped here, says what is
+ * wrong; `user` may be NULL. `by` is the program, for people and as SYSLOG_IDENTIFIER. */
+void journal_login(JournalEvent event, const char *by, const char *user, const char *text);

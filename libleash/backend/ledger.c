@@ -32,6 +32,7 @@ static const char *const place_paths[_PLACE_MAX] = {
 struct Ledger {
         int fds[_PLACE_MAX]; /* -EBADF where the folder does not exist */
         char *paths[_PLACE_MAX];
+        bool hurry;
 };
 
 struct LedgerLock {
@@ -262,14 +263,38 @@ int ledger_write(Ledger *l, const Record *record) {
                 return r;
         if (size > RECORD_TEXT_MAX) /* could not be read back */
                 return -EFBIG;
-        r = file_write_atomic(l->fds[place], record->target, text, size, 0600, record->persist);
+        r = file_write_atomic(l->fds[place], record->target, text, size, 0600,
+                              record->persist && !l->hurry);
         if (r < 0)
                 return r;
-        if (record->persist && fsync(l->fds[place]) < 0)
+        if (record->persist && !l->hurry && fsync(l->fds[place]) < 0)
                 return -errno;
         /* Whether a leash persists may change; the older place must not answer for it. */
         place = record->persist ? PLACE_RUN : PLACE_LIB;
         return l->fds[place] < 0 ? 0 : file_unlink(l->fds[place], record->target);
+}
+
+void ledger_hurry(Ledger *l) {
+        l->hurry = true;
+}
+
+int ledger_stamp(Ledger *l, const char *target, usec_t *ret) {
+        struct stat st;
+
+        for (Place i = 0; i < _PLACE_MAX; i++) {
+                if (l->fds[i] < 0 || fstatat(l->fds[i], target, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                        continue;
+                *ret = (usec_t) st.st_mtim.tv_sec * USEC_PER_SEC + st.st_mtim.tv_nsec / 1000;
+                return 0;
+        }
+        return -ENOENT;
+}
+
+int ledger_touch(Ledger *l, const char *target, usec_t *ret) {
+        for (Place i = 0; i < _PLACE_MAX; i++)
+                if (l->fds[i] >= 0 && utimensat(l->fds[i], target, NULL, AT_SYMLINK_NOFOLLOW) >= 0)
+                        return ledger_stamp(l, target, ret);
+        return -ENOENT;
 }
 
 int ledger_delete(Ledger *l, const Record *record) {

@@ -34,6 +34,14 @@ int ledger_read(Ledger *l, const char *target, Record **ret);
 /* Writes it, durable against a crash of the process, and of the machine where it persists. */
 int ledger_write(Ledger *l, const Record *record);
 
+/* From here on nothing waits for a disk: for records that persist and a caller who may not. */
+void ledger_hurry(Ledger *l);
+
+/* When the record was written or touched last, by the realtime clock. Touching it says that a login
+ * counts on it, see backend_login_is_over(). Both return 0; -ENOENT; -errno. */
+int ledger_stamp(Ledger *l, const char *target, usec_t *ret);
+int ledger_touch(Ledger *l, const char *target, usec_t *ret);
+
 /* Deletes it. */
 int ledger_delete(Ledger *l, const Record *record);
 

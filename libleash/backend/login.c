@@ -86,6 +86,8 @@ int login_sessions(uid_t uid, LoginSession **ret, size_t *ret_n) {
         STRV_FOREACH(id, ids) {
                 LoginSession *s = &sessions[n];
 
+                if (n == LOGIN_SESSIONS_MAX)
+                        break;
                 r = login_session(*id, s);
                 if (r == -ENOMEM) {
                         login_sessions_free(sessions, n);
@@ -100,6 +102,18 @@ int login_sessions(uid_t uid, LoginSession **ret, size_t *ret_n) {
         }
         *ret = sessions;
         *ret_n = n;
+        return 0;
+}
+
+int login_users(uid_t **ret, size_t *ret_n) {
+        uid_t *uids = NULL;
+        int r;
+
+        r = sd_get_uids(&uids);
+        if (r == -ENOMEM)
+                return r;
+        *ret = r > 0 ? uids : NULL; /* logind does not run: nobody has a session of it */
+        *ret_n = r > 0 ? r : 0;
         return 0;
 }
 

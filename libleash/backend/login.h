@@ -18,8 +18,14 @@ typedef struct LoginSession {
 
 void login_session_done(LoginSession *s);
 
-/* All sessions of a user, without the user manager's own (class "manager", since systemd 256).
- * A new array for login_sessions_free(). Returns 0, also for none; -ENOMEM. */
+#define LOGIN_SESSIONS_MAX 256
+
+/* All users with a session, by logind; a new array. Returns 0, also for none; -ENOMEM. */
+int login_users(uid_t **ret, size_t *ret_n);
+
+/* The sessions of a user, LOGIN_SESSIONS_MAX at most, without the user manager's own (class
+ * "manager", since systemd 256). A new array for login_sessions_free(). Returns 0, also for none;
+ * -ENOMEM. */
 int login_sessions(uid_t uid, LoginSession **ret, size_t *ret_n);
 LoginSession *login_sessions_free(LoginSession *sessions, size_t n);
 

@@ -38,7 +38,7 @@ static Systemd *SYSTEMD(Backend *b) {
 static int connect_bus(Systemd *s) {
         const BackendOptions *o = &s->backend.options;
 
-        return s->bus.bus ? 0 : bus_open(o->root, o->timeout, &s->bus);
+        return s->bus.bus ? 0 : bus_open(o->root, o->timeout, o->deadline, &s->bus);
 }
 
 static bool systemd_probe(const BackendOptions *options) {
@@ -117,9 +117,29 @@ static int read_frozen(Systemd *s, Record *record) {
         return 0;
 }
 
+/* The files alone. What the values were only PID 1 can work out, once our drop-in is gone. */
+static int systemd_note_base(Backend *b, Record *record, uint32_t which) {
+        const char *root = b->options.root;
+
+        for (Limit i = 0; i < _LIMIT_MAX; i++) {
+                int r;
+
+                if (!(which & UINT32_C(1) << i) || !limits_table[i].directive)
+                        continue;
+                r = dropin_save(root, record, i);
+                if (r < 0)
+                        return r;
+        }
+        return record->fingerprint ? 0
+                                   : dropin_fingerprint(root, record->target, &record->fingerprint);
+}
+
 static int systemd_read_base(Backend *b, Record *record, uint32_t which) {
         Systemd *s = SYSTEMD(b);
         int r;
+
+        /* What PID 1 holds of these now came from us. */
+        which &= ~dropin_open_bases(record);
 
         r = connect_bus(s);
         if (r >= 0 && record->scope == TARGET_USER && !record->fingerprint)
@@ -238,37 +258,75 @@ static void wanted_limits(const Record *record, const Limits *effective, Limits 
                         limits_copy_one(ret, effective, i);
 }
 
-static int systemd_apply(Backend *b, Record *record) {
-        Systemd *s = SYSTEMD(b);
-        Limits effective, wanted, scope;
+/* 1 if PID 1 has the target loaded, so that its drop-ins are not read again by themselves. One that
+ * is not loaded reads them when its user logs in, and must not be loaded by our setting something:
+ * the slice of a user who is not there would stay. */
+static int is_loaded(Systemd *s, const Record *record) {
+        int r = systemd_exists(&s->backend, record);
+
+        if (r != 0 || record->scope != TARGET_USER)
+                return r < 0 ? r : 1;
+        return bus_unit_is_loaded(get_bus(s), record->target);
+}
+
+/* What is no layer's any more and has no base to be set to: with our drop-in changed already, PID 1
+ * works it out from all others. */
+static int drop_open_bases(Systemd *s, Record *record, const Limits *effective, bool loaded) {
+        uint32_t open = dropin_open_bases(record) & ~effective->set;
         int r;
 
-        r = connect_bus(s);
-        if (r < 0)
-                return r;
-        record_effective(record, &effective, NULL);
-        wanted_limits(record, &effective, &wanted);
-        backend_scope_limits(&wanted, record->share, &scope);
+        if (open == 0)
+                return 0;
+        r = dropin_restore_saved(s->backend.options.root, record);
+        if (r >= 0 && loaded)
+                r = bus_reload(get_bus(s));
+        if (r >= 0)
+                dropin_forget(record, open);
+        return r;
+}
 
+static int apply_live(Systemd *s, Record *record, const Limits *effective) {
+        Limits wanted, scope;
+        int r;
+
+        wanted_limits(record, effective, &wanted);
+        backend_scope_limits(&wanted, record->share, &scope);
         /* v1 refuses a parent's quota below a child's, and a child's above its parent's
          * (kernel/sched/core.c, tg_cfs_schedulable_down()): children before, and again after. */
         r = set_scopes(s, record, &scope);
-        if (r < 0)
-                return r;
-        if (record->scope == TARGET_USER) {
-                r = dropin_write(b->options.root, record, &effective);
-                if (r < 0)
-                        return r;
-        }
-        r = set_limits(s, record->target, &wanted);
-        if (r < 0)
-                return r;
-        if (b->fs.version == CGROUPFS_V1) {
+        if (r >= 0)
+                r = set_limits(s, record->target, &wanted);
+        if (r >= 0 && s->backend.fs.version == CGROUPFS_V1)
                 r = set_scopes(s, record, &scope);
+        return r;
+}
+
+static int systemd_apply(Backend *b, Record *record) {
+        Systemd *s = SYSTEMD(b);
+        bool user = record->scope == TARGET_USER;
+        Limits effective;
+        int r, loaded;
+
+        record_effective(record, &effective, NULL);
+        if (user) {
+                /* Before anything that may fail or wait: whoever logs in now has their limits. */
+                r = dropin_write(b->options.root, record, &effective,
+                                 record->persist && b->options.deadline == 0);
                 if (r < 0)
                         return r;
         }
-        return record->scope == TARGET_USER ? dropin_restore_saved(b->options.root, record) : 0;
+        r = connect_bus(s);
+        if (r < 0)
+                return r;
+        loaded = is_loaded(s, record);
+        if (loaded < 0)
+                return loaded;
+        r = user ? drop_open_bases(s, record, &effective, loaded) : 0;
+        if (r >= 0 && loaded)
+                r = apply_live(s, record, &effective);
+        if (r < 0)
+                return r;
+        return user ? dropin_restore_saved(b->options.root, record) : 0;
 }
 
 static int restore_scopes(Systemd *s, const Record *record) {
@@ -286,6 +344,8 @@ static int base_is_stale(Backend *b, const Record *record) {
 
         /* A record left dirty may have met its end before our own traces were wiped. */
         if (!record->dirty && dropin_saved_differ(b->options.root, record))
+                return 1;
+        if (dropin_open_bases(record) != 0)
                 return 1;
         r = dropin_fingerprint(b->options.root, record->target, &now);
         if (r < 0)
@@ -587,6 +647,7 @@ const BackendOps backend_systemd = {
         .cgroup = systemd_cgroup,
         .exists = systemd_exists,
         .read_base = systemd_read_base,
+        .note_base = systemd_note_base,
         .apply = systemd_apply,
         .restore = systemd_restore,
         .group = systemd_group,

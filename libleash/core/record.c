@@ -141,6 +141,23 @@ int record_add_file(Record *r, const char *name, const char *content) {
         return 0;
 }
 
+void record_drop_file(Record *r, const char *name) {
+        for (size_t i = 0; i < r->n_files; i++) {
+                if (strcmp(r->files[i].name, name) != 0)
+                        continue;
+                free(r->files[i].name);
+                free(r->files[i].content);
+                r->files[i] = r->files[--r->n_files];
+                return;
+        }
+}
+
+bool record_is_policys(const Record *r) {
+        return r->scope == TARGET_USER && record_top_layer(r) >= 0 &&
+               limits_is_empty(&r->layers[LAYER_MANUAL].limits) &&
+               limits_is_empty(&r->layers[LAYER_RUNAWAY].limits);
+}
+
 int record_add_scope(Record *r, const char *scope) {
         _cleanup_free_ char *s = strdup(scope);
 

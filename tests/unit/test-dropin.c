@@ -179,7 +179,7 @@ static void our_own_file_is_written_and_removed(void **state) {
 
         set_manual(r, &l, USEC_INFINITY);
         assert_false(dropin_exists(*state, r));
-        assert_int_equal(dropin_write(*state, r, &l), 0);
+        assert_int_equal(dropin_write(*state, r, &l, false), 0);
         assert_true(dropin_exists(*state, r));
         text = temproot_read(*state, RUN "/" DROPIN_NAME);
         assert_non_null(text);
@@ -199,18 +199,18 @@ static void our_own_file_follows_the_leash_through_a_reboot_or_not(void **state)
         Limits l = quota(500000);
 
         set_manual(r, &l, USEC_INFINITY);
-        assert_int_equal(dropin_write(*state, r, &l), 0);
+        assert_int_equal(dropin_write(*state, r, &l, false), 0);
         r->persist = true;
-        assert_int_equal(dropin_write(*state, r, &l), 0);
+        assert_int_equal(dropin_write(*state, r, &l, false), 0);
         assert_true(temproot_exists(*state, ETC "/" DROPIN_NAME));
         assert_false(temproot_exists(*state, RUN));
         assert_true(dropin_exists(*state, r));
         r->persist = false;
-        assert_int_equal(dropin_write(*state, r, &l), 0);
+        assert_int_equal(dropin_write(*state, r, &l, false), 0);
         assert_true(temproot_exists(*state, RUN "/" DROPIN_NAME));
         assert_false(temproot_exists(*state, ETC));
         r->persist = true;
-        assert_int_equal(dropin_write(*state, r, &l), 0);
+        assert_int_equal(dropin_write(*state, r, &l, false), 0);
         assert_int_equal(dropin_remove(*state, r), 0);
         assert_false(temproot_exists(*state, ETC));
 }
@@ -225,9 +225,9 @@ static void an_admins_files_beside_ours_stay(void **state) {
         temproot_write(*state, ETC "/99-admin.conf", "[Slice]\nCPUQuota=200%\n");
         temproot_write(*state, RUN "/10-generated.conf", "[Slice]\nCPUQuota=300%\n");
         r->persist = true;
-        assert_int_equal(dropin_write(*state, r, &l), 0);
+        assert_int_equal(dropin_write(*state, r, &l, false), 0);
         r->persist = false;
-        assert_int_equal(dropin_write(*state, r, &l), 0);
+        assert_int_equal(dropin_write(*state, r, &l, false), 0);
         assert_int_equal(dropin_remove(*state, r), 0);
         assert_file(*state, ETC "/99-admin.conf", "[Slice]\nCPUQuota=200%\n");
         assert_file(*state, RUN "/10-generated.conf", "[Slice]\nCPUQuota=300%\n");
@@ -241,9 +241,9 @@ static void a_later_change_replaces_the_file(void **state) {
         Limits l = quota(500000);
 
         set_manual(r, &l, USEC_INFINITY);
-        assert_int_equal(dropin_write(*state, r, &l), 0);
+        assert_int_equal(dropin_write(*state, r, &l, false), 0);
         l = quota(250000);
-        assert_int_equal(dropin_write(*state, r, &l), 0);
+        assert_int_equal(dropin_write(*state, r, &l, false), 0);
         text = temproot_read(*state, RUN "/" DROPIN_NAME);
         assert_non_null(text);
         assert_non_null(strstr(text, "CPUQuota=25%\n"));
@@ -280,7 +280,7 @@ static void every_limit_is_written_as_a_unit_file_takes_it(void **state) {
 
                 limits_set(&l, rows[i].limit, rows[i].value);
                 set_manual(r, &l, USEC_INFINITY);
-                assert_int_equal(dropin_write(*state, r, &l), 0);
+                assert_int_equal(dropin_write(*state, r, &l, false), 0);
                 text = temproot_read(*state, RUN "/" DROPIN_NAME);
                 assert_non_null(text);
                 check_row(rows[i].line, strstr(text, rows[i].line));
@@ -294,7 +294,7 @@ static void what_has_no_directive_is_not_written(void **state) {
 
         limits_set(&l, LIMIT_FREEZE, 1);
         set_manual(r, &l, USEC_INFINITY);
-        assert_int_equal(dropin_write(*state, r, &l), 0);
+        assert_int_equal(dropin_write(*state, r, &l, false), 0);
         text = temproot_read(*state, RUN "/" DROPIN_NAME);
         assert_non_null(text);
         assert_string_equal(strstr(text, "[Slice]"), "[Slice]\n");
@@ -310,7 +310,7 @@ static void everybody_can_read_it_whatever_the_umask(void **state) {
 
                 r->persist = persist[i];
                 set_manual(r, &l, USEC_INFINITY);
-                assert_int_equal(dropin_write(*state, r, &l), 0);
+                assert_int_equal(dropin_write(*state, r, &l, false), 0);
                 assert_int_equal(temproot_mode(*state, persist[i] ? ETC : RUN), 0755);
                 assert_int_equal(temproot_mode(*state, persist[i] ? ETC "/" DROPIN_NAME
                                                                   : RUN "/" DROPIN_NAME),
@@ -329,7 +329,7 @@ static void a_folder_that_is_a_link_is_refused(void **state) {
         temproot_mkdir(*state, "/to", 0755);
         assert_int_equal(symlink(to, link), 0);
         set_manual(r, &l, USEC_INFINITY);
-        assert_true(dropin_write(*state, r, &l) < 0);
+        assert_true(dropin_write(*state, r, &l, false) < 0);
         assert_false(temproot_exists(*state, "/to/" DROPIN_NAME));
 }
 
@@ -353,7 +353,7 @@ static void write_leash(const char *root, const char *target, uid_t uid, bool pe
         assert_non_null(r);
         r->persist = persist;
         set_manual(r, l, until);
-        assert_int_equal(dropin_write(root, r, l), 0);
+        assert_int_equal(dropin_write(root, r, l, false), 0);
 }
 
 static void everybody_sees_the_leashes_in_force(void **state) {
@@ -400,7 +400,7 @@ static void the_layer_that_counts_is_told(void **state) {
 
                 assert_int_equal(record_set_layer(r, i, &l, "leashd", NULL, SINCE, USEC_INFINITY),
                                  0);
-                assert_int_equal(dropin_write(*state, r, &l), 0);
+                assert_int_equal(dropin_write(*state, r, &l, false), 0);
                 assert_int_equal(dropin_read_public(*state, &records, &n), 0);
                 assert_int_equal(n, 1);
                 assert_int_equal(record_top_layer(records[0]), i);
@@ -468,14 +468,14 @@ static void our_own_file_leaves_the_fingerprint(void **state) {
         set_manual(r, &l, USEC_INFINITY);
         for (int persist = 0; persist <= 1; persist++) {
                 r->persist = persist;
-                assert_int_equal(dropin_write(*state, r, &l), 0);
+                assert_int_equal(dropin_write(*state, r, &l, false), 0);
                 assert_true(same_fingerprint(*state, empty));
         }
         temproot_write(*state, ETC "/99-admin.conf", "[Slice]\n");
         before = fingerprint(*state);
         assert_string_not_equal(before, empty);
         l = quota(250000);
-        assert_int_equal(dropin_write(*state, r, &l), 0);
+        assert_int_equal(dropin_write(*state, r, &l, false), 0);
         assert_true(same_fingerprint(*state, before));
         assert_int_equal(dropin_remove(*state, r), 0);
         assert_true(same_fingerprint(*state, before));

@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: MIT */
+/* The default layer: what the policy gives to a user's logins, on the user's slice. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/defaults.h"
+#include "backend/dropin.h"
+#include "backend/login.h"
+#include "os/clock.h"
+
+PolicyFacts defaults_facts(const UserInfo *u, uid_t uid_min, const char *host) {
+        return (PolicyFacts){
+                .user = u->name,
+                .uid = u->uid,
+                .uid_min = uid_min,
+                .groups = (const char *const *) u->groups,
+                .n_groups = u->n_groups,
+                .host = host[0] ? host : NULL,
+        };
+}
+
+static bool join(const Policy *policy, const PolicyFacts *facts, PolicyLimits *l) {
+        PolicyLimits one;
+
+        if (!policy_limits(policy, facts, &one))
+                return false;
+        policy_limits_join(l, &one);
+        return true;
+}
+
+int defaults_decide(const Policy *policy, const PolicyFacts *facts, const PolicyFacts *opening,
+                    const char *opening_id, PolicyLimits *ret) {
+        LoginSession *sessions = NULL;
+        PolicyLimits l = {};
+        bool any = false;
+        size_t n = 0;
+        int r;
+
+        /* Where no section tells sessions apart there is nothing to ask logind's files for. */
+        r = policy_wants_sessions(policy) ? login_sessions(facts->uid, &sessions, &n) : 0;
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n; i++) {
+                PolicyFacts f = *facts;
+
+                if (opening && opening_id && strcmp(sessions[i].id, opening_id) == 0)
+                        continue;
+                f.service = sessions[i].service;
+                f.class = sessions[i].class;
+                f.type = sessions[i].type;
+                f.remote = sessions[i].remote_host;
+                any |= join(policy, &f, &l);
+        }
+        if (opening || n == 0)
+                any |= join(policy, opening ?: facts, &l);
+        login_sessions_free(sessions, n);
+        *ret = l;
+        return any;
+}
+
+static int read_or_begin(Ledger *ledger, const char *target, const DefaultsRequest *q, Defaults *d,
+                         Record **ret) {
+        int r = ledger_read(ledger, target, ret);
+
+        d->damaged = r == -EBADMSG;
+        if (r != -ENOENT && r != -EBADMSG)
+                return r;
+        *ret = record_new(target, TARGET_USER, q->user->uid, q->user->name);
+        return *ret ? 0 : -ENOMEM;
+}
+
+/* Of the limits that go: those whose base is open cannot be taken away at a login. */
+static void keep_what_would_need_a_reload(Backend *b, const Record *record, Limits *wanted) {
+        const Limits *old = &record->layers[LAYER_DEFAULT].limits;
+        uint32_t going = old->set & ~wanted->set & dropin_open_bases(record);
+
+        if (going == 0 || b->ops->exists(b, record) == 0)
+                return;
+        for (Limit i = 0; i < _LIMIT_MAX; i++)
+                if (going & UINT32_C(1) << i)
+                        limits_copy_one(wanted, old, i);
+}
+
+/* True if everything is as the record says, and the record as it is wanted: nobody is to be asked.
+ */
+static bool stands(Backend *b, const Record *record, const Limits *wanted) {
+        Enforcement e;
+
+        if (record->dirty || !limits_equal(&record->layers[LAYER_DEFAULT].limits, wanted) ||
+            record_next_expiry(record) <= clock_realtime())
+                return false;
+        if (b->ops->placement && !dropin_exists(b->options.root, record))
+                return false;
+        return backend_look(b, record, &e) >= 0 && (e.absent || e.enforced);
+}
+
+static int note_base(Backend *b, Record *record, const Limits *wanted) {
+        uint32_t which = wanted->set & ~record->base.set;
+
+        return b->ops->note_base ? b->ops->note_base(b, record, which)
+                                 : b->ops->read_base(b, record, which);
+}
+
+static int change(Backend *b, Ledger *ledger, Record *record, const Limits *wanted, const char *by,
+                  Enforcement *ret) {
+        int r;
+
+        r = limits_is_empty(wanted) ? 0 : note_base(b, record, wanted);
+        if (r < 0)
+                return r;
+        record_clear_layer(record, LAYER_DEFAULT);
+        if (!limits_is_empty(wanted)) {
+                r = record_set_layer(record, LAYER_DEFAULT, wanted, by, NULL, clock_realtime(),
+                                     USEC_INFINITY);
+                if (r < 0)
+                        return r;
+        }
+        (void) record_expire(record, clock_realtime()); /* converging goes by what still holds */
+        return backend_converge(b, ledger, record, ret);
+}
+
+static int set_locked(Backend *b, Ledger *ledger, const DefaultsRequest *q, const char *target,
+                      Defaults *d) {
+        _cleanup_(record_freep) Record *record = NULL;
+        Limits wanted = *q->limits;
+        int r;
+
+        r = read_or_begin(ledger, target, q, d, &record);
+        if (r < 0)
+                return r;
+        if (limits_is_empty(&wanted) && limits_is_empty(&record->layers[LAYER_DEFAULT].limits) &&
+            !record->dirty) {
+                record_effective(record, &d->effective, NULL);
+                d->result = DEFAULTS_NONE;
+                return 0;
+        }
+        if (q->login)
+                keep_what_would_need_a_reload(b, record, &wanted);
+        if (stands(b, record, &wanted)) {
+                d->result = DEFAULTS_STOOD;
+                d->enforcement = (Enforcement){ .enforced = true };
+        } else {
+                r = change(b, ledger, record, &wanted, q->by, &d->enforcement);
+                if (r < 0)
+                        return r;
+                d->result = limits_is_empty(&wanted) ? DEFAULTS_TAKEN : DEFAULTS_SET;
+        }
+        record_effective(record, &d->effective, NULL);
+        return ledger_touch(ledger, target, &d->stamp) == -ENOENT ? 0 : r;
+}
+
+static void target_of(uid_t uid, char ret[static PLACEMENT_NAME_MAX]) {
+        (void) snprintf(ret, PLACEMENT_NAME_MAX, "user-%u.slice", (unsigned) uid);
+}
+
+int defaults_set(Backend *b, Ledger *ledger, const DefaultsRequest *q, Defaults *ret) {
+        _cleanup_(ledger_unlockp) LedgerLock *lock = NULL;
+        char target[PLACEMENT_NAME_MAX];
+        Defaults d = {};
+        int r;
+
+        target_of(q->user->uid, target);
+        r = ledger_lock(ledger, target, q->lock_timeout, &lock);
+        if (r >= 0)
+                r = set_locked(b, ledger, q, target, &d);
+        ret->damaged = d.damaged; /* said even if what followed failed */
+        if (r < 0)
+                return r;
+        *ret = d;
+        return 0;
+}
+
+int defaults_end(Backend *b, Ledger *ledger, uid_t uid, usec_t stamp, usec_t lock_timeout) {
+        _cleanup_(ledger_unlockp) LedgerLock *lock = NULL;
+        _cleanup_(record_freep) Record *record = NULL;
+        char target[PLACEMENT_NAME_MAX];
+        Enforcement e;
+        usec_t now;
+        int r;
+
+        target_of(uid, target);
+        r = ledger_lock(ledger, target, lock_timeout, &lock);
+        if (r >= 0)
+                r = ledger_read(ledger, target, &record);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        if (!record_is_policys(record) || b->ops->exists(b, record) != 0)
+                return 0;
+        r = ledger_stamp(ledger, target, &now);
+        if (r < 0)
+                return r;
+        if (now != stamp && !backend_login_is_over(b, ledger, record, NULL))
+                return 0;
+        for (Layer i = 0; i < _LAYER_MAX; i++)
+                record_clear_layer(record, i);
+        r = backend_converge(b, ledger, record, &e);
+        return r < 0 ? r : 1;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* The default layer: what the policy gives to a user's logins, on the user's slice.
+ *
+ * The slice is one for all of a user's logins, so of what the policy says to each of them the
+ * strictest counts: else a second login, by another way, would lift the limits of the first. It is
+ * worked out anew each time, from the sessions there are and the one that is being opened.
+ *
+ * The slice does not exist before the first login, nor after the last. Before, the drop-in alone
+ * waits for it. Afterwards nothing may be left, and nobody has to be there to see the end: PID 1
+ * starts leash-gone@.service when the slice stops (packaging/systemd), and whatever leash comes by
+ * next does the same (backend_settle()). A login that is still on its way to its slice has touched
+ * the record, which then stands for a while. */
+#pragma once
+
+#include "backend/backend.h"
+#include "backend/ledger.h"
+#include "core/policy.h"
+#include "os/user.h"
+
+/* What the policy says to all of the user's logins together. `opening` is a session that is only
+ * being opened (NULL: none), `opening_id` its id if logind knows it already, else NULL. `facts`
+ * holds what is the same for all: user, host. Returns 1; 0 if it says nothing; -ENOMEM. */
+int defaults_decide(const Policy *policy, const PolicyFacts *facts, const PolicyFacts *opening,
+                    const char *opening_id, PolicyLimits *ret);
+
+/* The facts that do not depend on the session; everything is borrowed. */
+PolicyFacts defaults_facts(const UserInfo *u, uid_t uid_min, const char *host);
+
+typedef struct DefaultsRequest {
+        const UserInfo *user;
+        const Limits *limits; /* empty: none are wanted */
+        const char *by;
+        usec_t lock_timeout;
+        /* It is a login: a limit that the policy has dropped stays if only a daemon-reload could
+         * take it away under a user who is logged in; `leash apply` does. */
+        bool login;
+} DefaultsRequest;
+
+typedef enum DefaultsResult {
+        DEFAULTS_NONE,  /* none are wanted, and there were none */
+        DEFAULTS_STOOD, /* as they are to be already; nobody was asked */
+        DEFAULTS_SET,
+        DEFAULTS_TAKEN, /* none are wanted any more */
+} DefaultsResult;
+
+typedef struct Defaults {
+        DefaultsResult result;
+        Enforcement enforcement;
+        Limits effective; /* what holds, with other layers */
+        usec_t stamp;     /* of the record, for defaults_end(); 0 if there is none */
+        bool damaged;     /* an earlier record was, and has been set aside */
+} Defaults;
+
+/* Makes the default layer what is wanted. Returns 0; -EBUSY if the record's lock was not to be had;
+ * -errno. */
+int defaults_set(Backend *b, Ledger *ledger, const DefaultsRequest *request, Defaults *ret);
+
+/* The login that had this stamp is over, or never came to have a slice: if there is none, and
+ * nobody has touched the record since, forgets it. Returns 1 if it did; 0; -errno. */
+int defaults_end(Backend *b, Ledger *ledger, uid_t uid, usec_t stamp, usec_t lock_timeout);
