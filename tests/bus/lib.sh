@@ -232,8 +232,8 @@ ledger() { sed -n "s/^$1=//p" "$root/run/leash/${2:-$slice}" | head -n 1; }
 
 # ---- leashd ---------------------------------------------------------------------------------------
 
-# policy LINE...: leash.conf; before leashd, or followed by its SIGHUP
-policy() {
+# rules_are LINE...: leash.conf; before leashd, or followed by its SIGHUP
+rules_are() {
     mkdir -p "$root/etc/leash"
     printf '%s\n' "$@" >"$root/etc/leash/leash.conf"
 }
@@ -287,6 +287,6 @@ incidents() { cat "$root"/var/lib/leash/log/incidents* 2>/dev/null | grep -c "ki
 incident_is() { (($(incidents "$1") == $2)); }
 
 # known KEY SESSION: what leashd has written down of a session
-known() { awk -v s="[session $2]" -v k="$1=" '$0 == s { in_it = 1; next } /^\[/ { in_it = 0 } in_it && index($0, k) == 1 { print substr($0, length(k) + 1) }' "$root/run/leashd/sessions"; }
-known_is() { [[ $(known "$1" "$2") == "$3" ]]; }
-known_some() { [[ -n $(known "$1" "$2") ]]; }
+noted() { awk -v s="[session $2]" -v k="$1=" '$0 == s { in_it = 1; next } /^\[/ { in_it = 0 } in_it && index($0, k) == 1 { print substr($0, length(k) + 1) }' "$root/run/leashd/sessions"; }
+noted_is() { [[ $(noted "$1" "$2") == "$3" ]]; }
+noted_some() { [[ -n $(noted "$1" "$2") ]]; }

@@ -12,7 +12,7 @@ desktop() {
 }
 
 squeeze_policy() {
-    policy "[state away]" "when=disconnected" "after=${1:-1s}" "cpu-quota=20%"
+    rules_are "[state away]" "when=disconnected" "after=${1:-1s}" "cpu-quota=20%"
 }
 
 test_leashd_squeezes_who_is_away_and_lets_go_at_once() {
@@ -20,10 +20,10 @@ test_leashd_squeezes_who_is_away_and_lets_go_at_once() {
     squeeze_policy 1s
     desktop || return
     start_leashd
-    wait_until known_some Connected c1
+    wait_until noted_some Connected c1
     equal "quota before" "$(quota)" max
     tell hangup 10
-    wait_until known_some Disconnected c1
+    wait_until noted_some Disconnected c1
     equal "quota too early" "$(quota)" max
     wait_until quota_is 20000
     wait_until incident_is squeezed 1
@@ -42,7 +42,7 @@ test_leashd_watching_only_changes_nothing() {
     squeeze_policy 0s
     desktop || return
     start_leashd --watch
-    wait_until known_some Connected c1
+    wait_until noted_some Connected c1
     tell hangup 10
     wait_until incident_is squeezed 1
     like "the incident" "$(cat "$root/var/lib/leash/log/incidents")" "*watch=1*uid=$uid*condition=disconnected*cpu-quota=20%*rule=*leash.conf:*"
@@ -55,24 +55,24 @@ test_leashd_watching_only_changes_nothing() {
 }
 
 test_leashd_mode_is_taken_from_the_policy_and_read_again() {
-    policy "[daemon all]" mode=watch "[state away]" when=disconnected after=0s cpu-quota=20%
+    rules_are "[daemon all]" mode=watch "[state away]" when=disconnected after=0s cpu-quota=20%
     desktop || return
     start_leashd
-    wait_until known_some Connected c1
+    wait_until noted_some Connected c1
     tell hangup 10
     wait_until incident_is squeezed 1
     equal quota "$(quota)" max
     squeeze_policy 0s
     kill -HUP $leashd_pid
     wait_until quota_is 20000
-    policy "[daemon all]" mode=watch
+    rules_are "[daemon all]" mode=watch
     kill -HUP $leashd_pid
     wait_until quota_is max
     stop_leashd
 }
 
 test_leashd_rules_differ_by_user_and_exempt_nobody_is_touched() {
-    policy "[state away]" when=disconnected after=0s cpu-quota=20% "[exempt some]" "match-user=$uid" exempt=yes
+    rules_are "[state away]" when=disconnected after=0s cpu-quota=20% "[exempt some]" "match-user=$uid" exempt=yes
     login $other
     desktop || return
     tell serve 11 $other
@@ -80,17 +80,17 @@ test_leashd_rules_differ_by_user_and_exempt_nobody_is_touched() {
     start_leashd
     wait_until quota_is 20000 user-$other.slice
     tell hangup 10
-    wait_until known_some Disconnected c1
+    wait_until noted_some Disconnected c1
     sleep 0.3
     equal "quota of the exempt" "$(quota)" max
     stop_leashd
 }
 
 test_leashd_locked_and_idle_sessions() {
-    policy "[state locked]" when=locked after=0s cpu-quota=50% "[state idle]" when=idle after=0s cpu-quota=30%
+    rules_are "[state locked]" when=locked after=0s cpu-quota=50% "[state idle]" when=idle after=0s cpu-quota=30%
     desktop || return
     start_leashd
-    wait_until known_some Connected c1
+    wait_until noted_some Connected c1
     tell set c1 LockedHint 1
     wait_until quota_is 50000
     tell set c1 LockedHint 0
@@ -103,9 +103,9 @@ test_leashd_another_session_keeps_the_user_free() {
     desktop || return
     tell new 7 $uid -
     start_leashd
-    wait_until known_some Connected c1
+    wait_until noted_some Connected c1
     tell hangup 10
-    wait_until known_some Disconnected c1
+    wait_until noted_some Disconnected c1
     sleep 0.3
     equal quota "$(quota)" max
     tell del 7
@@ -116,19 +116,19 @@ test_leashd_another_session_keeps_the_user_free() {
 }
 
 test_leashd_ends_a_session_politely() {
-    policy "[state away]" when=disconnected warn-after=1s end-after=2s
+    rules_are "[state away]" when=disconnected warn-after=1s end-after=2s
     desktop || return
     start_leashd
-    wait_until known_some Connected c1
+    wait_until noted_some Connected c1
     tell hangup 10
     wait_until incident_is warned 1
     equal "asked too early" "$(incidents asked)" 0
     wait_until incident_is asked 1
     wait_until grep -qx "KillSession c1 leader 15" "$root/fake/logind-calls"
     tell call 10 # back before the next rung
-    wait_until known_some Connected c1
+    wait_until noted_some Connected c1
     sleep 0.2
-    equal "the rung" "$(known Rung c1)" ""
+    equal "the rung" "$(noted Rung c1)" ""
     tell del c1
     stop_leashd
     equal "calls" "$(grep -c Session "$root/fake/logind-calls")" 1
@@ -139,17 +139,17 @@ test_leashd_killed_forgets_nothing() {
     squeeze_policy 1s
     desktop || return
     start_leashd
-    wait_until known_some Connected c1
+    wait_until noted_some Connected c1
     tell hangup 10
-    wait_until known_some Disconnected c1
-    since=$(known Disconnected c1)
+    wait_until noted_some Disconnected c1
+    since=$(noted Disconnected c1)
     for i in 1 2 3 4 5 6; do
         sleep 0.$((RANDOM % 40 + 10))
         stop_leashd KILL
         start_leashd
     done
     wait_until quota_is 20000
-    equal "since when" "$(known Disconnected c1)" "$since"
+    equal "since when" "$(noted Disconnected c1)" "$since"
     stop_leashd KILL
     equal "quota without leashd" "$(quota)" 20000
     tell call 10 # while nobody watches
@@ -164,7 +164,7 @@ test_leashd_stopped_lets_everybody_go() {
     squeeze_policy 0s
     desktop || return
     start_leashd
-    wait_until known_some Connected c1
+    wait_until noted_some Connected c1
     tell hangup 10
     wait_until quota_is 20000
     stop_leashd
@@ -180,15 +180,15 @@ test_leashd_logind_restarts_and_nothing_is_lost() {
     squeeze_policy 1s
     desktop || return
     start_leashd
-    wait_until known_some Connected c1
+    wait_until noted_some Connected c1
     tell hangup 10
-    wait_until known_some Disconnected c1
-    since=$(known Disconnected c1)
+    wait_until noted_some Disconnected c1
+    since=$(noted Disconnected c1)
     tell away
     tell new c2 $other 11
     tell back
-    wait_until known_some Uid c2
-    equal "since when" "$(known Disconnected c1)" "$since"
+    wait_until noted_some Uid c2
+    equal "since when" "$(noted Disconnected c1)" "$since"
     wait_until quota_is 20000
     stop_leashd
 }
@@ -197,7 +197,7 @@ test_leashd_manual_always_wins() {
     squeeze_policy 0s
     desktop || return
     start_leashd
-    wait_until known_some Connected c1
+    wait_until noted_some Connected c1
     leash -u $uid -q 60%
     expect 0 "*60%*" ""
     tell hangup 10
@@ -214,7 +214,7 @@ test_leashd_restores_what_has_drifted() {
     squeeze_policy 0s
     desktop || return
     start_leashd
-    wait_until known_some Connected c1
+    wait_until noted_some Connected c1
     tell hangup 10
     wait_until quota_is 20000
     sleep 0.5
@@ -228,7 +228,7 @@ test_leashd_yields_to_an_admin() {
     squeeze_policy 0s
     desktop || return
     start_leashd
-    wait_until known_some Connected c1
+    wait_until noted_some Connected c1
     tell hangup 10
     wait_until quota_is 20000
     sleep 0.5
@@ -270,10 +270,10 @@ runaway_desktop() {
 }
 
 test_leashd_penalises_a_runaway_once() {
-    policy "[runaway all]" pressure=20% share=150% window=2s steps=100%/1h
+    rules_are "[runaway all]" pressure=20% share=150% window=2s steps=100%/1h
     runaway_desktop || return
     start_leashd
-    wait_until known_some Connected c1
+    wait_until noted_some Connected c1
     contend 20
     wait_until incident_is penalised 1
     wait_until quota_is 100000
@@ -283,7 +283,7 @@ test_leashd_penalises_a_runaway_once() {
     like "the layer" "$(cat "$root/run/leash/$slice")" "*[[]runaway]*cpu-quota=1000000*"
     stop_leashd KILL
     start_leashd
-    wait_until known_some Connected c1
+    wait_until noted_some Connected c1
     contend 12
     equal "penalties after being killed" "$(incidents penalised)" 1
     leash release -u $uid # an admin ends it
@@ -292,10 +292,10 @@ test_leashd_penalises_a_runaway_once() {
 }
 
 test_leashd_a_hog_alone_is_left_alone() {
-    policy "[runaway all]" pressure=20% share=150% window=1s steps=100%/1h
+    rules_are "[runaway all]" pressure=20% share=150% window=1s steps=100%/1h
     runaway_desktop || return
     start_leashd
-    wait_until known_some Connected c1
+    wait_until noted_some Connected c1
     local i
     for ((i = 1; i <= 10; i++)); do
         use $uid $((i * 300000 * $(nproc))) $((i * 300000))
@@ -316,7 +316,7 @@ test_slow_leashd_follows_two_thousand() {
     squeeze_policy 0s
     desktop || return
     start_leashd
-    wait_until known_some Connected c1
+    wait_until noted_some Connected c1
     before=$(awk '/^VmRSS/ { print $2 }' /proc/$leashd_pid/status)
     tell storm 2000 30000
     wait_until sessions_are 2001
@@ -336,16 +336,16 @@ test_slow_leashd_follows_two_thousand() {
 }
 
 test_leashd_policy_with_mistakes_is_told() {
-    policy "[state away]" when=disconnected after=soon cpu-quota=20% "[nonsense x]" a=b
+    rules_are "[state away]" when=disconnected after=soon cpu-quota=20% "[nonsense x]" a=b
     desktop || return
     start_leashd
-    wait_until known_some Connected c1
+    wait_until noted_some Connected c1
     like "what leashd says" "$(cat "$root/fake/leashd")" "*leash.conf:3:*leash.conf:5:*"
     stop_leashd
 }
 
 test_leashd_keeps_a_textfile() {
-    policy "[daemon all]" "textfile=$root/metrics.prom" "[state away]" when=disconnected after=0s cpu-quota=20%
+    rules_are "[daemon all]" "textfile=$root/metrics.prom" "[state away]" when=disconnected after=0s cpu-quota=20%
     desktop || return
     start_leashd
     wait_until grep -q '^# EOF' "$root/metrics.prom"
