@@ -46,8 +46,7 @@ static int read_machine(Daemon *d, RunawayKind kind, RunawayMachine *ret) {
         return r;
 }
 
-/* Everybody's use, with what applies to them. The rules live until the next call of
- * rules_for_user() beyond what it remembers; so many users there are not. */
+/* Everybody's use, with what applies to them. */
 static int gather(Daemon *d, RunawayKind kind, RunawaySample **ret, size_t *ret_n) {
         _cleanup_free_ RunawaySample *samples = NULL;
         _cleanup_free_ UserUsage *usage = NULL;
@@ -59,10 +58,14 @@ static int gather(Daemon *d, RunawayKind kind, RunawaySample **ret, size_t *ret_
                        &usage, &n);
         if (r < 0)
                 return r;
+        n = MIN_OF(n, (size_t) RUNAWAYS_MAX);
+        r = rules_make_room(d->rules, n);
+        if (r < 0)
+                return r;
         samples = calloc(n + 1, sizeof(RunawaySample));
         if (!samples)
                 return -ENOMEM;
-        for (size_t i = 0; i < n && kept < RUNAWAYS_MAX; i++) {
+        for (size_t i = 0; i < n; i++) {
                 const UserUsage *u = &usage[i];
                 const UserRules *rules;
 

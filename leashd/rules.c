@@ -208,6 +208,17 @@ static void fill_user(const Rules *r, uid_t uid, UserRules *ret) {
                 fill_runaway(&runaway, runaway.memory_pressure, &ret->memory);
 }
 
+int rules_make_room(Rules *r, size_t n) {
+        if (n > USERS_MAX)
+                return -ENOBUFS;
+        if (r->n_users + n <= USERS_MAX)
+                return 0;
+        for (size_t i = 0; i < r->n_users; i++)
+                free(r->users[i]);
+        r->n_users = 0;
+        return 0;
+}
+
 int rules_for_user(Rules *r, uid_t uid, const UserRules **ret) {
         size_t at = position(r, uid);
         UserRules **users, *new;
@@ -216,11 +227,8 @@ int rules_for_user(Rules *r, uid_t uid, const UserRules **ret) {
                 *ret = r->users[at];
                 return 0;
         }
-        if (r->n_users == USERS_MAX) {
-                for (size_t i = 0; i < r->n_users; i++)
-                        free(r->users[i]);
-                r->n_users = at = 0;
-        }
+        if (r->n_users == USERS_MAX)
+                return -ENOBUFS;
         users = reallocarray(r->users, r->n_users + 1, sizeof(UserRules *));
         if (!users)
                 return -ENOMEM;

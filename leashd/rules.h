@@ -27,6 +27,10 @@ const PolicyDaemon *rules_daemon(const Rules *r);
 /* What applies to a session. Lives as long as the rules. Returns 0 or -ENOMEM. */
 int rules_for_session(Rules *r, const LogindSession *s, const StateRules **ret);
 
-/* What applies to a user. Lives until the next call, or as long as the rules. Returns 0 or -ENOMEM.
- */
+/* Has room for that many users; forgets those it knows if there is none. Returns 0, or -ENOBUFS for
+ * more than there ever can be. */
+int rules_make_room(Rules *r, size_t n);
+
+/* What applies to a user. Lives until rules_make_room(), or as long as the rules. Returns 0;
+ * -ENOBUFS; -ENOMEM. */
 int rules_for_user(Rules *r, uid_t uid, const UserRules **ret);
