@@ -138,7 +138,7 @@ $(BUILD)/man/%: docs/man/%.scd
 
 TEST_PROGRAMS = $(UNIT_TESTS:%=$(BUILD)/tests/test-%)
 TOOLS = $(BUILD)/tools/burn $(BUILD)/tools/forker $(BUILD)/tools/probe
-FUZZERS = record limits policy text
+FUZZERS = models record limits policy text
 
 # Objects of tests are kept, like all others.
 .SECONDARY:
