@@ -14,6 +14,11 @@ MANDIR ?= $(PREFIX)/share/man
 DOCDIR ?= $(PREFIX)/share/doc/leash
 POLKITDIR ?= /usr/share/polkit-1
 UNITDIR ?= /usr/lib/systemd/system
+# Where libpam looks: by architecture on Debian, else lib64 or lib.
+MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
+# pam-auth-update's profiles, where there is such a thing.
+PAMCONFIGDIR ?= $(wildcard /usr/share/pam-configs)
+PAMDIR ?= $(firstword $(if $(MULTIARCH),$(wildcard /usr/lib/$(MULTIARCH)/security)) $(wildcard /usr/lib64/security /usr/lib/security) /usr/lib/security)
 BUILD ?= build
 SAN ?=
 WERROR ?=
@@ -27,8 +32,9 @@ WARNINGS = -Wall -Wextra -Wshadow -Wundef -Wvla -Wmissing-prototypes -Wstrict-pr
            -Wpointer-arith -Wwrite-strings -Wformat=2 $(QUIET)
 # gcc counts what a %s could hold at most; the cut is checked or meant where it can happen.
 QUIET := $(if $(findstring clang,$(shell $(CC) --version 2>/dev/null)),,-Wno-format-truncation)
+# -fPIC, and not -fPIE: the library goes into the PAM module, too.
 HARDENING = -fstack-protector-strong -fvisibility=hidden -fno-common -fPIC
-LDFLAGS_HARDENING = -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,defs -Wl,--as-needed
+LDFLAGS_HARDENING = -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
 
 # ---- libraries --------------------------------------------------------------------------------------
 
@@ -43,6 +49,7 @@ HAVE_CGROUP := $(shell $(PKG_CONFIG) --exists libcgroup 2>/dev/null && echo yes)
 CURSES_CFLAGS := $(shell $(PKG_CONFIG) --cflags ncursesw 2>/dev/null)
 CURSES_LIBS := $(shell $(PKG_CONFIG) --libs ncursesw 2>/dev/null)
 TOP_SOURCE = $(if $(CURSES_LIBS),top.c,top-fallback.c)
+HAVE_PAM := $(shell echo '\#include <security/pam_ext.h>' | $(CC) -E - >/dev/null 2>&1 && echo yes)
 
 ifeq ($(HAVE_CGROUP),yes)
 CGROUP_SOURCE = backend/cgroup.c
@@ -56,7 +63,7 @@ endif
 
 LIB_SOURCES = \
     core/cgfile.c core/incident.c core/layers.c core/limits.c core/offenders.c core/parse.c core/placement.c \
-    core/plan.c core/policy.c core/policykeys.c core/record.c core/runaway.c core/sessions.c \
+    core/plan.c core/policy.c core/policykeys.c core/policyread.c core/record.c core/runaway.c core/sessions.c \
     core/statefile.c core/states.c \
     os/cgroupfs.c os/clock.c os/file.c os/machine.c os/policyfile.c os/proc.c os/psi.c os/sockdiag.c os/user.c os/watch.c \
     backend/backend.c backend/bus.c backend/choose.c $(CGROUP_SOURCE) backend/defaults.c backend/displays.c backend/dropin.c backend/incidents.c backend/journal.c \
@@ -65,6 +72,8 @@ LIB_SOURCES = \
 
 LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c log.c main.c metrics.c options.c \
     output.c policy.c release.c show.c $(TOP_SOURCE) topmodel.c view.c
+
+PAM_SOURCES = args.c login.c pam_leash.c
 
 LEASHD_SOURCES = act.c drift.c keep.c loop.c main.c punish.c rules.c textfile.c
 
@@ -76,20 +85,25 @@ UNIT_TESTS = cgfile displays dropin incident layers ledger limits offenders pars
 SAN_FLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 ALL_CFLAGS = -std=gnu17 $(WARNINGS) $(if $(WERROR),-Werror) $(HARDENING) $(SAN_FLAGS) \
     -iquote libleash -iquote . $(JSON_CFLAGS) $(INIH_CFLAGS) -DLEASH_VERSION='"$(VERSION)"' $(CPPFLAGS) $(CFLAGS)
-ALL_LDFLAGS = $(LDFLAGS_HARDENING) $(SAN_FLAGS) $(LDFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,defs $(LDFLAGS_HARDENING) $(SAN_FLAGS) $(LDFLAGS)
+# A sanitizer's symbols are in the program that loads the module.
+MODULE_LDFLAGS = -shared $(if $(SAN),,-Wl,-z,defs) -Wl,--exclude-libs=ALL \
+    -Wl,--version-script=pam_module/pam_leash.map $(LDFLAGS_HARDENING) $(SAN_FLAGS) $(LDFLAGS)
 
 OBJ = $(BUILD)/obj
 LIB_OBJECTS = $(LIB_SOURCES:%.c=$(OBJ)/libleash/%.o)
 LEASH_OBJECTS = $(LEASH_SOURCES:%.c=$(OBJ)/leash/%.o)
 LEASHD_OBJECTS = $(LEASHD_SOURCES:%.c=$(OBJ)/leashd/%.o)
 LIBLEASH = $(BUILD)/libleash.a
+PAM_OBJECTS = $(PAM_SOURCES:%.c=$(OBJ)/pam_module/%.o)
+PAM_MODULE = $(if $(HAVE_PAM),$(BUILD)/pam_leash.so)
 MAN_PAGES = $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
 COMPLETIONS = $(BUILD)/completions/leash.bash $(BUILD)/completions/_leash
 
 .DEFAULT_GOAL = all
 
 .PHONY: all
-all: $(BUILD)/leash $(BUILD)/leashd $(COMPLETIONS) man
+all: $(BUILD)/leash $(BUILD)/leashd $(PAM_MODULE) $(COMPLETIONS) man
 
 $(BUILD)/leash: $(LEASH_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
@@ -99,12 +113,17 @@ $(BUILD)/leashd: $(LEASHD_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
 
+$(BUILD)/pam_leash.so: $(PAM_OBJECTS) $(LIBLEASH) pam_module/pam_leash.map
+	@echo "  LINK $@"
+	$(Q)$(CC) $(MODULE_LDFLAGS) -o $@ $(PAM_OBJECTS) $(LIBLEASH) $(SYSTEMD_LIBS) $(INIH_LIBS) -lpam
+
 .PHONY: said
 said:
 	@$(if $(SYSTEMD_LIBS),,echo "leash needs libsystemd's headers: see 'make deps'" >&2; exit 1)
 	@$(if $(JSON_LIBS),,echo "leash needs json-c's headers: see 'make deps'" >&2; exit 1)
 	@$(if $(INIH_LIBS),,echo "leash needs libinih's headers: see 'make deps'" >&2; exit 1)
 	@$(if $(HAVE_CGROUP),,echo "libcgroup is not here: built without the backend for hosts that do not run systemd")
+	@$(if $(HAVE_PAM),,echo "libpam's headers are not here: pam_leash is not built")
 
 $(LIBLEASH): $(LIB_OBJECTS)
 	@rm -f $@
@@ -132,19 +151,26 @@ $(BUILD)/man/%: docs/man/%.scd
 	@mkdir -p $(@D)
 	@if command -v scdoc >/dev/null; then scdoc <$< >$@; else echo "scdoc is not here: $(@F) is not made"; fi
 
--include $(LIB_OBJECTS:.o=.d) $(LEASH_OBJECTS:.o=.d) $(LEASHD_OBJECTS:.o=.d)
+-include $(LIB_OBJECTS:.o=.d) $(LEASH_OBJECTS:.o=.d) $(LEASHD_OBJECTS:.o=.d) $(PAM_OBJECTS:.o=.d)
 
 # ---- tests ------------------------------------------------------------------------------------------
 
 TEST_PROGRAMS = $(UNIT_TESTS:%=$(BUILD)/tests/test-%)
 TOOLS = $(BUILD)/tools/burn $(BUILD)/tools/forker $(BUILD)/tools/probe
-FUZZERS = models record limits policy text
+FUZZERS = models record limits pamargs policy text
+
+# Calls out of the module's objects that are made to fail, see tests/pam/faults.c.
+FAULTS = malloc calloc realloc reallocarray strdup strndup vasprintf open_memstream read write renameat mkdir unlinkat \
+    rmdir fchmod fsync flock fstat fstatat utimensat access opendir fdopendir readdir socket sendto gethostname sysinfo \
+    getpwnam_r getgrgid_r getgrouplist sd_uid_get_sessions sd_bus_new sd_bus_set_address sd_bus_start sd_bus_process \
+    sd_bus_wait sd_bus_call sd_bus_message_new_method_call sd_bus_message_open_container open openat fclose
+PAM_TESTS = $(if $(HAVE_PAM),$(BUILD)/tests/pam-driver $(BUILD)/tests/pam-faults)
 
 # Objects of tests are kept, like all others.
 .SECONDARY:
 
 .PHONY: tests
-tests: $(if $(CMOCKA_LIBS),$(TEST_PROGRAMS)) $(TOOLS) $(FUZZERS:%=$(BUILD)/tests/replay-%)
+tests: $(if $(CMOCKA_LIBS),$(TEST_PROGRAMS)) $(TOOLS) $(PAM_TESTS) $(FUZZERS:%=$(BUILD)/tests/replay-%)
 
 $(BUILD)/tests/test-%: $(OBJ)/tests/unit/test-%.o $(LIBLEASH)
 	@mkdir -p $(@D)
@@ -155,6 +181,16 @@ $(BUILD)/tests/test-topmodel: $(OBJ)/leash/topmodel.o
 $(BUILD)/tests/replay-%: $(OBJ)/tests/fuzz/fuzz-%.o $(OBJ)/tests/fuzz/replay.o $(LIBLEASH)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(INIH_LIBS)
+
+$(BUILD)/tests/replay-pamargs: $(OBJ)/pam_module/args.o
+
+$(BUILD)/tests/pam-driver: $(OBJ)/tests/pam/driver.o
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lpam
+
+$(BUILD)/tests/pam-faults: $(OBJ)/tests/pam/faults.o $(PAM_OBJECTS) $(LIBLEASH)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) $(FAULTS:%=-Wl,--wrap=%) -o $@ $^ $(SYSTEMD_LIBS) $(INIH_LIBS) -lpam
 
 $(BUILD)/tools/%: tests/guest/tools/%.c
 	@mkdir -p $(@D)
@@ -193,8 +229,12 @@ demo-guest: deps-test
 tools: $(TOOLS)
 
 .PHONY: bench
-bench: deps-test
+bench: deps-test $(BUILD)/tests/bench-policy
 	@tests/bench/run $(BUILD)
+
+$(BUILD)/tests/bench-policy: $(OBJ)/tests/bench/policy.o $(LIBLEASH)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(INIH_LIBS)
 
 .PHONY: format
 format:
@@ -212,7 +252,12 @@ install: all
 	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/polkit/org.leash.policy >$(DESTDIR)$(POLKITDIR)/actions/org.leash.policy
 	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/systemd/leash-restore.service >$(DESTDIR)$(UNITDIR)/leash-restore.service
 	$(Q)sed 's|@SBINDIR@|$(SBINDIR)|' packaging/systemd/leashd.service >$(DESTDIR)$(UNITDIR)/leashd.service
-	install -Dm644 -t $(DESTDIR)$(DOCDIR)/examples packaging/polkit/50-leash-helpdesk.rules
+	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/systemd/leash-gone@.service >$(DESTDIR)$(UNITDIR)/leash-gone@.service
+	install -Dm644 packaging/systemd/user-slice.conf $(DESTDIR)$(UNITDIR)/user-.slice.d/50-leash.conf
+	$(if $(PAM_MODULE),install -Dm755 $(PAM_MODULE) $(DESTDIR)$(PAMDIR)/pam_leash.so)
+	install -Dm644 -t $(DESTDIR)$(DOCDIR)/examples packaging/polkit/50-leash-helpdesk.rules \
+	    packaging/leash.conf.example
+	$(if $(PAM_MODULE),$(if $(PAMCONFIGDIR),install -Dm644 -t $(DESTDIR)$(PAMCONFIGDIR) packaging/pam-configs/leash))
 	install -Dm644 -t $(DESTDIR)$(DOCDIR) README.md NEWS.md SECURITY.md LICENSE docs/ADMIN.md docs/ARCHITECTURE.md
 	$(Q)for page in $(MAN_PAGES); do \
 	    [ ! -f $$page ] || install -Dm644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
@@ -220,8 +265,11 @@ install: all
 .PHONY: uninstall
 uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/leash $(DESTDIR)$(SBINDIR)/leashd $(DESTDIR)$(UNITDIR)/leashd.service \
-	    $(DESTDIR)$(MANDIR)/man8/leashd.8 $(DESTDIR)$(POLKITDIR)/actions/org.leash.policy \
-	    $(DESTDIR)$(UNITDIR)/leash-restore.service $(DESTDIR)$(MANDIR)/man1/leash.1 \
+	    $(DESTDIR)$(POLKITDIR)/actions/org.leash.policy \
+	    $(DESTDIR)$(UNITDIR)/leash-restore.service $(DESTDIR)$(UNITDIR)/leash-gone@.service \
+	    $(DESTDIR)$(UNITDIR)/user-.slice.d/50-leash.conf $(DESTDIR)$(PAMDIR)/pam_leash.so \
+	    $(if $(PAMCONFIGDIR),$(DESTDIR)$(PAMCONFIGDIR)/leash) \
+	    $(foreach page,$(MAN_PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
 	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/leash \
 	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_leash
 	rm -rf $(DESTDIR)$(DOCDIR)
@@ -229,7 +277,7 @@ uninstall:
 .PHONY: help
 help:
 	@echo "all demo demo-guest check check-fast bench format install uninstall clean deps"
-	@echo "settings: PREFIX BINDIR DESTDIR BUILD CC CFLAGS SAN WERROR, or config.mk"
+	@echo "settings: PREFIX BINDIR PAMDIR DESTDIR BUILD CC CFLAGS SAN WERROR, or config.mk"
 
 .PHONY: clean
 clean:

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/defaults.h"
 #include "backend/dropin.h"
 #include "backend/journal.h"
 #include "backend/layer.h"
@@ -221,37 +222,39 @@ static Exit release_owner(Context *c) {
         return e;
 }
 
-/* How long until the last of those records may end that a login counted on not long ago, and that
- * has no slice now; 0 if there is none. */
-static usec_t wait_for_logins(Context *c) {
+/* Ends the records of logins that are over. Returns how long until the last of those may end that a
+ * login counted on not long ago and that have no slice now; 0 if there is none. */
+static usec_t end_logins(Context *c) {
         usec_t longest = 0, wait;
         size_t n, damaged;
         Record **records;
 
         if (ledger_read_all(c->ledger, &records, &n, &damaged) < 0)
-                return 0;
-        for (size_t i = 0; i < n; i++)
-                if (!backend_login_is_over(c->backend, c->ledger, records[i], &wait))
-                        longest = MAX_OF(longest, wait);
+                return 0; /* the next leash says what is wrong */
+        for (size_t i = 0; i < n; i++) {
+                if (backend_login_is_over(c->backend, c->ledger, records[i], &wait))
+                        (void) defaults_end(c->backend, c->ledger, records[i]->uid, 0,
+                                            LAYER_LOCK_TIMEOUT); /* as above */
+                longest = MAX_OF(longest, wait);
+        }
         ledger_free_records(records, n);
         return longest;
 }
 
-/* For leash-gone@.service, when a user's slice has stopped. Most have ended by settling, when the
- * ledger was opened; of a short login the record is too young for that. */
+/* For leash-gone@.service, when a user's slice has stopped. Looks at nothing else: what an
+ * interrupted leash left is for the next admin's command to bring to order, and to say so. */
 static Exit release_gone(Context *c) {
+        int r = ledger_open(c->backend_options.root, false, &c->ledger);
+
+        if (r < 0)
+                return r == -ENOENT ? EXIT_DONE : exit_from_errno(r);
         for (int i = 0; i < 3;
              i++) { /* more logins that come to nothing have services of their own */
-                usec_t wait = wait_for_logins(c);
-                Exit e;
+                usec_t wait = end_logins(c);
 
                 if (wait == 0)
                         break;
-                c->ledger = ledger_free(c->ledger);
                 clock_sleep(wait + 10 * USEC_PER_MSEC);
-                e = context_open_ledger(c);
-                if (e != EXIT_DONE)
-                        return e;
         }
         return EXIT_DONE;
 }
@@ -260,6 +263,8 @@ Exit verb_release(Context *c) {
         Exit worst;
         size_t n;
 
+        if (c->args.gone)
+                return release_gone(c);
         /* Either also ends what has expired. */
         worst = c->args.dry_run ? context_look_at_ledger(c) : context_open_ledger(c);
         if (worst != EXIT_DONE)
@@ -272,8 +277,6 @@ Exit verb_release(Context *c) {
                 output_line("nobody is leashed");
                 return EXIT_DONE;
         }
-        if (c->args.gone)
-                return release_gone(c);
         if (c->args.expired)
                 return EXIT_DONE;
         if (c->args.all) {

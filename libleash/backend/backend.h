@@ -84,6 +84,11 @@ struct BackendOps {
         int (*group)(Backend *b, Record *record, pid_t named, const pid_t *pids, size_t n,
                      const Limits *limits);
 
+        /* Moves a process from outside into a scope of its own below the user's slice, without
+         * limits of its own; makes the slice, if it is not there. Returns when it is there;
+         * -ETIMEDOUT; -errno. NULL: this backend finds such processes by itself. */
+        int (*adopt)(Backend *b, uid_t uid, const char *user, const char *what, pid_t pid);
+
         /* Has `leash release --expired` run at `until` (realtime) although every leash process
          * may die. Replaces the timer in record->timer, and names the new one there.
          * USEC_INFINITY: takes it away. Returns 0 or -errno. */

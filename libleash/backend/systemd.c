@@ -433,6 +433,8 @@ static int wait_for_scope(Backend *b, const char *path, const pid_t *pids, size_
 
         if (!procs)
                 return -ENOMEM;
+        if (b->options.deadline)
+                end = MIN_OF(end, b->options.deadline);
         while (file_read_buffer(procs, buf, sizeof(buf)) <= 0) {
                 if (clock_monotonic() >= end)
                         return any_alive(pids, n) ? -ETIMEDOUT : -ESRCH;
@@ -559,6 +561,34 @@ static int systemd_group(Backend *b, Record *record, pid_t named, const pid_t *p
         return move_into(b, name, path, pids, n);
 }
 
+/* Not named as the scopes of offenders are: it is limited by the slice alone. */
+static int systemd_adopt(Backend *b, uid_t uid, const char *user, const char *what, pid_t pid) {
+        char name[PLACEMENT_NAME_MAX], slice[PLACEMENT_NAME_MAX], description[256];
+        char cgroup[PLACEMENT_NAME_MAX * 2], path[CGROUPFS_PATH_MAX];
+        const Limits none = {};
+        const BusScope scope = { .name = name,
+                                 .slice = slice,
+                                 .description = description,
+                                 .pids = &pid,
+                                 .n_pids = 1,
+                                 .limits = &none };
+        Systemd *s = SYSTEMD(b);
+        int r;
+
+        /* The time: an earlier job of that number may have left processes. */
+        (void) snprintf(name, sizeof(name), "leash-job-%u-%d-%" PRIx64 ".scope", (unsigned) uid,
+                        (int) pid, clock_boottime());
+        (void) snprintf(slice, sizeof(slice), "user-%u.slice", (unsigned) uid);
+        (void) snprintf(description, sizeof(description), "Job of %.60s by %.60s", user, what);
+        (void) snprintf(cgroup, sizeof(cgroup), "/user.slice/%s/%s", slice, name);
+        r = cgroupfs_path(&b->fs, "systemd", cgroup, path);
+        if (r >= 0)
+                r = connect_bus(s);
+        if (r >= 0)
+                r = bus_start_scope(get_bus(s), &scope);
+        return r < 0 ? r : wait_for_scope(b, path, &pid, 1);
+}
+
 /* Serial and end make the name new for each timer, and the same for one that is made again after an
  * interruption. */
 static char *timer_name(const Record *record, usec_t until, const char *suffix) {
@@ -651,6 +681,7 @@ const BackendOps backend_systemd = {
         .apply = systemd_apply,
         .restore = systemd_restore,
         .group = systemd_group,
+        .adopt = systemd_adopt,
         .arm = systemd_arm,
         .armed = systemd_armed,
         .escapees = systemd_escapees,

@@ -1,73 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* The policy: what an admin wrote in leash.conf(5), and what it decides for one user's session.
- *
- * libinih splits a line into key and value. What distributions' builds of it do not tell is told by
- * the reader that hands it the lines: the number of a line (INI_HANDLER_LINENO is off), where a
- * section starts, even of a name that was there before, and every line that was not understood
- * rather than the first one. What depends on how it was built, or on variables that the program
- * around us may have set (continued lines, comments behind a value, colons), never gets there. */
+/* The policy: what an admin wrote in leash.conf(5), and what it decides for one user's session. */
 
 #define _GNU_SOURCE
 #include <ctype.h>
 #include <errno.h>
-#include <ini.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "core/parse.h"
 #include "core/plan.h"
-#include "core/policykeys.h"
+#include "core/policysection.h"
 
-/* Lists that choose sessions. */
-typedef enum MatchList {
-        MATCH_USER,
-        MATCH_GROUP,
-        MATCH_SERVICE,
-        MATCH_CLASS,
-        MATCH_TYPE,
-        MATCH_REMOTE,
-        MATCH_HOST,
-        _MATCH_LIST_MAX,
-} MatchList;
-
-static const struct {
-        const char *key;
-        size_t fact; /* offset in PolicyFacts of the one word it is compared with */
-        bool glob;
-} match_lists[_MATCH_LIST_MAX] = {
-        [MATCH_USER] = { "match-user", offsetof(PolicyFacts, user), false },
-        [MATCH_GROUP] = { "match-group", 0, false }, /* the only one with several */
-        [MATCH_SERVICE] = { "match-service", offsetof(PolicyFacts, service), false },
-        [MATCH_CLASS] = { "match-class", offsetof(PolicyFacts, class), false },
-        [MATCH_TYPE] = { "match-type", offsetof(PolicyFacts, type), false },
-        [MATCH_REMOTE] = { "match-remote", offsetof(PolicyFacts, remote), true },
-        [MATCH_HOST] = { "match-host", offsetof(PolicyFacts, host), true },
-};
-
-#define MATCH_UID_MIN "match-uid-min"
-
-typedef struct PolicySection {
-        PolicyKind kind;
-        char *name;
-        const char *file; /* where it begins; borrowed from the policy */
-        unsigned line;
-        bool broken; /* what it matches could not be read: applies to nobody */
-        PolicyList lists[_MATCH_LIST_MAX];
-        uid_t uid_min;
-        uint32_t said;        /* keys that it sets or takes back, by index */
-        PolicyValues *values; /* the kind's struct */
-} PolicySection;
-
-struct Policy {
-        LimitsHost host;
-        char **files;
-        size_t n_files;
-        PolicySection **sections; /* as they came */
-        PolicySection **by_name;  /* the same, sorted: a file of nothing but heads is read fast */
-        size_t n_sections;
-        PolicyError errors[POLICY_ERRORS_MAX];
-        size_t n_errors, n_all_errors;
+const PolicyMatchInfo policy_matches[_POLICY_MATCH_MAX] = {
+        [POLICY_MATCH_USER] = { "match-user", offsetof(PolicyFacts, user), false },
+        [POLICY_MATCH_GROUP] = { "match-group", 0, false }, /* the only one with several */
+        [POLICY_MATCH_SERVICE] = { "match-service", offsetof(PolicyFacts, service), false },
+        [POLICY_MATCH_CLASS] = { "match-class", offsetof(PolicyFacts, class), false },
+        [POLICY_MATCH_TYPE] = { "match-type", offsetof(PolicyFacts, type), false },
+        [POLICY_MATCH_REMOTE] = { "match-remote", offsetof(PolicyFacts, remote), true },
+        [POLICY_MATCH_HOST] = { "match-host", offsetof(PolicyFacts, host), true },
 };
 
 Policy *policy_new(const LimitsHost *host) {
@@ -78,13 +29,13 @@ Policy *policy_new(const LimitsHost *host) {
         return p;
 }
 
-static PolicySection *section_free(PolicySection *s) {
+PolicySection *policy_section_free(PolicySection *s) {
         if (!s)
                 return NULL;
         for (size_t i = 0; s->values && i < policy_n_keys(s->kind); i++)
                 if (policy_key(s->kind, i))
                         policy_key_reset(s->kind, i, s->values);
-        for (MatchList i = 0; i < _MATCH_LIST_MAX; i++)
+        for (PolicyMatch i = 0; i < _POLICY_MATCH_MAX; i++)
                 policy_list_done(&s->lists[i]);
         free(s->values);
         free(s->name);
@@ -92,13 +43,11 @@ static PolicySection *section_free(PolicySection *s) {
         return NULL;
 }
 
-DEFINE_CLEANUP(PolicySection *, section_free);
-
 Policy *policy_free(Policy *p) {
         if (!p)
                 return NULL;
         for (size_t i = 0; i < p->n_sections; i++)
-                section_free(p->sections[i]);
+                policy_section_free(p->sections[i]);
         free(p->sections);
         free(p->by_name);
         for (size_t i = 0; i < p->n_files; i++)
@@ -139,322 +88,6 @@ const PolicyError *policy_errors(const Policy *p, size_t *ret_n, size_t *ret_tot
         *ret_n = p->n_errors;
         *ret_total = p->n_all_errors;
         return p->errors;
-}
-
-/* ---- reading ----------------------------------------------------------------------------------
- */
-
-typedef struct Reader {
-        Policy *policy;
-        const char *file;
-        const char *at, *end;
-        unsigned line;
-        bool asked; /* the line handed over last has not led to a call: it was not understood */
-        PolicySection *section; /* NULL: what stands here belongs to nobody */
-        bool headless;          /* no head of a section has come yet */
-        int error;
-} Reader;
-
-#define complain(r, ...) note(r, policy_error((r)->policy, (r)->file, (r)->line, __VA_ARGS__))
-
-static void note(Reader *r, int result) {
-        if (result < 0 && r->error == 0)
-                r->error = result;
-}
-
-/* Where a section of that name stands in by_name, or belongs; *ret_found tells which. */
-static size_t find_section(const Policy *p, PolicyKind kind, const char *name, bool *ret_found) {
-        size_t low = 0, high = p->n_sections;
-
-        *ret_found = false;
-        while (low < high && !*ret_found) {
-                size_t middle = low + (high - low) / 2;
-                const PolicySection *s = p->by_name[middle];
-                int order = s->kind != kind ? (int) s->kind - (int) kind : strcmp(s->name, name);
-
-                if (order < 0)
-                        low = middle + 1;
-                else
-                        high = middle;
-                if (order == 0) {
-                        *ret_found = true;
-                        return middle;
-                }
-        }
-        return low;
-}
-
-static int make_room(Policy *p) {
-        PolicySection ***arrays[] = { &p->sections, &p->by_name };
-
-        for (size_t i = 0; i < ELEMENTSOF(arrays); i++) {
-                PolicySection **more =
-                        reallocarray(*arrays[i], p->n_sections + 1, sizeof(PolicySection *));
-
-                if (!more)
-                        return -ENOMEM;
-                *arrays[i] = more;
-        }
-        return 0;
-}
-
-static int new_section(Reader *r, PolicyKind kind, const char *name, size_t at) {
-        _cleanup_(section_freep) PolicySection *s = calloc(1, sizeof(PolicySection));
-        Policy *p = r->policy;
-
-        if (!s || make_room(p) < 0)
-                return -ENOMEM;
-        *s = (PolicySection){ .kind = kind, .file = r->file, .line = r->line };
-        s->name = strdup(name);
-        s->values = malloc(policy_kinds[kind].size);
-        if (s->values)
-                memcpy(s->values, policy_kinds[kind].defaults, policy_kinds[kind].size);
-        if (!s->name || !s->values)
-                return -ENOMEM;
-        memmove(p->by_name + at + 1, p->by_name + at,
-                (p->n_sections - at) * sizeof(PolicySection *));
-        p->by_name[at] = s;
-        p->sections[p->n_sections++] = s;
-        r->section = TAKE_PTR(s);
-        return 0;
-}
-
-static PolicyKind kind_from_string(const char *name, size_t n) {
-        for (PolicyKind i = 0; i < _POLICY_KIND_MAX; i++)
-                if (strlen(policy_kinds[i].name) == n &&
-                    strncmp(policy_kinds[i].name, name, n) == 0)
-                        return i;
-        return _POLICY_KIND_INVALID;
-}
-
-/* "[KIND NAME]" without its brackets. */
-static void begin_section(Reader *r, const char *head) {
-        size_t n = strcspn(head, " \t");
-        const char *name = head + n + strspn(head + n, " \t");
-        PolicyKind kind = kind_from_string(head, n);
-        bool found;
-        size_t at;
-
-        r->section = NULL;
-        r->headless = false;
-        if (kind < 0) {
-                complain(r, "[%s]: there is no such kind of section", head);
-                return;
-        }
-        if (*name == '\0') {
-                complain(r, "[%s]: a section has a name behind its kind, such as [%s everyone]",
-                         head, head);
-                return;
-        }
-        at = find_section(r->policy, kind, name, &found);
-        if (found)
-                r->section = r->policy->by_name[at];
-        else if (r->policy->n_sections == POLICY_SECTIONS_MAX)
-                complain(r, "[%s]: more than %d sections", head, POLICY_SECTIONS_MAX);
-        else
-                note(r, new_section(r, kind, name, at));
-}
-
-static void take_match(Reader *r, MatchList list, const char *value) {
-        PolicySection *s = r->section;
-        int k;
-
-        if (*value == '\0') {
-                policy_list_done(&s->lists[list]);
-                return;
-        }
-        k = policy_list_add(&s->lists[list], value);
-        if (k == -ENOMEM) {
-                note(r, k);
-        } else if (k < 0) {
-                s->broken = true;
-                complain(r, "%s: too many words or too long a word; the section applies to nobody",
-                         match_lists[list].key);
-        }
-}
-
-static void take_uid_min(Reader *r, const char *value) {
-        PolicySection *s = r->section;
-
-        s->uid_min = 0;
-        if (*value == '\0' || parse_uid(value, &s->uid_min) >= 0)
-                return;
-        s->broken = true;
-        complain(r, MATCH_UID_MIN "=%s: not a user id; the section applies to nobody", value);
-}
-
-static bool take_if_match(Reader *r, const char *key, const char *value) {
-        for (MatchList i = 0; i < _MATCH_LIST_MAX; i++)
-                if (strcmp(match_lists[i].key, key) == 0) {
-                        take_match(r, i, value);
-                        return true;
-                }
-        if (strcmp(key, MATCH_UID_MIN) != 0)
-                return false;
-        take_uid_min(r, value);
-        return true;
-}
-
-static void unknown_key(Reader *r, const char *key) {
-        PolicySection *s = r->section;
-
-        /* Meant for some, so it must not fall on all. */
-        s->broken |= strncmp(key, "match", 5) == 0;
-        complain(r, "%s: there is no such key in [%s]%s", key, policy_kind_to_string(s->kind),
-                 s->broken ? "; the section applies to nobody" : "");
-}
-
-static void take(Reader *r, const char *key, const char *value) {
-        PolicySection *s = r->section;
-        int i, k = 0;
-
-        if (take_if_match(r, key, value))
-                return;
-        i = policy_key_index(s->kind, key);
-        if (i < 0) {
-                unknown_key(r, key);
-                return;
-        }
-        if (*value == '\0')
-                policy_key_reset(s->kind, i, s->values);
-        else
-                k = policy_key_parse(s->kind, i, value, &r->policy->host, s->values);
-        if (k == -ENOMEM) {
-                note(r, k);
-        } else if (k < 0) {
-                complain(r, "%s=%s: %s; it takes %s", key, value,
-                         k == -ERANGE ? "out of range" : "not understood",
-                         policy_key_example(s->kind, i));
-        } else {
-                s->said |= UINT32_C(1) << i;
-                s->values->from[i] =
-                        (PolicySource){ .file = r->file, .line = r->line, .section = s->name };
-        }
-}
-
-#if INI_HANDLER_LINENO
-static int on_pair(void *userdata, const char *section _unused_, const char *key, const char *value,
-                   int line _unused_) {
-#else
-static int on_pair(void *userdata, const char *section _unused_, const char *key,
-                   const char *value) {
-#endif
-        Reader *r = userdata;
-
-        if (!key || !value) /* builds that tell of sections, and of keys without a value */
-                return 1;
-        r->asked = false;
-        if (r->section)
-                take(r, key, value);
-        else if (r->headless)
-                complain(r, "%s: stands before the head of a section", key);
-        return 1; /* each mistake is noted, and the next line has its turn */
-}
-
-/* What is wrong with a line before anybody looks at what it says; NULL if nothing is. */
-static const char *line_mistake(const char *line, size_t n, size_t room) {
-        size_t separator = 0;
-        bool blank = false;
-
-        if (n > POLICY_LINE_MAX || n > room)
-                return "the line is longer than 190 bytes; give a list in several lines";
-        for (size_t i = 0; i < n; i++) {
-                if (iscntrl((unsigned char) line[i]) && line[i] != '\t')
-                        return "the line holds a control character";
-                if (blank && line[i] == ';')
-                        return "a comment stands on a line of its own, and a value holds no ' ;'";
-                blank = isblank((unsigned char) line[i]);
-        }
-        if (line[0] == '[')
-                return line[n - 1] == ']' ? NULL : "a section's head ends in ']'";
-        while (separator < n && line[separator] != '=' && line[separator] != ':')
-                separator++;
-        return separator < n && line[separator] == '=' ? NULL : "not of the form KEY=VALUE";
-}
-
-/* Cuts the next line that says something. Returns false at the end of the text. */
-static bool next_line(Reader *r, const char **ret, size_t *ret_n) {
-        while (r->at < r->end) {
-                const char *line = r->at, *end = memchr(line, '\n', r->end - line);
-
-                end = end ?: r->end;
-                r->at = end < r->end ? end + 1 : end;
-                r->line++;
-                if (r->line == 1 && end - line >= 3 && memcmp(line, "\xef\xbb\xbf", 3) == 0)
-                        line += 3; /* an editor's byte order mark */
-                while (line < end && isspace((unsigned char) *line))
-                        line++;
-                while (end > line && isspace((unsigned char) end[-1]))
-                        end--;
-                if (line == end || *line == '#' || *line == ';')
-                        continue;
-                *ret = line;
-                *ret_n = end - line;
-                return true;
-        }
-        return false;
-}
-
-/* An ini_reader, as fgets() is. */
-static char *read_line(char *buf, int size, void *stream) {
-        Reader *r = stream;
-        const char *line, *mistake;
-        size_t n;
-
-        if (r->asked)
-                complain(r, "not understood");
-        r->asked = false;
-        while (r->error == 0 && next_line(r, &line, &n)) {
-                mistake = line_mistake(line, n, size < 2 ? 0 : (size_t) size - 2);
-                if (mistake) {
-                        complain(r, "%s", mistake);
-                        if (*line == '[') { /* what follows is not the section's above */
-                                r->section = NULL;
-                                r->headless = false;
-                        }
-                        continue;
-                }
-                memcpy(buf, line, n);
-                buf[n] = '\0';
-                if (*line == '[') {
-                        buf[n - 1] = '\0';
-                        begin_section(r, buf + 1 + strspn(buf + 1, " \t"));
-                        continue;
-                }
-                strcpy(buf + n, "\n");
-                r->asked = true;
-                return buf;
-        }
-        return NULL;
-}
-
-static const char *keep_file(Policy *p, const char *file) {
-        char **more = reallocarray(p->files, p->n_files + 1, sizeof(char *));
-        char *copy = strdup(file);
-
-        if (more)
-                p->files = more;
-        if (!more || !copy) {
-                free(copy);
-                return NULL;
-        }
-        return p->files[p->n_files++] = copy;
-}
-
-int policy_add(Policy *p, const char *file, const char *text, size_t size) {
-        Reader r = { .policy = p,
-                     .file = keep_file(p, file),
-                     .at = text,
-                     .end = text + size,
-                     .headless = true };
-        int k;
-
-        if (!r.file)
-                return -ENOMEM;
-        if (size > POLICY_SIZE_MAX)
-                return policy_error(p, file, 0, "larger than %d bytes", POLICY_SIZE_MAX);
-        k = ini_parse_stream(read_line, &r, on_pair, &r);
-        return r.error < 0 ? r.error : k == -2 ? -ENOMEM : 0;
 }
 
 int policy_finish(Policy *p) {
@@ -501,19 +134,23 @@ static bool glob_matches(const char *pattern, const char *text) {
 }
 
 static bool word_matches(const PolicyList *l, const char *word, bool glob) {
-        for (size_t i = 0; word && i < l->n; i++)
-                if (glob ? glob_matches(l->words[i], word) : strcmp(l->words[i], word) == 0)
+        for (size_t i = 0; word && i < l->n; i++) {
+                const char *w = l->words[i];
+
+                /* Most differ in the first letter, and there may be many. */
+                if (glob ? glob_matches(w, word) : w[0] == word[0] && strcmp(w, word) == 0)
                         return true;
+        }
         return false;
 }
 
-static bool list_matches(const PolicySection *s, MatchList list, const PolicyFacts *f) {
+static bool list_matches(const PolicySection *s, PolicyMatch list, const PolicyFacts *f) {
         const PolicyList *l = &s->lists[list];
 
-        if (list != MATCH_GROUP)
+        if (list != POLICY_MATCH_GROUP)
                 return word_matches(
-                        l, *(const char *const *) ((const char *) f + match_lists[list].fact),
-                        match_lists[list].glob);
+                        l, *(const char *const *) ((const char *) f + policy_matches[list].fact),
+                        policy_matches[list].glob);
         for (size_t i = 0; i < f->n_groups; i++)
                 if (word_matches(l, f->groups[i], false))
                         return true;
@@ -523,9 +160,9 @@ static bool list_matches(const PolicySection *s, MatchList list, const PolicyFac
 static bool matches(const PolicySection *s, const PolicyFacts *f) {
         if (s->broken || f->uid < s->uid_min)
                 return false;
-        if (plan_is_system_uid(f->uid, f->uid_min) && !list_matches(s, MATCH_USER, f))
+        if (plan_is_system_uid(f->uid, f->uid_min) && !list_matches(s, POLICY_MATCH_USER, f))
                 return false;
-        for (MatchList i = 0; i < _MATCH_LIST_MAX; i++)
+        for (PolicyMatch i = 0; i < _POLICY_MATCH_MAX; i++)
                 if (s->lists[i].n > 0 && !list_matches(s, i, f))
                         return false;
         return true;
@@ -614,7 +251,7 @@ bool policy_daemon(const Policy *p, const char *host, PolicyDaemon *ret) {
         return decide(p, POLICY_DAEMON, _POLICY_WHEN_INVALID, &facts, ret);
 }
 
-static bool wants(const Policy *p, MatchList list) {
+static bool wants(const Policy *p, PolicyMatch list) {
         for (size_t i = 0; i < p->n_sections; i++)
                 if (p->sections[i]->lists[list].n > 0)
                         return true;
@@ -622,16 +259,16 @@ static bool wants(const Policy *p, MatchList list) {
 }
 
 bool policy_wants_groups(const Policy *p) {
-        return wants(p, MATCH_GROUP);
+        return wants(p, POLICY_MATCH_GROUP);
 }
 
 bool policy_wants_sessions(const Policy *p) {
-        return wants(p, MATCH_SERVICE) || wants(p, MATCH_CLASS) || wants(p, MATCH_TYPE) ||
-               wants(p, MATCH_REMOTE);
+        return wants(p, POLICY_MATCH_SERVICE) || wants(p, POLICY_MATCH_CLASS) ||
+               wants(p, POLICY_MATCH_TYPE) || wants(p, POLICY_MATCH_REMOTE);
 }
 
 const char *policy_match_key(size_t i) {
-        return i < _MATCH_LIST_MAX    ? match_lists[i].key
-               : i == _MATCH_LIST_MAX ? MATCH_UID_MIN
-                                      : NULL;
+        return i < _POLICY_MATCH_MAX    ? policy_matches[i].key
+               : i == _POLICY_MATCH_MAX ? POLICY_MATCH_UID_MIN
+                                        : NULL;
 }

@@ -18,6 +18,9 @@ failures=()
 
 fail() { failures+=("$1"); }
 
+# figure TEXT: something measured, to be seen in the output
+figure() { echo "$1" >>"$figures"; }
+
 # skip REASON: ends the case
 skip() {
     echo "skip $1" >"$result"
@@ -206,7 +209,7 @@ expect_error() {
 # notes, the ledger's own folders (made once, kept) and its locks, which are empty.
 snapshot() {
     local -a all=(. '(' -path ./fake/calls -o -path ./fake/rules -o -path ./fake/log -o -path ./run/systemd/private
-        -o -path ./fake/journal -o -path ./host -o -path './bus*' -o -path './run/leash/*.lock' -o -name cpu.stat ')' -prune -o)
+        -o -path ./fake/journal -o -path ./run/mount -o -path ./host -o -path './bus*' -o -path './run/leash/*.lock' -o -name cpu.stat ')' -prune -o)
     (
         cd "$root" || exit
         find "${all[@]}" ! -path ./run/leash ! -path ./var/lib/leash -printf '%p %m %y\n'

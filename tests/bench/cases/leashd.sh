@@ -2,7 +2,6 @@
 # shellcheck shell=bash disable=SC2034,SC2086,SC2154
 # Figures of leashd; see tests/bench/leashd.
 
-figure() { echo "| $1 | $2 | $3 |" >>"$LEASH_BENCH_OUT"; }
 switches() { awk '/^voluntary_ctxt/ { print $2 }' /proc/$leashd_pid/status; }
 cpu_ticks() { awk '{ print $14 + $15 }' /proc/$leashd_pid/stat; }
 sessions_are() { (($(grep -c '^\[session ' "$root/run/leashd/sessions") == $1)); }

@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: MIT */
+/* One login: from its facts and the policy to limits on the user's slice.
+ *
+ * The program around us is somebody else's: nothing of it is changed (no signals, threads,
+ * environment, umask, working directory, standard streams), nothing of it is believed but what it
+ * hands over, and nothing stays open. Every wait has one deadline. */
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "backend/journal.h"
+#include "core/plan.h"
+#include "login.h"
+#include "os/clock.h"
+#include "os/machine.h"
+#include "os/policyfile.h"
+#include "os/proc.h"
+
+/* How long the kernel may take to show what PID 1 says it has set: it does so in the same turn of
+ * its loop, and the login is not to wait for a kernel that never will. */
+#define PATIENCE (20 * USEC_PER_MSEC)
+
+/* What is left for PID 1 when another login of the user, or an admin's command, holds the record.
+ */
+#define LOCK_TIME (LOGIN_TIME / 2)
+
+static BackendOptions options_until(usec_t deadline) {
+        return (BackendOptions){
+                .root = "",
+                .program =
+                        "", /* a policy's limits have no end that a program would have to see to */
+                .timeout = LOGIN_TIME,
+                .deadline = deadline,
+                .patience = PATIENCE,
+        };
+}
+
+static int open_backend(usec_t deadline, Backend **ret) {
+        const BackendOptions options = options_until(deadline);
+
+        return backend_systemd.probe(&options) ? backend_open_with(&backend_systemd, &options, ret)
+                                               : -ENODEV;
+}
+
+/* The first mistake is enough here, `leash check` tells all. Returns how many there are. */
+static size_t log_mistakes(const Policy *policy, const char *user) {
+        size_t n, total;
+        const PolicyError *e = policy_errors(policy, &n, &total);
+        char text[512];
+
+        if (n == 0)
+                return 0;
+        (void) snprintf(text, sizeof(text), "%s:%u: %s (%zu in all, see 'leash check')", e[0].file,
+                        e[0].line, e[0].text, total);
+        journal_login(JOURNAL_MISSING, "pam_leash", user, text);
+        return total;
+}
+
+/* Everything that is looked up: the user, the policy, what it says. */
+typedef struct Wanted {
+        UserInfo user;
+        Policy *policy;
+        PolicyLimits limits;
+} Wanted;
+
+static void wanted_done(Wanted *w) {
+        user_info_done(&w->user);
+        w->policy = policy_free(w->policy);
+}
+
+static int read_policy(const ModuleArgs *args, Wanted *w, LoginOutcome *outcome) {
+        LimitsHost host;
+        int r;
+
+        machine_describe(&host);
+        r = policyfile_load(args->conf, &host, &w->policy);
+        if (r < 0)
+                return r;
+        if (log_mistakes(w->policy, w->user.name) > 0 && args->strict && !outcome->system) {
+                outcome->failed = "the policy has mistakes";
+                return -EBADMSG;
+        }
+        return policy_wants_groups(w->policy) ? user_info_groups(&w->user) : 0;
+}
+
+static int decide(const LoginFacts *facts, Wanted *w) {
+        char host[MACHINE_NAME_MAX];
+        PolicyFacts common = defaults_facts(&w->user, user_uid_min(), machine_name(host));
+        PolicyFacts opening = common;
+        int r;
+
+        opening.service = facts->service;
+        opening.class = facts->class;
+        opening.type = facts->type;
+        opening.remote = facts->remote;
+        r = defaults_decide(w->policy, &common, &opening, facts->session, &w->limits);
+        return r < 0 ? r : 0;
+}
+
+static int find_wanted(const ModuleArgs *args, const LoginFacts *facts, Wanted *w,
+                       LoginOutcome *outcome) {
+        int r;
+
+        outcome->failed = "the user cannot be looked up";
+        r = facts->user ? user_info(facts->user, &w->user) : -ESRCH;
+        if (r < 0)
+                return r;
+        outcome->known = true;
+        outcome->uid = w->user.uid;
+        outcome->system = plan_is_system_uid(w->user.uid, user_uid_min());
+        outcome->failed = NULL;
+        r = read_policy(args, w, outcome);
+        if (r >= 0)
+                r = decide(facts, w);
+        if (r < 0 && !outcome->failed)
+                outcome->failed = "the policy cannot be read";
+        return r;
+}
+
+/* Cron and at run jobs outside of every user's slice, unless pam_systemd stands in their stack.
+ * What is in one already, by sudo or su another user's, stays where it is limited. */
+static bool is_in_a_slice(void) {
+        _cleanup_free_ char *cgroup = NULL;
+        Placement p;
+
+        return (proc_read_cgroup(getpid(), NULL, &cgroup) >= 0 ||
+                proc_read_cgroup(getpid(), "name=systemd", &cgroup) >= 0) &&
+               placement_parse(cgroup, &p) >= 0 && p.owner != (uid_t) -1;
+}
+
+static int capture(Backend *b, const Wanted *w, const LoginFacts *facts, LoginOutcome *outcome) {
+        int r;
+
+        if (limits_is_empty(&outcome->effective) || is_in_a_slice())
+                return 0;
+        r = b->ops->adopt(b, w->user.uid, w->user.name, facts->service ?: "PAM", getpid());
+        if (r < 0)
+                outcome->failed = "the job cannot be moved into the user's slice";
+        else
+                outcome->captured = true;
+        return r;
+}
+
+static const char *why(int r) {
+        switch (r) {
+        case -EBUSY:
+                return "the ledger is busy";
+        case -ENODEV:
+                return "this host does not run systemd";
+        case -ETIMEDOUT:
+                return "PID 1 did not answer in time";
+        default:
+                return "the limits cannot be set";
+        }
+}
+
+static int set_limits(Backend *b, Ledger *ledger, const Wanted *w, LoginOutcome *outcome) {
+        const DefaultsRequest q = {
+                .user = &w->user,
+                .limits = &w->limits.limits,
+                .by = "policy",
+                .lock_timeout = LOCK_TIME,
+                .login = true,
+        };
+        Defaults d = {};
+        int r;
+
+        r = defaults_set(b, ledger, &q, &d);
+        if (d.damaged)
+                journal_send(JOURNAL_DAMAGED, NULL, "pam_leash");
+        if (r < 0) {
+                outcome->failed = why(r);
+                return r;
+        }
+        outcome->kept = d.stamp != 0;
+        outcome->stamp = d.stamp;
+        outcome->set = d.result == DEFAULTS_SET || d.result == DEFAULTS_TAKEN;
+        outcome->effective = d.effective;
+        if (d.result == DEFAULTS_NONE || d.enforcement.enforced || d.enforcement.absent)
+                return 0;
+        outcome->failed = "the kernel does not enforce them, see 'leash doctor'";
+        return -EOPNOTSUPP;
+}
+
+int login_open(const ModuleArgs *args, const LoginFacts *facts, LoginOutcome *ret) {
+        _cleanup_(backend_freep) Backend *backend = NULL;
+        _cleanup_(ledger_freep) Ledger *ledger = NULL;
+        _cleanup_(wanted_done) Wanted wanted = {};
+        int r;
+
+        *ret = (LoginOutcome){};
+        r = find_wanted(args, facts, &wanted, ret);
+        if (r < 0)
+                return r;
+        /* From here on, nobody is asked but the kernel, files in /run, and PID 1. */
+        r = ledger_open("", !limits_is_empty(&wanted.limits.limits), &ledger);
+        if (r == -ENOENT) /* nothing is wanted, and nothing was ever done */
+                return 0;
+        if (r < 0) {
+                ret->failed = "the ledger cannot be opened";
+                return r;
+        }
+        ledger_hurry(ledger);
+        r = open_backend(clock_monotonic() + LOGIN_TIME, &backend);
+        if (r < 0) {
+                ret->failed = why(r);
+                return r;
+        }
+        r = set_limits(backend, ledger, &wanted, ret);
+        /* A job whose limits could not be set is kept from running outside of those there are. */
+        if (args->capture && (r >= 0 || r == -EOPNOTSUPP)) {
+                int k = capture(backend, &wanted, facts, ret);
+
+                r = k < 0 ? k : r;
+        }
+        return r;
+}
+
+int login_close(uid_t uid, usec_t stamp) {
+        _cleanup_(backend_freep) Backend *backend = NULL;
+        _cleanup_(ledger_freep) Ledger *ledger = NULL;
+        int r;
+
+        r = ledger_open("", false, &ledger);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        ledger_hurry(ledger);
+        r = open_backend(clock_monotonic() + LOGIN_TIME, &backend);
+        if (r >= 0)
+                r = defaults_end(backend, ledger, uid, stamp, LOCK_TIME);
+        return r < 0 ? r : 0;
+}

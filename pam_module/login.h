@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/* One login: from its facts and the policy to limits on the user's slice. Knows nothing of PAM. */
+#pragma once
+
+#include "args.h"
+#include "backend/defaults.h"
+
+/* What PAM tells of a login; everything is borrowed, and NULL where it is not known. */
+typedef struct LoginFacts {
+        const char *user;
+        const char *service;
+        const char *remote;
+        const char *class,
+                *type;       /* of the session, as pam_systemd has left them or is to find them */
+        const char *session; /* its id, if pam_systemd was there before */
+} LoginFacts;
+
+/* What became of it. */
+typedef struct LoginOutcome {
+        const char *failed; /* what could not be done, for the log; NULL if nothing failed */
+        bool known;         /* `uid` is */
+        bool system;        /* root or a system user: never refused */
+        bool kept;          /* there is a record; `stamp` is its */
+        bool set;           /* something was changed */
+        bool captured;
+        uid_t uid;
+        usec_t stamp;
+        Limits effective;
+} LoginOutcome;
+
+/* Puts the policy's limits on the user's slice, and with `capture` the calling process into it.
+ * Ends within LOGIN_TIME, not counting what NSS takes to look up the user. Mistakes in the policy
+ * are logged and what is sound in it counts. Returns 0; -errno, then ret->failed says at what. */
+#define LOGIN_TIME (200 * USEC_PER_MSEC)
+int login_open(const ModuleArgs *args, const LoginFacts *facts, LoginOutcome *ret);
+
+/* At the end of a session; see defaults_end(). Returns 0 or -errno. */
+int login_close(uid_t uid, usec_t stamp);

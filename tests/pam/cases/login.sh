@@ -1,0 +1,246 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2034,SC2086,SC2154
+# What a login gets, and what is left when it is over.
+
+# Before pam_systemd: there is no slice yet.
+test_a_first_login_finds_its_limits_waiting() {
+    machine && pid1
+    pam -k
+    opened
+    equal "calls" "$(calls)" "GetUnit $slice"
+    there run/leash/$slice
+    journal "*MESSAGE=$user: limited by the policy: cpu-quota 40% of one CPU, tasks-max 50*PRIORITY=6*SYSLOG_IDENTIFIER=pam_leash*"
+    comes_up
+    limited
+    equal pids.max "$(kernel pids.max)" 50
+}
+
+# After pam_systemd: the slice is there, without limits.
+test_a_login_into_a_slice_that_is_there() {
+    machine && login $uid && pid1
+    pam -k -e XDG_SESSION_ID=3
+    opened
+    limited
+    equal "calls" "$(calls | cut -d' ' -f1)" SetUnitProperties
+    absent run/systemd/system.control/$slice.d
+    daemon_reload
+    limited
+}
+
+test_a_login_again_asks_nobody() {
+    machine && login $uid && pid1
+    pam -k
+    forget
+    pam -k
+    opened
+    equal "calls" "$(count_calls)" 0
+    journal "*limited by the policy*"
+    journal_nothing
+    stop_pid1
+    pam -k
+    opened
+    journal_nothing
+}
+
+# What somebody else has changed meanwhile is set again.
+test_a_login_again_puts_right_what_is_wrong() {
+    machine && login $uid && pid1
+    pam -k
+    echo "max 100000" >"$root/sys/fs/cgroup/user.slice/$slice/cpu.max"
+    pam -k
+    limited
+    rm "$root/run/systemd/system/$slice.d/zz-leash.conf"
+    pam -k
+    there run/systemd/system/$slice.d/zz-leash.conf
+}
+
+test_the_policy_decides_by_service_group_host_and_session() {
+    machine && login $uid && pid1
+    policy "[limits all]" "cpu-quota=400%" "[limits cron]" "match-service=cron" "cpu-quota=10%" \
+        "[limits students]" "match-group=students" "match-service=test" "cpu-quota=90%" \
+        "[limits x]" "match-type=x11" "match-remote=10.*" "cpu-quota=30%" \
+        "[limits here]" "match-host=$(uname -n)" "tasks-max=7" "[limits there]" "match-host=elsewhere" "tasks-max=6"
+    pam -k
+    limited "90000 100000"
+    equal pids.max "$(kernel pids.max)" 7
+    pam -k -e XDG_SESSION_TYPE=x11 -h 10.9.8.7
+    limited "30000 100000"
+    pam -k $user cron
+    limited "10000 100000"
+    pam -k $user sshd
+    limited "400000 100000"
+}
+
+test_conf_names_another_policy() {
+    machine && login $uid && pid1
+    stack conf=/etc/leash/other.conf
+    conf etc/leash/other.conf "[limits all]" "cpu-quota=70%"
+    pam -k
+    limited "70000 100000"
+}
+
+test_of_all_sessions_the_strictest_counts() {
+    machine && login $uid && pid1
+    host_session 7 $uid
+    rm -r "$root/run/systemd/sessions" "$root/run/systemd/users"
+    ln -s "$root"/host/systemd/{sessions,users} "$root/run/systemd/"
+    policy "[limits desktop]" "match-service=xrdp-sesman" "cpu-quota=30%" "[limits ssh]" "match-service=sshd" "cpu-quota=90%"
+    pam -k $user sshd
+    limited "30000 100000"
+    # logind's session 7 is the one being opened: what PAM says of it counts
+    pam -k -e XDG_SESSION_ID=7 $user sshd
+    limited "90000 100000"
+}
+
+test_root_and_system_users_are_untouched() {
+    machine && login 0 && pid1
+    pam -k root
+    opened
+    absent run/leash
+    journal_nothing
+    pam -k daemon
+    opened
+    equal "calls" "$(count_calls)" 0
+}
+
+test_root_is_meant_by_name() {
+    machine && login 0 && pid1
+    policy "[limits root]" "match-user=root" "cpu-quota=300%"
+    pam -k root
+    equal cpu.max "$(kernel cpu.max user-0.slice)" "300000 100000"
+}
+
+test_the_exempt_are_untouched() {
+    machine && login $uid && pid1
+    policy "[limits all]" "cpu-quota=40%" "[exempt s]" "match-group=students" "exempt=yes"
+    pam
+    opened
+    absent run/leash
+    equal "calls" "$(count_calls)" 0
+}
+
+test_a_manual_leash_stays_on_top() {
+    machine && login $uid && pid1
+    leash -u $uid -q 10%
+    pam
+    opened
+    limited "10000 100000"
+    leash release -u $uid
+    limited
+    leash list --json
+    equal layer "$(jq -r '.[0].layer' <<<"$out")" default
+}
+
+test_a_session_that_closes_leaves_the_slice_to_its_end() {
+    machine && login $uid && pid1
+    pam
+    opened
+    there run/leash/$slice
+    limited
+}
+
+# A job of cron without pam_systemd has no slice at all.
+test_a_job_without_a_slice_leaves_nothing() {
+    local before
+    machine && pid1
+    before=$(snapshot)
+    pam $user cron
+    opened
+    equal "close" "$(sed -n 's/^close //p' <<<"$out")" success
+    unchanged "$before" "after a job"
+}
+
+# Whoever comes in while another one goes keeps the record.
+test_a_job_does_not_end_what_a_login_counts_on() {
+    machine && pid1
+    pam -k
+    sleep 0.02
+    pam -k $user cron
+    pam $user cron
+    sleep 0.02
+    absent run/leash/$slice # nobody came after the last job, which cleans up
+    pam -k
+    there run/leash/$slice
+}
+
+test_limits_that_the_policy_drops_stay_until_apply() {
+    machine && login $uid && pid1
+    pam -k
+    policy "[limits all]" "cpu-quota=60%"
+    pam -k
+    limited "60000 100000"
+    equal pids.max "$(kernel pids.max)" 50
+    calls | grep -q Reload && fail "a login had PID 1 reload"
+    rm "$root/etc/leash/leash.conf"
+    pam -k
+    opened
+    limited "60000 100000"
+}
+
+test_without_a_policy_nothing_is_done() {
+    machine && login $uid && pid1
+    rm -r "$root/etc/leash"
+    pam
+    opened
+    absent run/leash
+    equal "calls" "$(count_calls)" 0
+    journal_nothing
+}
+
+test_capture_moves_the_job_into_the_slice() {
+    local scope
+    machine && pid1
+    stack capture
+    pam $user cron
+    opened
+    scope=$(calls | grep -o "leash-job-$uid-[0-9]*-[0-9a-f]*.scope" | head -n 1)
+    [[ -n $scope ]] || fail "no scope: $(calls)"
+    like call "$(calls | grep Start)" "StartTransientUnit leash-job-*Slice s:$slice*"
+    there sys/fs/cgroup/user.slice/$slice/$scope/cgroup.procs
+    journal "*the job was moved into the slice*"
+}
+
+test_capture_leaves_alone_who_has_no_limits() {
+    machine && pid1
+    stack capture
+    policy "[limits ssh]" "match-service=sshd" "cpu-quota=5%"
+    pam $user cron
+    opened
+    equal "calls" "$(count_calls)" 0
+}
+
+test_capture_follows_a_manual_leash() {
+    machine && login $uid && pid1
+    stack capture
+    rm "$root/etc/leash/leash.conf"
+    leash -u $uid -q 10%
+    forget
+    pam $user cron
+    like calls "$(calls)" "StartTransientUnit leash-job-*"
+}
+
+test_announce_tells_the_user() {
+    machine && login $uid && pid1
+    stack announce
+    pam
+    like conversation "$(grep ^said <<<"$out")" "said *cpu-quota 40% of one CPU, tasks-max 50. Ask the administrators*"
+    policy "[limits ssh]" "match-service=sshd" "cpu-quota=5%"
+    leash apply --all
+    rm -r "$root/run/leash"
+    pam
+    [[ $out != *said* ]] || fail "$out"
+}
+
+test_debug_says_more() {
+    machine && login $uid && pid1
+    stack debug
+    pam
+    rm -f "$root/fake/journal"
+    pam
+    journal "*limited by the policy: cpu-quota 40%*session closed*"
+}
+
+test_only_what_libpam_asks_for_is_exported() {
+    equal symbols "$(nm -D --defined-only "$tools/pam_leash.so" | awk '$2 != "A" { print $3 }' | grep -v '^__[a-z]*san' | sort | tr '\n' ' ')" \
+        "pam_sm_close_session pam_sm_open_session "
+}

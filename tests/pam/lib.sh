@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2034,SC2086,SC2154
+# Sourced after tests/bus/lib.sh: what the cases of the PAM module have besides.
+
+# The user of these cases has a name and groups.
+user=tester
+install -m 755 "$build/pam_leash.so" "$build/tests/pam-driver" "$build/tests/pam-faults" "$tools"
+
+# machine: a root with an /etc of its own, and what systemd keeps in /run
+machine() {
+    local file
+    for file in nsswitch.conf login.defs ld.so.cache ld.so.conf ld.so.conf.d security localtime hostname; do
+        [[ ! -e /etc/$file ]] || cp -a "/etc/$file" "$root/etc/"
+    done
+    { grep -v ":$uid:" /etc/passwd; echo "$user:x:$uid:$uid::/:/bin/sh"; } >"$root/etc/passwd"
+    { cat /etc/group; echo "$user:x:$uid:"; echo "students:x:$((uid + 10)):$user"; } >"$root/etc/group"
+    mkdir -p "$root/etc/leash" "$root/pam.d" "$root"/run/systemd/{sessions,users}
+    ln -s "$root/host/systemd/journal" "$root/run/systemd/journal"
+    stack
+    policy "[limits all]" "cpu-quota=40%" "tasks-max=50"
+}
+
+# stack [ARGUMENT...]: the PAM stack of service "test"
+stack() {
+    echo "session required $tools/pam_leash.so $*" >"$root/pam.d/test"
+    cp "$root/pam.d/test" "$root/pam.d/cron"
+    cp "$root/pam.d/test" "$root/pam.d/sshd"
+}
+
+policy() { conf etc/leash/leash.conf "$@"; }
+
+# inside COMMAND...: with the test's own /etc, /run and cgroups
+inside() {
+    # shellcheck disable=SC2016
+    setpriv --pdeathsig TERM timeout -k 2 "${limit:-60}" unshare --mount --propagation private -- bash -c '
+        mount --bind "$0/etc" /etc && mount --rbind "$0/run" /run && mount --bind "$0/sys/fs/cgroup" /sys/fs/cgroup &&
+        exec "$@"' "$root" env -i PATH="$PATH" LC_ALL=C.UTF-8 ASAN_OPTIONS=exitcode=99 UBSAN_OPTIONS=print_stacktrace=1 \
+        ${evil:+LEASH_BACKEND=cgroup LEASH_TEST_ROOT=/nowhere DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nowhere} "$@"
+}
+
+# pam [OPTION...] [USER [SERVICE]]: a login and its end; leaves $out, $err, $status. On a machine so busy that the fake
+# PID 1 does not get to answer in time, once more: unless patient=no, for cases in which it is not to answer.
+pam() {
+    local options=() try
+    while [[ ${1:-} == -* ]]; do
+        options+=("$1")
+        if [[ $1 == -[rjeh] ]]; then options+=("$2"); shift; fi
+        shift
+    done
+    for try in 1 2 3 4 5 6; do
+        inside "$tools/pam-driver" "${options[@]}" "$root/pam.d" "${2:-test}" "${1-$user}" >"$root.out" 2>"$root.err"
+        status=$?
+        [[ $patient == yes ]] && sleep 0.05 && grep -qE 'did not answer in time|ledger is busy' "$root/fake/journal" 2>/dev/null || break
+        rm -f "$root/fake/journal"
+        forget
+    done
+    out=$(<"$root.out") err=$(<"$root.err")
+    [[ -z $err ]] || fail "on stderr: ${err//$'\n'/ | }"
+    ((status == 0)) || fail "the login program ended with $status"
+    [[ $out != *changed* ]] || fail "$(grep changed <<<"$out")"
+    took=$(sed -n 's/^slowest //p' <<<"$out" | sort -n | tail -n 1)
+    awk -v t="${took:-9999}" 'BEGIN { exit t < 2000 }' && fail "a login took $took ms"
+}
+patient=yes
+
+# opened RESULT: what the program was told; by default, that the user is in
+opened() { equal "open_session" "$(sed -n 's/^open //p' <<<"$out" | sort -u)" "${1:-success}"; }
+
+# journal PATTERN, journal_nothing
+journal() {
+    wait_until test -s "$root/fake/journal"
+    like journal "$(<"$root/fake/journal")" "$1"
+    rm -f "$root/fake/journal"
+}
+journal_nothing() {
+    sleep 0.1
+    [[ ! -s $root/fake/journal ]] || fail "in the journal: $(<"$root/fake/journal")"
+}
+
+# limited: the kernel has what the policy says
+limited() {
+    equal cpu.max "$(kernel cpu.max)" "${1:-40000 100000}"
+}
+
+# comes_up: pam_systemd has the slice started, which reads its drop-ins
+comes_up() {
+    login $uid
+    daemon_reload
+}
