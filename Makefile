@@ -67,7 +67,7 @@ LIB_SOURCES = \
     core/statefile.c core/states.c \
     os/cgroupfs.c os/clock.c os/file.c os/machine.c os/policyfile.c os/proc.c os/psi.c os/sockdiag.c os/user.c os/watch.c \
     backend/backend.c backend/bus.c backend/choose.c $(CGROUP_SOURCE) backend/defaults.c backend/displays.c backend/dropin.c backend/incidents.c backend/journal.c \
-    backend/layer.c backend/ledger.c backend/login.c backend/logind.c backend/metrics.c \
+    backend/layer.c backend/ledger.c backend/login.c backend/loginwatch.c backend/metrics.c \
     backend/notify.c backend/overview.c backend/spare.c backend/systemd.c backend/usage.c
 
 LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c log.c main.c metrics.c options.c \

@@ -163,7 +163,7 @@ static int climb(Daemon *d, const StateAction *a) {
         act_report(d, &i); /* before: what it does may be the end of the one who asks */
         if (d->watch || a->kind == STATE_STUCK)
                 return 0;
-        r = d->logind ? logind_end(d->logind, a->session->id, rungs[a->kind].rung) : -ENOTCONN;
+        r = d->logind ? loginwatch_end(d->logind, a->session->id, rungs[a->kind].rung) : -ENOTCONN;
         return r == -ENXIO ? 0 : r;
 }
 

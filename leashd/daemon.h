@@ -15,7 +15,7 @@
 
 #include "backend/backend.h"
 #include "backend/ledger.h"
-#include "backend/logind.h"
+#include "backend/loginwatch.h"
 #include "core/incident.h"
 #include "core/runaway.h"
 #include "core/states.h"

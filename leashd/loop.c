@@ -196,7 +196,7 @@ static void on_lost(void *userdata) {
         start(d->reconnect, RECONNECT);
 }
 
-static const LogindEvents logind_events = {
+static const LogindEvents loginwatch_events = {
         .session = on_session,
         .gone = on_gone,
         .listing = on_listing,
@@ -209,8 +209,8 @@ static int on_reconnect(sd_event_source *timer, uint64_t usec _unused_, void *us
         int r;
 
         (void) sd_event_source_set_enabled(timer, SD_EVENT_OFF);
-        d->logind = logind_free(d->logind);
-        r = logind_open(d->event, &logind_events, CALL_TIMEOUT, d, &d->logind);
+        d->logind = loginwatch_free(d->logind);
+        r = loginwatch_open(d->event, &loginwatch_events, CALL_TIMEOUT, d, &d->logind);
         if (r < 0)
                 start(timer, RECONNECT);
         return 0;
@@ -388,7 +388,7 @@ int loop_reload(Daemon *d) {
                 states_done(&d->states);
         d->watch = watch;
         d->ready = false; /* no session has rules before it was asked about again */
-        return d->logind ? logind_list(d->logind) : 0;
+        return d->logind ? loginwatch_list(d->logind) : 0;
 }
 
 static int on_hangup(sd_event_source *source _unused_, const struct signalfd_siginfo *info _unused_,
@@ -478,7 +478,7 @@ int loop_open(Daemon *d) {
         if (r < 0)
                 return r;
         displays_watch(d->root, d->displays_watch);
-        r = logind_open(d->event, &logind_events, CALL_TIMEOUT, d, &d->logind);
+        r = loginwatch_open(d->event, &loginwatch_events, CALL_TIMEOUT, d, &d->logind);
         if (r < 0) { /* the bus may be late */
                 daemon_log(LOG_WARNING, "no message bus yet: %s", strerror(-r));
                 start(d->reconnect, RECONNECT);
@@ -493,7 +493,7 @@ void loop_close(Daemon *d) {
                 &d->lease,    &d->displays, &d->memory_pressure, &d->drift, &d->pressure,
         };
 
-        d->logind = logind_free(d->logind);
+        d->logind = loginwatch_free(d->logind);
         for (size_t i = 0; i < ELEMENTSOF(sources); i++)
                 *sources[i] = sd_event_source_unref(*sources[i]);
         fd_closep(&d->displays_watch);

@@ -2,7 +2,7 @@
 /* The policy as the models want it: rules for a session, rules for a user. */
 #pragma once
 
-#include "backend/logind.h"
+#include "backend/loginwatch.h"
 #include "core/policy.h"
 #include "core/runaway.h"
 #include "core/states.h"

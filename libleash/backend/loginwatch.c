@@ -8,7 +8,7 @@
 #include <string.h>
 #include <systemd/sd-bus.h>
 
-#include "backend/logind.h"
+#include "backend/loginwatch.h"
 #include "os/clock.h"
 
 #define LOGIND "org.freedesktop.login1"
@@ -286,7 +286,7 @@ static int on_list(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
         return 0;
 }
 
-int logind_list(LogindWatch *w) {
+int loginwatch_list(LogindWatch *w) {
         int r;
 
         if (w->list_called)
@@ -344,7 +344,7 @@ static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *error _unus
         if (sd_bus_message_read(m, "sss", &name, &old, &new) <= 0 || new[0] == '\0')
                 return 0;
         if (strcmp(name, LOGIND) == 0) {
-                (void) logind_list(w);
+                (void) loginwatch_list(w);
         } else if (strcmp(name, SYSTEMD) == 0) {
                 subscribe(w);
                 w->events->reloaded(w->userdata);
@@ -395,9 +395,9 @@ static int add_matches(LogindWatch *w) {
         return r;
 }
 
-int logind_open(sd_event *event, const LogindEvents *events, usec_t timeout, void *userdata,
+int loginwatch_open(sd_event *event, const LogindEvents *events, usec_t timeout, void *userdata,
                 LogindWatch **ret) {
-        _cleanup_(logind_freep) LogindWatch *w = calloc(1, sizeof(LogindWatch));
+        _cleanup_(loginwatch_freep) LogindWatch *w = calloc(1, sizeof(LogindWatch));
         int r;
 
         if (!w)
@@ -415,14 +415,14 @@ int logind_open(sd_event *event, const LogindEvents *events, usec_t timeout, voi
         if (r < 0)
                 return r;
         subscribe(w);
-        r = logind_list(w);
+        r = loginwatch_list(w);
         if (r < 0)
                 return r;
         *ret = TAKE_PTR(w);
         return 0;
 }
 
-LogindWatch *logind_free(LogindWatch *w) {
+LogindWatch *loginwatch_free(LogindWatch *w) {
         if (!w)
                 return NULL;
         w->bus = sd_bus_close_unref(w->bus);
@@ -431,7 +431,7 @@ LogindWatch *logind_free(LogindWatch *w) {
         return NULL;
 }
 
-int logind_end(LogindWatch *w, const char *id, SessionRung rung) {
+int loginwatch_end(LogindWatch *w, const char *id, SessionRung rung) {
         _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         _cleanup_message_ sd_bus_message *m = NULL;
         bool terminate = rung == SESSION_RUNG_TERMINATED;

@@ -29,14 +29,14 @@ typedef struct LogindEvents {
 
 /* Connects to the system bus, and begins with a listing. Calls come from the event loop alone.
  * Returns 0 or -errno. */
-int logind_open(sd_event *event, const LogindEvents *events, usec_t timeout, void *userdata,
+int loginwatch_open(sd_event *event, const LogindEvents *events, usec_t timeout, void *userdata,
                 LogindWatch **ret);
-LogindWatch *logind_free(LogindWatch *w);
-DEFINE_CLEANUP(LogindWatch *, logind_free);
+LogindWatch *loginwatch_free(LogindWatch *w);
+DEFINE_CLEANUP(LogindWatch *, loginwatch_free);
 
 /* Asks for all sessions again. Returns 0 or -errno. */
-int logind_list(LogindWatch *w);
+int loginwatch_list(LogindWatch *w);
 
 /* Ends a session, by rungs: a signal to its leader; TerminateSession; a signal to all that is left.
  * Returns 0; -ENXIO if there is no such session; -errno. */
-int logind_end(LogindWatch *w, const char *id, SessionRung rung);
+int loginwatch_end(LogindWatch *w, const char *id, SessionRung rung);
