@@ -10,6 +10,7 @@ VERSION = 0.1.0
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
 LIBEXECDIR ?= $(PREFIX)/libexec/leash
+SBINDIR ?= $(PREFIX)/sbin
 MANDIR ?= $(PREFIX)/share/man
 DOCDIR ?= $(PREFIX)/share/doc/leash
 POLKITDIR ?= /usr/share/polkit-1
@@ -49,6 +50,9 @@ INIH_LIBS := $(shell $(PKG_CONFIG) --libs inih 2>/dev/null)
 CMOCKA_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
 HAVE_CGROUP := $(shell $(PKG_CONFIG) --exists libcgroup 2>/dev/null && echo yes)
 
+CURSES_CFLAGS := $(shell $(PKG_CONFIG) --cflags ncursesw 2>/dev/null)
+CURSES_LIBS := $(shell $(PKG_CONFIG) --libs ncursesw 2>/dev/null)
+TOP_SOURCE = $(if $(CURSES_LIBS),top.c,top-fallback.c)
 HAVE_PAM := $(shell echo '\#include <security/pam_ext.h>' | $(CC) -E - >/dev/null 2>&1 && echo yes)
 
 ifeq ($(HAVE_CGROUP),yes)
@@ -69,23 +73,29 @@ NOTIFY_LIBS := $(shell $(PKG_CONFIG) --libs libnotify 2>/dev/null)
 # ---- sources ----------------------------------------------------------------------------------------
 
 LIB_SOURCES = \
-    core/cgfile.c core/idle.c core/layers.c core/limits.c core/offenders.c core/parse.c \
+    core/cgfile.c core/idle.c core/incident.c core/layers.c core/limits.c core/offenders.c core/parse.c \
     core/placement.c core/plan.c core/policy.c core/policykeys.c core/policyread.c core/record.c \
-    os/cgroupfs.c os/clock.c os/file.c os/identity.c os/machine.c os/policyfile.c os/proc.c os/user.c \
+    core/runaway.c core/sessions.c core/statefile.c core/states.c \
+    os/cgroupfs.c os/clock.c os/file.c os/identity.c os/machine.c os/policyfile.c os/proc.c os/psi.c \
+    os/sockdiag.c os/user.c os/watch.c \
     backend/backend.c backend/bus.c backend/buslink.c backend/choose.c $(CGROUP_SOURCE) \
-    backend/defaults.c backend/dropin.c backend/inhibit.c backend/journal.c backend/ledger.c \
-    backend/login.c backend/logind.c backend/notify.c backend/spare.c backend/systemd.c
+    backend/defaults.c backend/displays.c backend/dropin.c backend/incidents.c backend/inhibit.c \
+    backend/journal.c backend/layer.c backend/ledger.c backend/login.c backend/logind.c \
+    backend/loginwatch.c backend/metrics.c backend/notify.c backend/overview.c backend/spare.c \
+    backend/systemd.c backend/usage.c
 
-LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c main.c options.c output.c \
-    policy.c release.c show.c view.c
+LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c log.c main.c metrics.c options.c \
+    output.c policy.c release.c show.c $(TOP_SOURCE) topmodel.c view.c
 
 LOCK_SOURCES = daemon.c leash-lock.c locker.c lockpolicy.c notice.c options.c status.c x11-cover.c \
     x11.c xrdp.c
 
 PAM_SOURCES = args.c login.c pam_leash.c
 
-UNIT_TESTS = cgfile dropin identity idle layers ledger limits offenders parse placement plan policy \
-    policyfile record
+LEASHD_SOURCES = act.c drift.c keep.c loop.c main.c punish.c rules.c textfile.c
+
+UNIT_TESTS = cgfile displays dropin identity idle incident layers ledger limits offenders parse placement \
+    plan policy policyfile record runaway sessions sockdiag states topmodel
 
 # ---- rules ------------------------------------------------------------------------------------------
 
@@ -102,6 +112,7 @@ OBJ = $(BUILD)/obj
 LIB_OBJECTS = $(LIB_SOURCES:%.c=$(OBJ)/libleash/%.o)
 LEASH_OBJECTS = $(LEASH_SOURCES:%.c=$(OBJ)/leash/%.o)
 LOCK_OBJECTS = $(LOCK_SOURCES:%.c=$(OBJ)/screensaver/%.o)
+LEASHD_OBJECTS = $(LEASHD_SOURCES:%.c=$(OBJ)/leashd/%.o)
 LIBLEASH = $(BUILD)/libleash.a
 LOCK_PROGRAMS = $(if $(X11_LIBS),$(BUILD)/leash-lock) $(if $(NOTIFY_LIBS),$(BUILD)/leash-notify)
 PAM_OBJECTS = $(PAM_SOURCES:%.c=$(OBJ)/pam_module/%.o)
@@ -112,11 +123,15 @@ COMPLETIONS = $(BUILD)/completions/leash.bash $(BUILD)/completions/_leash
 .DEFAULT_GOAL = all
 
 .PHONY: all
-all: $(BUILD)/leash $(PAM_MODULE) $(LOCK_PROGRAMS) $(COMPLETIONS) man
+all: $(BUILD)/leash $(BUILD)/leashd $(PAM_MODULE) $(LOCK_PROGRAMS) $(COMPLETIONS) man
 
 $(BUILD)/leash: $(LEASH_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(JSON_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(JSON_LIBS) $(INIH_LIBS) $(CURSES_LIBS) $(CGROUP_LIBS)
+
+$(BUILD)/leashd: $(LEASHD_OBJECTS) $(LIBLEASH) | said
+	@echo "  LINK $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
 
 $(BUILD)/leash-lock: $(LOCK_OBJECTS) $(OBJ)/screensaver/testing.o $(LIBLEASH) | said
 	@echo "  LINK $@"
@@ -150,6 +165,8 @@ $(OBJ)/%.o: %.c | said
 	@echo "  CC   $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
+$(OBJ)/leash/top.o: ALL_CFLAGS += $(CURSES_CFLAGS)
+
 $(BUILD)/completions/leash.bash: $(BUILD)/leash
 	@mkdir -p $(@D)
 	$(Q)$< --completion=bash >$@
@@ -165,13 +182,14 @@ $(BUILD)/man/%: docs/man/%.scd
 	@mkdir -p $(@D)
 	@if command -v scdoc >/dev/null; then scdoc <$< >$@; else echo "scdoc is not here: $(@F) is not made"; fi
 
--include $(LIB_OBJECTS:.o=.d) $(LEASH_OBJECTS:.o=.d) $(LOCK_OBJECTS:.o=.d) $(PAM_OBJECTS:.o=.d)
+-include $(LIB_OBJECTS:.o=.d) $(LEASH_OBJECTS:.o=.d) $(LOCK_OBJECTS:.o=.d) \
+    $(LEASHD_OBJECTS:.o=.d) $(PAM_OBJECTS:.o=.d)
 
 # ---- tests ------------------------------------------------------------------------------------------
 
 TEST_PROGRAMS = $(UNIT_TESTS:%=$(BUILD)/tests/test-%)
 TOOLS = $(BUILD)/tools/burn $(BUILD)/tools/forker $(BUILD)/tools/probe
-FUZZERS = record limits pamargs policy text
+FUZZERS = models record limits pamargs policy text
 
 # Calls out of the module's objects that are made to fail, see tests/pam/faults.c.
 FAULTS = malloc calloc realloc reallocarray strdup strndup vasprintf open_memstream read write renameat mkdir unlinkat \
@@ -210,7 +228,9 @@ tests: $(if $(CMOCKA_LIBS),$(TEST_PROGRAMS)) $(TOOLS) $(PAM_TESTS) $(if $(X11_LI
 
 $(BUILD)/tests/test-%: $(OBJ)/tests/unit/test-%.o $(LIBLEASH)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(CMOCKA_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIBLEASH) $(CMOCKA_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
+
+$(BUILD)/tests/test-topmodel: $(OBJ)/leash/topmodel.o
 
 $(BUILD)/tests/replay-%: $(OBJ)/tests/fuzz/fuzz-%.o $(OBJ)/tests/fuzz/replay.o $(LIBLEASH)
 	@mkdir -p $(@D)
@@ -312,6 +332,7 @@ format:
 .PHONY: install
 install: all
 	install -Dm755 $(BUILD)/leash $(DESTDIR)$(BINDIR)/leash
+	install -Dm755 $(BUILD)/leashd $(DESTDIR)$(SBINDIR)/leashd
 	install -Dm644 $(BUILD)/completions/leash.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/leash
 	install -Dm644 $(BUILD)/completions/_leash $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_leash
 	$(Q)mkdir -p $(DESTDIR)$(POLKITDIR)/actions $(DESTDIR)$(UNITDIR)
@@ -320,6 +341,7 @@ install: all
 	$(if $(X11_LIBS),$(Q)$(MAKE) --no-print-directory install-lock)
 	# Not readable, so the kernel lets nobody trace it: root starts it as the user, outside their slice.
 	$(if $(NOTIFY_LIBS),install -Dm711 $(BUILD)/leash-notify $(DESTDIR)$(LIBEXECDIR)/leash-notify)
+	$(Q)sed 's|@SBINDIR@|$(SBINDIR)|' packaging/systemd/leashd.service >$(DESTDIR)$(UNITDIR)/leashd.service
 	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/systemd/leash-gone@.service >$(DESTDIR)$(UNITDIR)/leash-gone@.service
 	install -Dm644 packaging/systemd/user-slice.conf $(DESTDIR)$(UNITDIR)/user-.slice.d/50-leash.conf
 	$(if $(PAM_MODULE),install -Dm755 $(PAM_MODULE) $(DESTDIR)$(PAMDIR)/pam_leash.so)
@@ -353,7 +375,8 @@ install-tests: $(BUILD)/tests/fake-desktop
 
 .PHONY: uninstall
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/leash $(DESTDIR)$(POLKITDIR)/actions/org.leash.policy \
+	rm -f $(DESTDIR)$(BINDIR)/leash $(DESTDIR)$(SBINDIR)/leashd $(DESTDIR)$(UNITDIR)/leashd.service \
+	    $(DESTDIR)$(POLKITDIR)/actions/org.leash.policy \
 	    $(DESTDIR)$(UNITDIR)/leash-restore.service $(DESTDIR)$(UNITDIR)/leash-gone@.service \
 	    $(DESTDIR)$(UNITDIR)/user-.slice.d/50-leash.conf $(DESTDIR)$(PAMDIR)/pam_leash.so \
 	    $(if $(PAMCONFIGDIR),$(DESTDIR)$(PAMCONFIGDIR)/leash) \

@@ -7,9 +7,8 @@
 #include <string.h>
 
 #include "backend/journal.h"
-#include "backend/login.h"
+#include "backend/layer.h"
 #include "backend/notify.h"
-#include "backend/spare.h"
 #include "core/parse.h"
 #include "os/clock.h"
 #include "os/file.h"
@@ -17,8 +16,6 @@
 #include "os/user.h"
 #include "output.h"
 #include "verbs.h"
-
-/* Another leash on the same user takes milliseconds, with a daemon-reload in it seconds. */
 
 #define DEFAULT_QUOTA (USEC_PER_SEC / 2)
 
@@ -102,30 +99,17 @@ static Exit failed(Context *c, const Cap *cap, const char *what, int r) {
         return EXIT_FAILED;
 }
 
-/* What other records need to be told: the limits that this layer does not have a base for. */
-static int read_base(Context *c, Cap *cap) {
-        uint32_t missing = cap->limits.set & ~cap->record->base.set;
-
-        return missing == 0 ? 0 : c->backend->ops->read_base(c->backend, cap->record, missing);
-}
-
 static int load_record(Context *c, Cap *cap) {
         int r;
 
-        r = ledger_read(c->ledger, cap->target, &cap->record);
-        if (r == -EBADMSG) {
+        r = layer_load(c->ledger, cap->target, c->args.scope, cap->uid, cap->user, &cap->record,
+                       &cap->before);
+        if (r > 0)
                 output_error(
                         "%s: the record of an earlier leash was damaged; it is kept as "
                         "/run/leash/%s.damaged, and what was before it is taken from the system as it is now",
                         cap->user, cap->target);
-                r = -ENOENT;
-        }
-        if (r >= 0)
-                return ledger_read(c->ledger, cap->target, &cap->before);
-        if (r != -ENOENT)
-                return r;
-        cap->record = record_new(cap->target, c->args.scope, cap->uid, cap->user);
-        return cap->record ? 0 : -ENOMEM;
+        return r;
 }
 
 static usec_t choose_until(const Context *c, usec_t now) {
@@ -147,7 +131,7 @@ static int decide(Context *c, Cap *cap) {
 
         r = load_record(c, cap);
         if (r >= 0)
-                r = read_base(c, cap);
+                r = layer_read_base(c->backend, cap->record, &cap->limits);
         if (r < 0)
                 return r;
         cap->widens = widens(cap);
@@ -176,77 +160,17 @@ static int make_tree(Context *c, Cap *cap) {
         return spare_tree(c->backend, cap->record, cap->named[0], &cap->limits, &cap->captured);
 }
 
-/* What leash said it did not do must not be done by the next command either: what was in force
- * before becomes the intent again, and is on the disk before anything is tried. */
 static void roll_back(Context *c, Cap *cap, int error) {
-        _cleanup_(record_freep) Record *written = NULL;
-        Record *record = cap->record;
-        RecordLayer failed;
-        Enforcement e;
-
-        if (!cap->begun)
-                return;
-        failed = record->layers[LAYER_MANUAL];
-        record->layers[LAYER_MANUAL] = (RecordLayer){ .until = USEC_INFINITY };
-        if (cap->before) {
-                record->layers[LAYER_MANUAL] = cap->before->layers[LAYER_MANUAL];
-                cap->before->layers[LAYER_MANUAL] = failed;
-                record->persist = cap->before->persist;
-                record->share = cap->before->share;
-        } else {
-                free(failed.by);
-                free(failed.reason);
-        }
-        record->dirty = true; /* of the same serial, which a timer already made may carry */
-        if (ledger_write(c->ledger, record) < 0) {
-                /* Where nothing of the attempt got to the disk either, nothing is to be taken back.
-                 */
-                if (ledger_read(c->ledger, record->target, &written) >= 0 && written->dirty)
-                        output_error(
-                                "%s: the ledger cannot be written; 'leash release' when it can",
-                                cap->user);
-        } else if (error != -ETIMEDOUT)
-                /* If it fails, too, the next command tries again; a PID 1 that does not answer
-                 * is not waited for twice. */
-                (void) backend_converge(c->backend, c->ledger, record, &e);
-}
-
-static int collect_leaders(uid_t uid, pid_t **ret, size_t *ret_n) {
-        _cleanup_free_ pid_t *leaders = NULL;
-        LoginSession *sessions;
-        size_t n;
-        int r;
-
-        r = login_sessions(uid, &sessions, &n);
-        if (r < 0)
-                return r;
-        leaders = calloc(n + 1, sizeof(pid_t));
-        for (size_t i = 0; i < n && leaders; i++)
-                leaders[i] = sessions[i].leader;
-        login_sessions_free(sessions, n);
-        if (!leaders)
-                return -ENOMEM;
-        *ret = TAKE_PTR(leaders);
-        *ret_n = n;
-        return 0;
+        if (cap->begun && layer_roll_back(c->backend, c->ledger, cap->record, cap->before,
+                                          LAYER_MANUAL, error) < 0)
+                output_error("%s: the ledger cannot be written; 'leash release' when it can",
+                             cap->user);
 }
 
 static int spare(Context *c, Cap *cap) {
-        _cleanup_free_ pid_t *leaders = NULL;
-        Limits effective;
-        size_t n;
-        int r;
-
-        record_effective(cap->record, &effective, NULL);
-        if (!wants_spare(c) || cap->enforcement.absent ||
-            !limits_has(&effective, LIMIT_CPU_QUOTA) ||
-            effective.value[LIMIT_CPU_QUOTA] == LIMIT_INFINITY)
-                return 0;
-        r = collect_leaders(cap->uid, &leaders, &n);
-        if (r < 0)
-                return r;
-        return spare_offenders(c->backend, cap->record, cap->named, cap->n_named, leaders, n,
-                               &cap->spared);
+        return wants_spare(c) ? layer_spare(c->backend, cap->record, &cap->enforcement, cap->named,
+                                            cap->n_named, &cap->spared)
+                              : 0;
 }
 
 /* Of the user's processes elsewhere only jobs are brought in: a service that runs under the user's
@@ -440,7 +364,7 @@ static Exit cap_target(Context *c, Cap *cap) {
                 return EXIT_FAILED;
         if (c->args.dry_run)
                 return print_plan(cap);
-        r = ledger_lock(c->ledger, cap->target, CONTEXT_LOCK_TIMEOUT, &lock);
+        r = ledger_lock(c->ledger, cap->target, LAYER_LOCK_TIMEOUT, &lock);
         if (r < 0)
                 return failed(c, cap, "cannot lock the ledger", r);
         /* Waiting may have taken long, and a number is soon another process's. */

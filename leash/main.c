@@ -26,6 +26,12 @@ const Verb verbs[_VERB_MAX] = {
                          verb_check },
         [VERB_APPLY] = { "apply", "-u USER | --all", "have the policy count for who is logged in",
                          true, verb_apply },
+        [VERB_TOP] = { "top", "", "users live, with keys to leash, release and show", false,
+                       verb_top },
+        [VERB_LOG] = { "log", "[-u USER] [--since TIME] [--json]", "what leashd has done, and why",
+                       false, verb_log },
+        [VERB_METRICS] = { "metrics", "", "users, sessions and limits as OpenMetrics", false,
+                           verb_metrics },
         [VERB_DOCTOR] = { "doctor", "[--json]", "can this host enforce limits?", false,
                           verb_doctor },
 };

@@ -75,6 +75,28 @@ static int parse_until(const char *text, void *dst) {
         return 0;
 }
 
+/* "2h" ago, or a point in time that has passed. */
+static int parse_since(const char *text, void *dst) {
+        const usec_t day = UINT64_C(86400) * USEC_PER_SEC;
+        usec_t now = clock_realtime(), usec;
+        int r;
+
+        r = parse_duration(text, &usec);
+        if (r >= 0) {
+                *(usec_t *) dst = now - MIN_OF(usec, now);
+                return 0;
+        }
+        r = parse_timestamp(text, now, &usec);
+        if (r < 0)
+                return r;
+        if (usec > now) /* a time of day that is still to come today was yesterday's */
+                usec -= day;
+        if (usec > now)
+                return -ERANGE;
+        *(usec_t *) dst = usec;
+        return 0;
+}
+
 #define AT(member) offsetof(Arguments, member)
 
 static const Option options[] = {
@@ -97,6 +119,8 @@ static const Option options[] = {
           "a time such as 20min, 2h or 1d, up to ten years", parse_for, AT(duration) },
         { "until", 0, "TIME", "release at 18:30, or \"2026-01-31 08:00\"",
           "a time to come such as 18:30 or \"2026-01-31 08:00\"", parse_until, AT(until) },
+        { "since", 0, "TIME", "log: from 2h ago on, from 18:30, from \"2026-01-31 08:00\"",
+          "a time that has passed, or how long ago, such as 2h", parse_since, AT(since) },
         { "persist", 0, NULL, "keep the leash through a reboot", NULL, NULL, AT(persist) },
         { "reason", 0, "TEXT", "told to the user and to the log", "a text of at most 256 bytes",
           parse_reason, AT(reason) },
@@ -210,11 +234,14 @@ static Exit check(const Arguments *a) {
         if (a->persist && a->scope != TARGET_USER)
                 return usage(
                         "--persist goes with --scope=user alone: sessions and processes end at a reboot");
+        if (a->since && a->verb != &verbs[VERB_LOG])
+                return usage("--since goes with log alone");
         if (a->capture && a->scope != TARGET_USER)
                 return usage("--capture goes with --scope=user alone");
         if (a->json && (a->verb == &verbs[VERB_RELEASE] || a->verb == &verbs[VERB_EXPLAIN] ||
-                        a->verb == &verbs[VERB_APPLY]))
-                return usage("--json goes with list, show, check, doctor and with limiting");
+                        a->verb == &verbs[VERB_APPLY] || a->verb == &verbs[VERB_TOP] ||
+                        a->verb == &verbs[VERB_METRICS]))
+                return usage("--json goes with list, show, check, log, doctor and with limiting");
         if (a->scope == TARGET_TREE && by_option)
                 return usage("--scope=tree needs a process id");
         if (a->verb == &verbs[VERB_EXPLAIN] && !names)
@@ -234,9 +261,7 @@ static Exit check(const Arguments *a) {
                 return usage("--service needs --user");
         if ((a->verb == &verbs[VERB_CHECK] || a->verb == &verbs[VERB_APPLY]) && a->session)
                 return usage("the policy counts for users, not for single sessions: use --user");
-        if ((a->verb == &verbs[VERB_LIST] || a->verb == &verbs[VERB_DOCTOR] ||
-             a->verb == &verbs[VERB_CHECK] || a->verb == &verbs[VERB_APPLY]) &&
-            names)
+        if ((a->verb == &verbs[VERB_LIST] || a->verb >= &verbs[VERB_CHECK]) && names)
                 return usage("this verb takes no operands");
         return EXIT_DONE;
 }

@@ -20,6 +20,9 @@ typedef enum VerbId {
         VERB_EXPLAIN,
         VERB_CHECK,
         VERB_APPLY,
+        VERB_TOP,
+        VERB_LOG,
+        VERB_METRICS,
         VERB_DOCTOR,
         _VERB_MAX,
 } VerbId;
@@ -43,6 +46,7 @@ typedef struct Arguments {
         TargetScope scope;
         Limits limits;
         usec_t duration, until; /* until: realtime; USEC_INFINITY if not given */
+        usec_t since;           /* realtime; 0 if not given */
         bool all, expired, gone;
         bool no_spare, capture, persist, no_notify, dry_run, force, json, verbose;
         bool help, version;

@@ -8,6 +8,7 @@
 #include "backend/defaults.h"
 #include "backend/dropin.h"
 #include "backend/journal.h"
+#include "backend/layer.h"
 #include "backend/notify.h"
 #include "core/parse.h"
 #include "os/clock.h"
@@ -24,7 +25,7 @@ static void tell_user(Context *c, const Record *record) {
                 &(DesktopNotice){ record->uid, "Your session is no longer limited", "" });
 }
 
-/* Under the record's lock: drops the admin's layer. */
+/* Under the record's lock: drops the admin's layer, and a penalty, which is an admin's to end. */
 static Exit release_locked(Context *c, Record *record) {
         RecordLayer was = record->layers[LAYER_MANUAL];
         Enforcement e;
@@ -32,6 +33,7 @@ static Exit release_locked(Context *c, Record *record) {
         int r;
 
         record->layers[LAYER_MANUAL] = (RecordLayer){ .until = USEC_INFINITY };
+        record_clear_layer(record, LAYER_RUNAWAY);
         if (backend_login_is_over(c->backend, c->ledger, record, NULL))
                 for (Layer i = 0; i < LAYER_MANUAL; i++)
                         record_clear_layer(record, i);
@@ -54,7 +56,7 @@ static Exit release_target(Context *c, const char *target) {
         _cleanup_(record_freep) Record *record = NULL;
         int r;
 
-        r = ledger_lock(c->ledger, target, CONTEXT_LOCK_TIMEOUT, &lock);
+        r = ledger_lock(c->ledger, target, LAYER_LOCK_TIMEOUT, &lock);
         if (r >= 0)
                 r = ledger_read(c->ledger, target, &record);
         if (r == -ENOENT) /* somebody else was faster */
@@ -76,7 +78,8 @@ static Exit release_target(Context *c, const char *target) {
                 output_error("%s: only root may release this; use sudo", target);
                 return EXIT_REFUSED;
         }
-        if (limits_is_empty(&record->layers[LAYER_MANUAL].limits) && !record->dirty)
+        if (limits_is_empty(&record->layers[LAYER_MANUAL].limits) &&
+            limits_is_empty(&record->layers[LAYER_RUNAWAY].limits) && !record->dirty)
                 return EXIT_DONE; /* the policy's limits are not an admin's to take away here */
         if (c->args.dry_run) {
                 output_line("%s: would be released", target);
@@ -233,7 +236,7 @@ static usec_t end_logins(Context *c) {
         for (size_t i = 0; i < n; i++) {
                 if (backend_login_is_over(c->backend, c->ledger, records[i], &wait))
                         (void) defaults_end(c->backend, c->ledger, records[i]->uid, 0,
-                                            CONTEXT_LOCK_TIMEOUT); /* as above */
+                                            LAYER_LOCK_TIMEOUT); /* as above */
                 longest = MAX_OF(longest, wait);
         }
         ledger_free_records(records, n);

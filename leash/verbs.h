@@ -11,4 +11,7 @@ Exit verb_show(Context *c);
 Exit verb_explain(Context *c);
 Exit verb_check(Context *c);
 Exit verb_apply(Context *c);
+Exit verb_top(Context *c);
+Exit verb_log(Context *c);
+Exit verb_metrics(Context *c);
 Exit verb_doctor(Context *c);

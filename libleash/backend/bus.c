@@ -142,16 +142,12 @@ static int call_manager(Bus *b, usec_t timeout, const char *member, const char *
         return r < 0 ? r : call(b, m, timeout, NULL);
 }
 
-/* Asks for one property; the reply stands inside the variant of the given type. */
-static int get_property(Bus *b, const char *unit, const char *interface, const char *property,
-                        const char *type, sd_bus_message **ret) {
+/* Asks for one property of an object; the reply stands inside the variant of the given type. */
+static int get_property_at(Bus *b, const char *path, const char *interface, const char *property,
+                           const char *type, sd_bus_message **ret) {
         _cleanup_message_ sd_bus_message *m = NULL, *reply = NULL;
-        _cleanup_free_ char *path = NULL;
         int r;
 
-        r = sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit, &path);
-        if (r < 0)
-                return r;
         r = new_call(b, path, "org.freedesktop.DBus.Properties", "Get", &m);
         if (r < 0)
                 return r;
@@ -166,6 +162,15 @@ static int get_property(Bus *b, const char *unit, const char *interface, const c
                 return r == -ENOMEM ? r : -EBADMSG;
         *ret = TAKE_PTR(reply);
         return 0;
+}
+
+static int get_property(Bus *b, const char *unit, const char *interface, const char *property,
+                        const char *type, sd_bus_message **ret) {
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        r = sd_bus_path_encode("/org/freedesktop/systemd1/unit", unit, &path);
+        return r < 0 ? r : get_property_at(b, path, interface, property, type, ret);
 }
 
 static const char *unit_interface(const char *unit) {
@@ -215,6 +220,31 @@ int bus_get_state(Bus *b, const char *unit, const char *property, char **ret) {
         if (r < 0)
                 return r;
         copy = strdup(value); /* the message's own string goes with it */
+        if (!copy)
+                return -ENOMEM;
+        *ret = copy;
+        return 0;
+}
+
+int bus_get_job(Bus *b, const char *unit, char **ret) {
+        _cleanup_message_ sd_bus_message *reply = NULL, *of_job = NULL;
+        const char *path, *type = "";
+        uint32_t id;
+        char *copy;
+        int r;
+
+        r = get_property(b, unit, "org.freedesktop.systemd1.Unit", "Job", "(uo)", &reply);
+        if (r >= 0)
+                r = sd_bus_message_read(reply, "(uo)", &id, &path);
+        if (r >= 0 && id != 0) {
+                r = get_property_at(b, path, "org.freedesktop.systemd1.Job", "JobType", "s",
+                                    &of_job);
+                if (r >= 0)
+                        r = sd_bus_message_read(of_job, "s", &type);
+        }
+        if (r < 0)
+                return r;
+        copy = strdup(type);
         if (!copy)
                 return -ENOMEM;
         *ret = copy;

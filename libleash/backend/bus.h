@@ -29,6 +29,10 @@ int bus_get_limit(Bus *b, const char *unit, Limit limit, Limits *ret);
 /* Reads a property of type s of the unit's common part, such as "ActiveState"; a new string. */
 int bus_get_state(Bus *b, const char *unit, const char *property, char **ret);
 
+/* The type of the job that PID 1 has queued for the unit ("start", "restart"); a new string, empty
+ * if there is none. */
+int bus_get_job(Bus *b, const char *unit, char **ret);
+
 /* 1 if the unit is loaded, 0 if not. */
 int bus_unit_is_loaded(Bus *b, const char *unit);
 

@@ -117,6 +117,29 @@ int dropin_restore_saved(const char *root, const Record *record) {
         return 0;
 }
 
+/* *ret is what stands there now. */
+static int differs(const char *root, const char *unit, const RecordFile *f, char **ret) {
+        _cleanup_free_ char *now = NULL;
+        int r;
+
+        r = read_saved(root, unit, f->name, &now);
+        if (r < 0)
+                return r;
+        r = !now != !f->content || (now && strcmp(now, f->content) != 0);
+        *ret = TAKE_PTR(now);
+        return r;
+}
+
+bool dropin_saved_differ(const char *root, const Record *record) {
+        for (size_t i = 0; i < record->n_files; i++) {
+                _cleanup_free_ char *now = NULL;
+
+                if (differs(root, record->target, &record->files[i], &now) != 0)
+                        return true;
+        }
+        return false;
+}
+
 int dropin_refresh_saved(const char *root, Record *record) {
         int changed = 0;
 
@@ -125,10 +148,10 @@ int dropin_refresh_saved(const char *root, Record *record) {
                 RecordFile *f = &record->files[i];
                 int r;
 
-                r = read_saved(root, record->target, f->name, &now);
+                r = differs(root, record->target, f, &now);
                 if (r < 0)
                         return r;
-                if (!now == !f->content && (!now || strcmp(now, f->content) == 0))
+                if (r == 0)
                         continue;
                 free(f->content);
                 f->content = TAKE_PTR(now);

@@ -29,6 +29,9 @@ int dropin_restore_saved(const char *root, const Record *record);
  * saved: somebody set a property after us, or a reboot has emptied /run; 0; -errno. */
 int dropin_refresh_saved(const char *root, Record *record);
 
+/* True if that would find a difference, or cannot tell. */
+bool dropin_saved_differ(const char *root, const Record *record);
+
 /* Writes our own file with `limits`, in /run or, for a leash that persists, in /etc; removes it
  * from the other place. `durable`: on the disk before it returns. */
 int dropin_write(const char *root, const Record *record, const Limits *limits, bool durable);

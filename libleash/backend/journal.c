@@ -95,36 +95,18 @@ static void send_entry(JournalEvent event, const char *by, const Entry *e) {
         (void) send_to("/dev/log", line, strlen(line)); /* no log at all: nobody to tell */
 }
 
-static void describe(const Record *record, char *buf, size_t size) {
-        Limits effective;
-        size_t at = 0;
-
-        buf[0] = '\0';
-        record_effective(record, &effective, NULL);
-        for (Limit i = 0; i < _LIMIT_MAX; i++) {
-                char value[LIMITS_TEXT_MAX];
-                int n;
-
-                if (!limits_has(&effective, i) || limits_format(&effective, i, value)[0] == '\0')
-                        continue;
-                n = snprintf(buf + at, size - at, "%s%s=%s", at ? " " : "", limits_table[i].key,
-                             value);
-                if (n < 0 || (size_t) n >= size - at)
-                        return;
-                at += n;
-        }
-}
-
 static void send_record(JournalEvent event, const Record *record, const char *by) {
         Layer top = record_top_layer(record);
         const char *raw = top >= 0 && record->layers[top].reason ? record->layers[top].reason : "";
         _cleanup_free_ char *user = escape_text(record->user, 256), *reason = escape_text(raw, 512);
         char limits[1024];
+        Limits effective;
         Entry e = {};
 
         if (!user || !reason)
                 return;
-        describe(record, limits, sizeof(limits));
+        record_effective(record, &effective, NULL);
+        limits_join(&effective, limits, sizeof(limits));
         add(&e, "MESSAGE=%s of %s %s%s%s", record->target, user, events[event].text,
             limits[0] ? ": " : "", limits);
         add_head(&e, event, "leash");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* How the kernel writes limits and statistics into its cgroup files. */
 
+#define _GNU_SOURCE
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -50,6 +51,17 @@ void cgfile_parse_cpu_stat(const char *text, CpuStat *stat) {
                 text += strcspn(text, "\n");
                 text += *text == '\n';
         }
+}
+
+int cgfile_parse_pressure(const char *text, usec_t *ret_total) {
+        const char *end = strchrnul(text, '\n'), *total = strstr(text, "total=");
+        uint64_t value;
+
+        if (strncmp(text, "some ", 5) != 0 || !total || total > end ||
+            sscanf(total, "total=%" SCNu64, &value) != 1)
+                return -EBADMSG;
+        *ret_total = value;
+        return 0;
 }
 
 static bool agrees_quota(uint64_t wanted, const char *text) {

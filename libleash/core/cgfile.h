@@ -18,6 +18,9 @@ int cgfile_parse_cpu_max(const char *text, uint64_t *ret_quota, usec_t *ret_peri
  * leave their member alone. */
 void cgfile_parse_cpu_stat(const char *text, CpuStat *stat);
 
+/* The total of the "some" line of a pressure file, in microseconds. Returns 0 or -EBADMSG. */
+int cgfile_parse_pressure(const char *text, usec_t *ret_total);
+
 /* True if what the kernel says (the content of limits_table[].file_v2, or file_v1 where v1 is
  * set; for the v1 quota "QUOTA PERIOD" put together by the caller) is the wanted limit, within
  * the kernel's rounding. */

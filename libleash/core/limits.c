@@ -376,3 +376,21 @@ bool limits_equal(const Limits *a, const Limits *b) {
                         return false;
         return true;
 }
+
+void limits_join(const Limits *l, char *buf, size_t size) {
+        size_t at = 0;
+
+        buf[0] = '\0';
+        for (Limit i = 0; i < _LIMIT_MAX; i++) {
+                char value[LIMITS_TEXT_MAX];
+                int n;
+
+                if (!limits_has(l, i) || limits_format(l, i, value)[0] == '\0')
+                        continue;
+                n = snprintf(buf + at, size - at, "%s%s=%s", at ? " " : "", limits_table[i].key,
+                             value);
+                if (n < 0 || (size_t) n >= size - at)
+                        return;
+                at += n;
+        }
+}

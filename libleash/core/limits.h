@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/macro.h"
@@ -109,6 +110,9 @@ char *limits_format(const Limits *l, Limit limit, char buf[static LIMITS_TEXT_MA
 
 /* The same for a person: "50% of one CPU", "4.0G", "no limit". */
 char *limits_describe(const Limits *l, Limit limit, char buf[static LIMITS_TEXT_MAX]);
+
+/* All that are set, as "cpu-quota=50% memory-high=4G", for logs; cut where the room ends. */
+void limits_join(const Limits *l, char *buf, size_t size);
 
 /* Writes and reads the value exactly, as the ledger keeps it: microseconds, bytes, "infinity".
  * limits_decode() returns 0 or -EINVAL; it checks the form only, since a base value is whatever

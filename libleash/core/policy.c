@@ -245,6 +245,12 @@ bool policy_lock(const Policy *p, const PolicyFacts *facts, PolicyLock *ret) {
         return decide(p, POLICY_LOCK, _POLICY_WHEN_INVALID, facts, ret);
 }
 
+bool policy_daemon(const Policy *p, const char *host, PolicyDaemon *ret) {
+        const PolicyFacts facts = { .host = host, .uid = (uid_t) -2, .uid_min = 0 };
+
+        return decide(p, POLICY_DAEMON, _POLICY_WHEN_INVALID, &facts, ret);
+}
+
 static bool wants(const Policy *p, PolicyMatch list) {
         for (size_t i = 0; i < p->n_sections; i++)
                 if (p->sections[i]->lists[list].n > 0)

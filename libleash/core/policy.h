@@ -34,6 +34,7 @@ typedef enum PolicyKind {
         POLICY_LOCK,    /* the screen locker */
         POLICY_EXEMPT,  /* for whom limits, state and runaway do not count */
         POLICY_XRDP,
+        POLICY_DAEMON, /* how leashd itself works on this host */
         _POLICY_KIND_MAX,
         _POLICY_KIND_INVALID = -EINVAL,
 } PolicyKind;
@@ -124,7 +125,8 @@ typedef struct PolicyRunaway {
         unsigned share;    /* of ncpu / active users, in hundredths of a percent */
         usec_t window, forget;
         PolicySteps steps;
-        PolicyList exempt_command; /* names as in /proc/PID/comm */
+        PolicyList exempt_command; /* file names of programs, as in /proc/PID/exe */
+        unsigned memory_pressure;  /* the same of its memory; 0: memory is not looked at */
 } PolicyRunaway;
 
 typedef struct PolicyLock {
@@ -133,6 +135,18 @@ typedef struct PolicyLock {
         const char *locker, *fallback_locker; /* a command line; NULL if none is set */
         PolicyOnDisconnect on_disconnect;
 } PolicyLock;
+
+typedef enum PolicyMode {
+        POLICY_MODE_ENFORCE,
+        POLICY_MODE_WATCH, /* say what would be done, and do nothing */
+        _POLICY_MODE_MAX,
+} PolicyMode;
+
+typedef struct PolicyDaemon {
+        PolicySource from[POLICY_KEYS_MAX];
+        PolicyMode mode;
+        const char *textfile; /* for node_exporter; NULL for none */
+} PolicyDaemon;
 
 typedef struct Policy Policy;
 
@@ -183,6 +197,9 @@ bool policy_limits(const Policy *p, const PolicyFacts *facts, PolicyLimits *ret)
 bool policy_state(const Policy *p, const PolicyFacts *facts, PolicyWhen when, PolicyState *ret);
 bool policy_runaway(const Policy *p, const PolicyFacts *facts, PolicyRunaway *ret);
 bool policy_lock(const Policy *p, const PolicyFacts *facts, PolicyLock *ret);
+
+/* Of nobody in particular: the sections of this host count, whatever users they match. */
+bool policy_daemon(const Policy *p, const char *host, PolicyDaemon *ret);
 
 /* The name of a kind's key, for i from 0: also the index in `from`. NULL where the kind has no such
  * key (a gap) or beyond the last one, see policy_n_keys(). */

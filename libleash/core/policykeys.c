@@ -45,6 +45,7 @@ static const PolicyLock lock_defaults = {
 
 static const PolicyExempt exempt_defaults;
 static const PolicyXrdp xrdp_defaults;
+static const PolicyDaemon daemon_defaults;
 
 static const PolicyItem state_items[] = {
         { "when", POLICY_TYPE_WHEN, offsetof(PolicyState, when) },
@@ -60,6 +61,7 @@ static const PolicyItem runaway_items[] = {
         { "steps", POLICY_TYPE_STEPS, offsetof(PolicyRunaway, steps) },
         { "forget", POLICY_TYPE_TIME, offsetof(PolicyRunaway, forget) },
         { "exempt-command", POLICY_TYPE_LIST, offsetof(PolicyRunaway, exempt_command) },
+        { "memory-pressure", POLICY_TYPE_PERCENT, offsetof(PolicyRunaway, memory_pressure) },
 };
 
 static const PolicyItem lock_items[] = {
@@ -75,6 +77,11 @@ static const PolicyItem lock_items[] = {
 
 static const PolicyItem exempt_items[] = {
         { "exempt", POLICY_TYPE_BOOLEAN, offsetof(PolicyExempt, exempt) },
+};
+
+static const PolicyItem daemon_items[] = {
+        { "mode", POLICY_TYPE_MODE, offsetof(PolicyDaemon, mode) },
+        { "textfile", POLICY_TYPE_TEXT, offsetof(PolicyDaemon, textfile) },
 };
 
 #define ITEMS(table) .items = (table), .n_items = ELEMENTSOF(table)
@@ -104,6 +111,10 @@ const PolicyKindInfo policy_kinds[_POLICY_KIND_MAX] = {
                             .defaults = &exempt_defaults,
                             ITEMS(exempt_items) },
         [POLICY_XRDP] = { .name = "xrdp", .size = sizeof(PolicyXrdp), .defaults = &xrdp_defaults },
+        [POLICY_DAEMON] = { .name = "daemon",
+                            .size = sizeof(PolicyDaemon),
+                            .defaults = &daemon_defaults,
+                            ITEMS(daemon_items) },
 };
 
 static const char *const when_names[_POLICY_WHEN_MAX] = {
@@ -116,6 +127,11 @@ static const char *const when_names[_POLICY_WHEN_MAX] = {
 static const char *const on_disconnect_names[_POLICY_ON_DISCONNECT_MAX] = {
         [POLICY_ON_DISCONNECT_IGNORE] = "ignore",
         [POLICY_ON_DISCONNECT_LOCK] = "lock",
+};
+
+static const char *const mode_names[_POLICY_MODE_MAX] = {
+        [POLICY_MODE_ENFORCE] = "enforce",
+        [POLICY_MODE_WATCH] = "watch",
 };
 
 const char *policy_when_to_string(PolicyWhen when) {
@@ -267,6 +283,7 @@ static const struct {
         [POLICY_TYPE_BOOLEAN] = { sizeof(bool), "yes or no" },
         [POLICY_TYPE_WHEN] = { sizeof(PolicyWhen), "disconnected, locked, idle or closing" },
         [POLICY_TYPE_ON_DISCONNECT] = { sizeof(PolicyOnDisconnect), "lock or ignore" },
+        [POLICY_TYPE_MODE] = { sizeof(PolicyMode), "enforce or watch" },
 };
 
 static int parse_item(const PolicyItem *item, const char *text, const LimitsHost *host, void *dst) {
@@ -294,6 +311,11 @@ static int parse_item(const PolicyItem *item, const char *text, const LimitsHost
                 r = parse_name(on_disconnect_names, ELEMENTSOF(on_disconnect_names), text, &value);
                 if (r >= 0)
                         *(PolicyOnDisconnect *) dst = value;
+                return r;
+        case POLICY_TYPE_MODE:
+                r = parse_name(mode_names, ELEMENTSOF(mode_names), text, &value);
+                if (r >= 0)
+                        *(PolicyMode *) dst = value;
                 return r;
         default:
                 return r;

@@ -14,6 +14,7 @@ typedef enum PolicyType {
         POLICY_TYPE_BOOLEAN, /* bool */
         POLICY_TYPE_WHEN,    /* PolicyWhen */
         POLICY_TYPE_ON_DISCONNECT,
+        POLICY_TYPE_MODE,
         _POLICY_TYPE_MAX,
 } PolicyType;
 

@@ -154,7 +154,8 @@ void record_drop_file(Record *r, const char *name) {
 
 bool record_is_policys(const Record *r) {
         return r->scope == TARGET_USER && record_top_layer(r) >= 0 &&
-               limits_is_empty(&r->layers[LAYER_MANUAL].limits);
+               limits_is_empty(&r->layers[LAYER_MANUAL].limits) &&
+               limits_is_empty(&r->layers[LAYER_RUNAWAY].limits);
 }
 
 int record_add_scope(Record *r, const char *scope) {

@@ -115,7 +115,7 @@ int record_add_origin(Record *r, pid_t pid, uint64_t start_ticks, const char *cg
 void record_drop_file(Record *r, const char *name);
 
 /* True if only the policy and what follows from it speak, no admin: such a record ends with the
- * user's last login. */
+ * user's last login. A penalty does not: who logs out and in again has not served it. */
 bool record_is_policys(const Record *r);
 
 /* Writes the record as text. Returns 0 and a new string, or -ENOMEM. */

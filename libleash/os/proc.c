@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include "core/parse.h"
 #include "os/file.h"
@@ -358,5 +359,26 @@ int proc_list(pid_t **ret, size_t *ret_n) {
         }
         *ret = TAKE_PTR(pids);
         *ret_n = n;
+        return 0;
+}
+
+int proc_read_program(pid_t pid, char *buf, size_t size) {
+        char link[32], path[4096];
+        struct stat st;
+        const char *name;
+        ssize_t n;
+
+        (void) snprintf(link, sizeof(link), "/proc/%d/exe", (int) pid);
+        if (stat(link, &st) < 0)
+                return errno == ENOENT ? -ESRCH : -errno;
+        if (st.st_uid != 0 || st.st_mode & 0022)
+                return -EPERM;
+        n = readlink(link, path, sizeof(path) - 1);
+        if (n < 0)
+                return errno == ENOENT ? -ESRCH : -errno;
+        path[n] = '\0';
+        name = strrchr(path, '/');
+        if (!name || snprintf(buf, size, "%s", name + 1) >= (int) size)
+                return -ENAMETOOLONG;
         return 0;
 }

@@ -232,3 +232,64 @@ timers() { (cd "$root/run/systemd/transient" && ls -A -- *.timer 2>/dev/null); }
 
 # ledger KEY [TARGET]: a value of the record
 ledger() { sed -n "s/^$1=//p" "$root/run/leash/${2:-$slice}" | head -n 1; }
+
+# ---- leashd ---------------------------------------------------------------------------------------
+
+# rules_are LINE...: leash.conf; before leashd, or followed by its SIGHUP
+rules_are() {
+    mkdir -p "$root/etc/leash"
+    printf '%s\n' "$@" >"$root/etc/leash/leash.conf"
+}
+
+# host_with_logind: a message bus, PID 1, a login manager, and xrdp's folder
+host_with_logind() {
+    [[ $LEASH_BUS_NAMESPACE == *--mount* && $LEASH_BUS_NAMESPACE != *--user* ]] || skip "needs root"
+    mkdir -p "$root"/{run/xrdp/sockdir,proc/pressure,host/leashd}
+    mkfifo "$root/fake/logind" "$root/proc/pressure/cpu.trigger"
+    echo "some avg10=0.00 avg60=0.00 avg300=0.00 total=0" >"$root/proc/pressure/cpu"
+    bus && pid1 && start_logind
+}
+
+start_logind() {
+    exec {logind_ready}< <(DBUS_SYSTEM_BUS_ADDRESS=unix:path=$root/bus exec "$tools/fake-logind" "$root" 2>>"$root/fake/log")
+    read -r -t 10 -u "$logind_ready" || { fail "the fake logind did not start: $(<"$root/fake/log")"; return 1; }
+}
+
+# tell COMMAND: to the fake logind, see fake-logind.c; waits until it is done
+tell() {
+    local before
+    before=$(wc -l <"$root/fake/logind-done" 2>/dev/null || echo 0)
+    echo "$*" >"$root/fake/logind"
+    wait_until has_more "$root/fake/logind-done" "$before"
+}
+has_more() { (($(wc -l <"$1") > $2)); }
+
+# start_leashd ARGUMENTS...: sets $leashd_pid; ready when its sessions are known
+start_leashd() {
+    env -i PATH="$PATH" LC_ALL=C.UTF-8 TZ=UTC LEASH_TEST_ROOT="$root" \
+        DBUS_SYSTEM_BUS_ADDRESS="unix:path=$root/bus" ASAN_OPTIONS=verify_asan_link_order=0:exitcode=99 \
+        "$tools/leashd" "$@" >>"$root/fake/leashd" 2>&1 </dev/null &
+    leashd_pid=$!
+    wait_until test -d "$root/run/leashd"
+}
+
+# stop_leashd [SIGNAL]: waits for its end; sets $status
+stop_leashd() {
+    kill "-${1:-TERM}" "$leashd_pid"
+    wait "$leashd_pid" 2>/dev/null
+    status=$?
+    ! grep -qE 'Sanitizer|runtime error' "$root/fake/leashd" || fail "leashd: $(head -c 2000 "$root/fake/leashd")"
+}
+
+# quota: what the kernel holds of the user's, "max" or the first number of cpu.max
+quota() { kernel cpu.max "${1:-$slice}" | cut -d' ' -f1; }
+quota_is() { [[ $(quota "${2:-$slice}") == "$1" ]]; }
+
+# incidents [KIND]: how many there are in the store
+incidents() { cat "$root"/var/lib/leash/log/incidents* 2>/dev/null | grep -c "kind=${1:-}" || true; }
+incident_is() { (($(incidents "$1") == $2)); }
+
+# known KEY SESSION: what leashd has written down of a session
+noted() { awk -v s="[session $2]" -v k="$1=" '$0 == s { in_it = 1; next } /^\[/ { in_it = 0 } in_it && index($0, k) == 1 { print substr($0, length(k) + 1) }' "$root/run/leashd/sessions"; }
+noted_is() { [[ $(noted "$1" "$2") == "$3" ]]; }
+noted_some() { [[ -n $(noted "$1" "$2") ]]; }

@@ -3,6 +3,8 @@
 
 #include "harness.h"
 
+#include <errno.h>
+
 #include "core/cgfile.h"
 
 static void cpu_max_is_read(void **state _unused_) {
@@ -206,8 +208,35 @@ static void no_cpus_in_the_kernel_are_not_enforced(void **state _unused_) {
         assert_false(agrees_cpus("0-3", "\n"));
 }
 
+static void test_pressure(void **state) {
+        static const struct {
+                const char *text;
+                int answer;
+                usec_t total;
+        } rows[] = {
+                { "some avg10=93.71 avg60=82.67 avg300=49.23 total=7868594140\n"
+                  "full avg10=0.00 avg60=0.00 avg300=0.00 total=5\n",
+                  0, 7868594140 },
+                { "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n", 0, 0 },
+                { "full avg10=0.00 avg60=0.00 avg300=0.00 total=5\n", -EBADMSG, 0 },
+                { "some avg10=0.00\nfull total=5\n", -EBADMSG, 0 },
+                { "some total=x\n", -EBADMSG, 0 },
+                { "", -EBADMSG, 0 },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                usec_t total = 0;
+
+                check_row(rows[i].text,
+                          cgfile_parse_pressure(rows[i].text, &total) == rows[i].answer);
+                check_row(rows[i].text, total == rows[i].total);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_pressure),
                 cmocka_unit_test(cpu_max_is_read),
                 cmocka_unit_test(cpu_max_is_refused),
                 cmocka_unit_test(cpu_stat_of_v2_is_read),

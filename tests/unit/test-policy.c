@@ -107,6 +107,25 @@ static void every_limit_has_a_key_where_it_belongs(void **state _unused_) {
         assert_int_equal(policy_when_from_string("asleep"), _POLICY_WHEN_INVALID);
 }
 
+static void the_daemon_is_of_the_host(void **state _unused_) {
+        _cleanup_(policy_freep) Policy *p = sound_policy_of(
+                "[daemon all]\nmode=watch\n"
+                "[daemon a]\nmatch-host=a*\nmode=enforce\n"
+                "textfile=/run/x.prom\n"
+                "[runaway all]\nmemory-pressure=10%\n");
+        PolicyRunaway runaway;
+        PolicyDaemon d;
+
+        assert_true(policy_daemon(p, "b1", &d));
+        assert_int_equal(d.mode, POLICY_MODE_WATCH);
+        assert_null(d.textfile);
+        assert_true(policy_daemon(p, "a1", &d));
+        assert_int_equal(d.mode, POLICY_MODE_ENFORCE);
+        assert_string_equal(d.textfile, "/run/x.prom");
+        assert_true(policy_runaway(p, &alice, &runaway));
+        assert_int_equal(runaway.memory_pressure, 1000);
+}
+
 /* The example of the design, whole. */
 static const char example[] =
         "# a comment\n"
@@ -597,6 +616,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(limits_are_read),
                 cmocka_unit_test(every_limit_has_a_key_where_it_belongs),
+                cmocka_unit_test(the_daemon_is_of_the_host),
                 cmocka_unit_test(the_example_decides),
                 cmocka_unit_test(a_policy_of_nothing_decides_nothing),
                 cmocka_unit_test(sections_match),

@@ -676,8 +676,34 @@ static void too_many_entries_are_damage(void **state _unused_) {
         }
 }
 
+/* What ends with the last login, and what does not. */
+static void test_whose_record(void **state) {
+        static const struct {
+                Layer layer;
+                bool policys;
+        } rows[] = {
+                { LAYER_DEFAULT, true },
+                { LAYER_STATE, true },
+                { LAYER_RUNAWAY, false },
+                { LAYER_MANUAL, false },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                _cleanup_(record_freep) Record *r = record_new("user-1.slice", TARGET_USER, 1, "x");
+                Limits l = {};
+
+                assert_false(record_is_policys(r));
+                limits_set(&l, LIMIT_CPU_QUOTA, 500000);
+                assert_int_equal(record_set_layer(r, LAYER_DEFAULT, &l, "x", NULL, 1, 2), 0);
+                assert_int_equal(record_set_layer(r, rows[i].layer, &l, "x", NULL, 1, 2), 0);
+                check_row(layer_to_string(rows[i].layer), record_is_policys(r) == rows[i].policys);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_whose_record),
                 cmocka_unit_test(scope_names_are_read_back),
                 cmocka_unit_test(a_new_record_sets_nothing),
                 cmocka_unit_test(a_target_fits_a_file_name),

@@ -14,7 +14,7 @@ test_expiry_arms_a_timer_that_runs_release() {
     start=$EPOCHSECONDS
     leash -u $uid --for=90min
     end=$EPOCHSECONDS
-    expect 0 "$uid: CPU 50% until *??:??" ""
+    expect 0 "$uid: CPU 50% until *??:??*" ""
     call=$(timer_call)
     name=$(timers)
     like "name of the timer" "$name" "leash-expire-$uid-*.timer"

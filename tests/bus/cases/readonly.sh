@@ -64,7 +64,7 @@ test_list_shows_each_leash() {
     leash list
     expect 0 "USER *" ""
     equal lines "$(wc -l <<<"$out")" 3
-    like "the first" "$(sed -n 2p <<<"$out")" "$uid *$slice *CPU 30% *manual *??:??:?? *??:?? *too many builds"
+    like "the first" "$(sed -n 2p <<<"$out")" "$uid *$slice *CPU 30% *manual *??:??:?? *??:??* *too many builds"
     like "the second" "$(sed -n 3p <<<"$out")" "$other *user-$other.slice *memory max 1.0G *manual *??:??:?? *-*"
 }
 

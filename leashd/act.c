@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+/* What the states ask for: squeezing, letting go, warning, ending. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "backend/incidents.h"
+#include "backend/layer.h"
+#include "backend/notify.h"
+#include "core/parse.h"
+#include "daemon.h"
+#include "os/clock.h"
+#include "os/user.h"
+
+#define BY "leashd"
+
+#define FAILURE_EVERY (600 * USEC_PER_SEC)
+
+/* The states' limits end by themselves if nobody prolongs them: with leashd gone for good there is
+ * nobody to see a user come back. */
+#define LEASE (6 * 3600 * USEC_PER_SEC)
+
+void act_report(Daemon *d, Incident *i) {
+        _cleanup_free_ char *name = NULL;
+        int r;
+
+        i->time = clock_realtime();
+        i->watch = d->watch;
+        if (user_name(i->uid, &name) >= 0)
+                (void) snprintf(i->user, sizeof(i->user), "%s", name);
+        incidents_tell(i);
+        r = incidents_add(d->root, i);
+        if (r < 0)
+                daemon_log(LOG_WARNING, "cannot store an incident: %s", strerror(-r));
+}
+
+static void describe(const StateAction *a, IncidentKind kind, Incident *ret) {
+        *ret = INCIDENT_NULL;
+        ret->kind = kind;
+        ret->uid = a->uid;
+        if (a->session)
+                (void) snprintf(ret->session, sizeof(ret->session), "%s", a->session->id);
+        if (a->condition >= 0)
+                (void) snprintf(ret->condition, sizeof(ret->condition), "%s",
+                                session_condition_to_string(a->condition));
+        if (a->rule)
+                (void) snprintf(ret->rule, sizeof(ret->rule), "%s", a->rule->origin);
+        if (a->limits)
+                limits_join(a->limits, ret->limits, sizeof(ret->limits));
+}
+
+/* What fails is tried again and again; saying so now and then will do. */
+static void report_failure(Daemon *d, const StateAction *a, int error) {
+        usec_t now = clock_monotonic();
+        Incident i;
+
+        if (d->failed > 0 && now - d->failed < FAILURE_EVERY)
+                return;
+        d->failed = now;
+        describe(a, INCIDENT_FAILED, &i);
+        (void) snprintf(i.error, sizeof(i.error), "%s: %s", state_action_to_string(a->kind),
+                        strerror(-error));
+        act_report(d, &i);
+}
+
+static int set_layer(Daemon *d, uid_t uid, const Limits *limits, const char *reason) {
+        _cleanup_free_ char *name = NULL;
+        LayerChange change = {
+                .uid = uid,
+                .layer = LAYER_STATE,
+                .limits = limits,
+                .by = BY,
+                .reason = reason,
+                .until = clock_realtime() + LEASE,
+        };
+        LayerOutcome outcome;
+        int r;
+
+        r = user_name(uid, &name);
+        if (r < 0)
+                return r;
+        change.user = name;
+        r = layer_change(d->backend, d->ledger, &change, &outcome);
+        if (r < 0)
+                return r;
+        if (outcome.changed && !outcome.enforcement.enforced && !outcome.enforcement.absent &&
+            !limits_is_empty(limits))
+                daemon_log(LOG_WARNING,
+                           "%s: limited, but the kernel does not enforce it; see 'leash doctor'",
+                           name);
+        return 0;
+}
+
+static int squeeze(Daemon *d, const StateAction *a) {
+        bool lift = a->kind == STATE_LIFT;
+        static const Limits none;
+        char reason[128] = "";
+        Incident i;
+        int r;
+
+        /* Letting go comes first, so many who are to be squeezed at once wait for each other. */
+        if (!lift && clock_monotonic() > d->budget)
+                return -EAGAIN;
+        if (!lift)
+                (void) snprintf(reason, sizeof(reason), "session %s is %s", a->session->id,
+                                session_condition_to_string(a->condition));
+        r = d->watch ? 0 : set_layer(d, a->uid, lift ? &none : a->limits, reason);
+        if (r < 0)
+                return r;
+        describe(a, lift ? INCIDENT_LIFTED : INCIDENT_SQUEEZED, &i);
+        act_report(d, &i);
+        return 0;
+}
+
+static int warn(Daemon *d, const StateAction *a) {
+        char since[64], text[512], ends[TIMESTAMP_MAX] = "";
+        usec_t now = clock_boottime();
+        Incident i;
+
+        format_duration(now - MIN_OF(now, a->session->since[a->condition]), since, sizeof(since));
+        describe(a, INCIDENT_WARNED, &i);
+        if (a->ends != USEC_INFINITY)
+                i.until = clock_realtime() + (a->ends - MIN_OF(now, a->ends));
+        if (i.until)
+                (void) format_timestamp(i.until, ends);
+        (void) snprintf(text, sizeof(text),
+                        "\r\n[leash] Your session %s has been %s for %s.%s%s%s\r\n", a->session->id,
+                        session_condition_to_string(a->condition), since,
+                        i.until ? " It will be ended at " : "", ends,
+                        i.until ? " unless you come back to it." : "");
+        if (!d->watch)
+                (void) notify_terminals(d->root, a->uid, text);
+        act_report(d, &i);
+        return 0;
+}
+
+static int welcome(Daemon *d, const StateAction *a) {
+        if (!d->watch)
+                (void) notify_terminals(
+                        d->root, a->uid,
+                        "\r\n[leash] Welcome back. Your session was left for so long that it would "
+                        "have been ended. Please log out when you go.\r\n");
+        return 0;
+}
+
+static int climb(Daemon *d, const StateAction *a) {
+        static const struct {
+                IncidentKind kind;
+                SessionRung rung;
+        } rungs[_STATE_ACTION_MAX] = {
+                [STATE_ASK] = { INCIDENT_ASKED, SESSION_RUNG_ASKED },
+                [STATE_TERMINATE] = { INCIDENT_TERMINATED, SESSION_RUNG_TERMINATED },
+                [STATE_KILL] = { INCIDENT_KILLED, SESSION_RUNG_KILLED },
+                [STATE_STUCK] = { INCIDENT_STUCK, SESSION_RUNG_STUCK },
+        };
+        Incident i;
+        int r;
+
+        describe(a, rungs[a->kind].kind, &i);
+        act_report(d, &i); /* before: what it does may be the end of the one who asks */
+        if (d->watch || a->kind == STATE_STUCK)
+                return 0;
+        r = d->logind ? loginwatch_end(d->logind, a->session->id, rungs[a->kind].rung) : -ENOTCONN;
+        return r == -ENXIO ? 0 : r;
+}
+
+int act_handle(const StateAction *action, void *userdata) {
+        static int (*const handlers[_STATE_ACTION_MAX])(Daemon *, const StateAction *) = {
+                [STATE_SQUEEZE] = squeeze, [STATE_LIFT] = squeeze, [STATE_WARN] = warn,
+                [STATE_WELCOME] = welcome, [STATE_ASK] = climb,    [STATE_TERMINATE] = climb,
+                [STATE_KILL] = climb,      [STATE_STUCK] = climb,
+        };
+        Daemon *d = userdata;
+        int r = handlers[action->kind](d, action);
+
+        if (r < 0 && r != -EAGAIN)
+                report_failure(d, action, r);
+        return r;
+}
+
+/* Calls visit() for each record of a user's slice in which the states have set something. */
+static int each_squeezed(Daemon *d, int (*visit)(Daemon *d, const Record *record)) {
+        Record **records;
+        size_t n, damaged;
+        int r, first = 0;
+
+        r = ledger_read_all(d->ledger, &records, &n, &damaged);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n; i++) {
+                if (records[i]->scope != TARGET_USER ||
+                    limits_is_empty(&records[i]->layers[LAYER_STATE].limits))
+                        continue;
+                r = visit(d, records[i]);
+                if (r < 0 && first == 0)
+                        first = r;
+        }
+        ledger_free_records(records, n);
+        return first;
+}
+
+static int let_go(Daemon *d, const Record *record) {
+        static const Limits none;
+
+        return set_layer(d, record->uid, &none, NULL);
+}
+
+static int adopt(Daemon *d, const Record *record) {
+        /* A leashd that only watches has nobody limited. */
+        return d->watch
+                       ? let_go(d, record)
+                       : states_adopt(&d->states, record->uid, &record->layers[LAYER_STATE].limits);
+}
+
+int act_adopt(Daemon *d) {
+        return each_squeezed(d, adopt);
+}
+
+void act_let_go(Daemon *d) {
+        int r = each_squeezed(d, let_go);
+
+        if (r < 0)
+                daemon_log(LOG_ERR,
+                           "not everybody could be let go: %s; their limits end by themselves",
+                           strerror(-r));
+}
+
+static int renew(Daemon *d, const Record *record) {
+        const RecordLayer *l = &record->layers[LAYER_STATE];
+
+        return set_layer(d, record->uid, &l->limits, l->reason);
+}
+
+void act_renew(Daemon *d) {
+        int r = d->watch ? 0 : each_squeezed(d, renew);
+
+        if (r < 0)
+                daemon_log(LOG_WARNING, "a limit could not be prolonged: %s", strerror(-r));
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+/* leashd: what all its parts work with.
+ *
+ * The daemon keeps three models (core/sessions, core/states, core/runaway), feeds them with what
+ * logind, the displays and the kernel tell, and carries out what they ask for through the ledger,
+ * as every leash program does. So it needs nobody and nobody needs it: a limit that it has set
+ * stands in the ledger, with an end that PID 1 keeps, and a leashd that starts takes over what it
+ * finds.
+ *
+ * Nothing is polled but VNC's and such displays' connections as announce nothing, while somebody is
+ * away from them. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "backend/backend.h"
+#include "backend/ledger.h"
+#include "backend/loginwatch.h"
+#include "core/incident.h"
+#include "core/runaway.h"
+#include "core/states.h"
+#include "rules.h"
+
+typedef struct Daemon {
+        const char *root; /* stands before /run and the like: "" but in tests */
+        bool arg_watch;   /* asked for on the command line, whatever the policy says */
+        bool watch;       /* say what would be done, and do nothing */
+        char boot[40];    /* this boot's id */
+        char *program;    /* leash itself, for the end of limits */
+        uid_t uid_min;
+
+        sd_event *event;
+        sd_event_source *evaluate, *look, *reconnect, *check, *poll, *lease; /* timers */
+        sd_event_source *displays, *pressure, *memory_pressure, *drift;      /* descriptors */
+
+        BackendOptions options;
+        Backend *backend;
+        Ledger *ledger;
+        LogindWatch *logind;
+        Rules *rules;
+        int displays_watch, drift_watch; /* os/watch */
+
+        Sessions sessions;
+        States states;
+        Runaways cpu, memory;
+        bool ready;        /* all sessions have been listed, and the displays looked at */
+        unsigned settling; /* looks that are still to follow a change of the displays */
+        usec_t budget;     /* CLOCK_MONOTONIC: no further squeezing in this turn */
+        usec_t armed_window;
+        unsigned armed_pressure, armed_memory;
+        usec_t failed;   /* CLOCK_MONOTONIC of the last failure that was reported */
+        usec_t textfile; /* CLOCK_MONOTONIC of when it was last written */
+        bool stopping;
+} Daemon;
+
+/* One line for the log, where PID 1 puts what services say. */
+void daemon_log(int priority, const char *format, ...) _printf_(2, 3);
+
+/* ---- loop.c: what wakes the daemon up ----------------------------------------------------------
+ */
+
+int loop_open(Daemon *d);
+void loop_close(Daemon *d);
+
+/* Has the models looked at soon. */
+void loop_evaluate(Daemon *d);
+
+/* Has the ledger compared with the kernel soon. */
+void loop_check(Daemon *d);
+
+/* Reads the policy again. What is wrong with it is logged. */
+int loop_reload(Daemon *d);
+
+/* ---- act.c: what the states ask for ------------------------------------------------------------
+ */
+
+/* A StateHandler; userdata is the daemon. */
+int act_handle(const StateAction *action, void *userdata);
+
+/* Takes over what an earlier leashd has left in the ledger. */
+int act_adopt(Daemon *d);
+
+/* Gives everybody back what the states have taken, since nobody will be there to do it. */
+void act_let_go(Daemon *d);
+
+/* Prolongs the states' limits, which end by themselves if leashd never comes back. */
+void act_renew(Daemon *d);
+
+/* What was done, to the store and to the journal. Fills in the time, the name, the mode. */
+void act_report(Daemon *d, Incident *i);
+
+/* ---- punish.c: runaways ------------------------------------------------------------------------
+ */
+
+/* Looks at who uses what, now that the kernel says that somebody waits. */
+void punish_look(Daemon *d, RunawayKind kind);
+
+/* ---- drift.c: limits that somebody else has changed --------------------------------------------
+ */
+
+/* Compares all records with the kernel, restores or yields, and watches what it compared. */
+void drift_check(Daemon *d);
+
+/* ---- textfile.c: for node_exporter
+ * --------------------------------------------------------------- */
+
+/* Writes it, if there is to be one and the last is not too young. */
+void textfile_write(Daemon *d);
+
+/* ---- keep.c: what outlives the daemon ----------------------------------------------------------
+ */
+
+int keep_load(Daemon *d);
+
+/* Writes what has changed. Failing is logged once. */
+void keep_save(Daemon *d);

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* The remote displays of this host: which there are, and whether somebody looks at them.
+ *
+ * xrdp's are found by the sockets their X servers listen on, and connected is one that the kernel
+ * says has a peer. Such a socket must never be connected to: the X server allows one client at a
+ * time, takes the newcomer, and throws the user out (xorgxrdp, rdpClientConGotConnection()). VNC's
+ * are found by their TCP ports.
+ *
+ * A user can make sockets of any name and connect to them. So a display is its owner's alone, and a
+ * peer of the owner's own making is nobody. */
+#pragma once
+
+#include "core/sessions.h"
+
+/* Looks. `root` stands before /run and /tmp ("" but in tests); uids below uid_min are the system's,
+ * as xrdp's is. A new array. Returns 0 or -errno. */
+int displays_scan(const char *root, uid_t uid_min, SessionDisplay **ret, size_t *ret_n);
+
+/* Watches xrdp's folders, or where they will be, through a descriptor of os/watch; to be called
+ * again after each change, since folders come and go. */
+void displays_watch(const char *root, int watch);

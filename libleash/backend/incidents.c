@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+/* Where incidents are kept. */
+
+#define _GNU_SOURCE
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <systemd/sd-journal.h>
+#include <unistd.h>
+
+#include "backend/incidents.h"
+#include "core/parse.h"
+#include "os/file.h"
+
+#define FOLDER "/var/lib/leash/log"
+#define NAME "incidents"
+
+/* The last two digits of MESSAGE_ID are of the kind, and never change their meaning. */
+static const struct {
+        const char *id;
+        int priority;
+} messages[_INCIDENT_KIND_MAX] = {
+        [INCIDENT_SQUEEZED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad20", LOG_NOTICE },
+        [INCIDENT_LIFTED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad21", LOG_NOTICE },
+        [INCIDENT_WARNED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad22", LOG_NOTICE },
+        [INCIDENT_ASKED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad23", LOG_NOTICE },
+        [INCIDENT_TERMINATED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad24", LOG_NOTICE },
+        [INCIDENT_KILLED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad25", LOG_WARNING },
+        [INCIDENT_STUCK] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad26", LOG_ERR },
+        [INCIDENT_PENALISED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad27", LOG_NOTICE },
+        [INCIDENT_EXCUSED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad28", LOG_INFO },
+        [INCIDENT_RESTORED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad29", LOG_WARNING },
+        [INCIDENT_YIELDED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad2a", LOG_WARNING },
+        [INCIDENT_FAILED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad2b", LOG_ERR },
+};
+
+void incidents_tell(const Incident *i) {
+        _cleanup_free_ char *user = escape_text(i->user, INCIDENT_TEXT_MAX),
+                            *processes = escape_text(i->processes, INCIDENT_TEXT_MAX);
+        char text[1024];
+
+        if (!user || !processes)
+                return;
+        (void) snprintf(text, sizeof(text), "%s%s%s%s%s%s%s%s%s%s", i->watch ? "would: " : "", user,
+                        " ", incident_kind_to_string(i->kind), i->condition[0] ? ", " : "",
+                        i->condition, i->limits[0] ? ": " : "", i->limits, i->error[0] ? ": " : "",
+                        i->error);
+        if (access("/run/systemd/journal/socket", W_OK) < 0) {
+                syslog(LOG_AUTHPRIV | messages[i->kind].priority, "leashd: %s", text);
+                return;
+        }
+        (void) sd_journal_send(
+                "MESSAGE=%s", text, "MESSAGE_ID=%s", messages[i->kind].id, "PRIORITY=%d",
+                messages[i->kind].priority, "SYSLOG_IDENTIFIER=leashd", "LEASH_UID=%u",
+                (unsigned) i->uid, "LEASH_USER=%s", user, "LEASH_SESSION=%s", i->session,
+                "LEASH_CONDITION=%s", i->condition, "LEASH_LIMITS=%s", i->limits, "LEASH_RULE=%s",
+                i->rule, "LEASH_PROCESSES=%s", processes, "LEASH_USED_PERCENT=%d", i->used_percent,
+                "LEASH_PRESSURE_PERCENT=%d", i->pressure_percent, "LEASH_WATCH=%d", i->watch, NULL);
+}
+
+static int open_folder(const char *root, bool create, int *ret) {
+        _cleanup_free_ char *path = file_path("%s" FOLDER, root);
+        struct stat st;
+        int fd, r;
+
+        if (!path)
+                return -ENOMEM;
+        r = create ? file_mkdir_parents(path, 0700) : 0;
+        if (r < 0)
+                return r;
+        fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        if (fstat(fd, &st) < 0 || st.st_uid != geteuid() || st.st_mode & 0022) {
+                (void) close(fd);
+                return -EPERM;
+        }
+        *ret = fd;
+        return 0;
+}
+
+static const char *name_of(unsigned age, char buf[static 32]) {
+        (void) snprintf(buf, 32, age == 0 ? NAME : NAME ".%u", age);
+        return buf;
+}
+
+/* Every file gets one older, and the oldest goes. */
+static int rotate(int folder) {
+        char from[32], to[32];
+
+        for (unsigned age = INCIDENTS_FILES - 1; age > 0; age--)
+                if (renameat(folder, name_of(age - 1, from), folder, name_of(age, to)) < 0 &&
+                    errno != ENOENT)
+                        return -errno;
+        return 0;
+}
+
+static int append(int folder, const char *line) {
+        _cleanup_close_ int fd =
+                openat(folder, NAME, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        size_t size = strlen(line);
+        struct stat st;
+        char last = '\n';
+        ssize_t n;
+
+        if (fd < 0)
+                return -errno;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if ((size_t) st.st_size + size > INCIDENTS_FILE_MAX)
+                return -EFBIG;
+        n = write(fd, line, size); /* in one go: what was cut off by a full disk is skipped later */
+        if (n < 0)
+                return -errno;
+        if ((size_t) n < size)
+                (void) !write(fd, &last, 1);
+        return (size_t) n < size ? -ENOSPC : 0;
+}
+
+int incidents_add(const char *root, const Incident *i) {
+        _cleanup_free_ char *line = incident_to_line(i);
+        _cleanup_close_ int folder = -EBADF;
+        int r;
+
+        if (!line)
+                return -ENOMEM;
+        r = open_folder(root, true, &folder);
+        if (r < 0)
+                return r;
+        r = append(folder, line);
+        if (r == -EFBIG) {
+                r = rotate(folder);
+                if (r >= 0)
+                        r = append(folder, line);
+        }
+        return r;
+}
+
+static int read_one(int folder, const char *name, int (*found)(const Incident *, void *),
+                    void *userdata) {
+        _cleanup_free_ char *text = NULL;
+        int r, skipped = 0;
+
+        r = file_read(folder, name, INCIDENTS_FILE_MAX, &text, NULL);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        for (char *line = text, *next; *line; line = next) {
+                size_t n = strcspn(line, "\n");
+                Incident i;
+
+                next = line + n + (line[n] == '\n');
+                line[n] = '\0';
+                if (n >= INCIDENT_LINE_MAX || incident_from_line(line, &i) < 0) {
+                        skipped++;
+                        continue;
+                }
+                r = found(&i, userdata);
+                if (r < 0)
+                        return r;
+        }
+        return skipped;
+}
+
+int incidents_read(const char *root, int (*found)(const Incident *i, void *userdata),
+                   void *userdata) {
+        _cleanup_close_ int folder = -EBADF;
+        int r, skipped = 0;
+        char name[32];
+
+        r = open_folder(root, false, &folder);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        for (unsigned age = INCIDENTS_FILES; age-- > 0;) {
+                r = read_one(folder, name_of(age, name), found, userdata);
+                if (r < 0)
+                        return r;
+                skipped += r;
+        }
+        return skipped;
+}

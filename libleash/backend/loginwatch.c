@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: MIT */
+/* logind's news, as they happen. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <systemd/sd-bus.h>
+
+#include "backend/loginwatch.h"
+#include "os/clock.h"
+
+#define LOGIND "org.freedesktop.login1"
+#define LOGIND_PATH "/org/freedesktop/login1"
+#define LOGIND_MANAGER "org.freedesktop.login1.Manager"
+#define LOGIND_SESSION "org.freedesktop.login1.Session"
+#define SESSION_PREFIX "/org/freedesktop/login1/session"
+#define SYSTEMD "org.freedesktop.systemd1"
+#define SYSTEMD_PATH "/org/freedesktop/systemd1"
+#define SYSTEMD_MANAGER "org.freedesktop.systemd1.Manager"
+
+/* A bus allows a connection only so many calls that wait for an answer. */
+#define CALLS_MAX 32
+
+#define _cleanup_error_ _cleanup_(sd_bus_error_free)
+#define _cleanup_message_ _cleanup_(sd_bus_message_unrefp)
+
+/* A session that is to be asked about. */
+typedef struct Wanted {
+        char id[SESSION_ID_MAX];
+} Wanted;
+
+struct LogindWatch {
+        sd_bus *bus;
+        const LogindEvents *events;
+        void *userdata;
+        usec_t timeout;
+        Wanted *queue; /* first come, first asked */
+        size_t n_queue, allocated;
+        size_t n_calls;   /* that are under way */
+        bool listing;     /* and the list itself has come */
+        bool list_called; /* it was asked for and has not come yet */
+};
+
+/* One call that is under way. */
+typedef struct Call {
+        LogindWatch *watch;
+        char id[SESSION_ID_MAX];
+} Call;
+
+static int ask_next(LogindWatch *w);
+
+static void end_listing(LogindWatch *w) {
+        if (!w->listing || w->n_queue > 0 || w->n_calls > 0)
+                return;
+        w->listing = false;
+        w->events->listing(true, w->userdata);
+}
+
+/* ---- what a session is ------------------------------------------------------------------------
+ */
+
+/* What is read of a session. The strings are the message's. */
+typedef struct Properties {
+        const char *id, *name, *class, *type, *service, *display, *seat, *state, *remote;
+        uint32_t uid, leader;
+        int idle, locked;
+        uint64_t idle_since; /* CLOCK_MONOTONIC */
+} Properties;
+
+typedef struct PropertyInfo {
+        const char *name, *types; /* of the variant's content; of "(uo)" and "(so)" the first */
+        size_t offset;
+} PropertyInfo;
+
+#define PROPERTY(name, types, member) \
+ { name, types, offsetof(Properties, member) }
+
+static const PropertyInfo properties[] = {
+        PROPERTY("Id", "s", id),
+        PROPERTY("Name", "s", name),
+        PROPERTY("Class", "s", class),
+        PROPERTY("Type", "s", type),
+        PROPERTY("Service", "s", service),
+        PROPERTY("Display", "s", display),
+        PROPERTY("Seat", "(so)", seat),
+        PROPERTY("State", "s", state),
+        PROPERTY("RemoteHost", "s", remote),
+        PROPERTY("User", "(uo)", uid),
+        PROPERTY("Leader", "u", leader),
+        PROPERTY("IdleHint", "b", idle),
+        PROPERTY("LockedHint", "b", locked),
+        PROPERTY("IdleSinceHintMonotonic", "t", idle_since),
+};
+
+static int read_value(sd_bus_message *m, const PropertyInfo *info, Properties *p) {
+        void *dst = (char *) p + info->offset;
+        const char *path;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'v', info->types);
+        if (r < 0)
+                return r;
+        r = info->types[0] == '(' ? sd_bus_message_read(m, info->types, dst, &path)
+                                  : sd_bus_message_read_basic(m, info->types[0], dst);
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
+static int read_properties(sd_bus_message *m, Properties *ret) {
+        Properties p = { .uid = (uint32_t) -1 };
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "{sv}");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_enter_container(m, 'e', "sv")) > 0) {
+                const PropertyInfo *info = NULL;
+                const char *name;
+
+                r = sd_bus_message_read_basic(m, 's', &name);
+                if (r < 0)
+                        return r;
+                for (size_t i = 0; i < ELEMENTSOF(properties) && !info; i++)
+                        if (strcmp(properties[i].name, name) == 0)
+                                info = &properties[i];
+                r = info ? read_value(m, info, &p) : sd_bus_message_skip(m, "v");
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+                if (r < 0)
+                        return r;
+        }
+        if (r >= 0)
+                *ret = p;
+        return r;
+}
+
+static const char *filled(const char *text) {
+        return text && text[0] ? text : NULL;
+}
+
+static bool is_graphical(const char *type) {
+        return type && (strcmp(type, "x11") == 0 || strcmp(type, "wayland") == 0 ||
+                        strcmp(type, "mir") == 0);
+}
+
+static void tell_session(LogindWatch *w, const Properties *p) {
+        usec_t ago = clock_monotonic() - MIN_OF(p->idle_since, clock_monotonic());
+        const LogindSession s = {
+                .facts = {
+                        .id = p->id,
+                        .service = filled(p->service),
+                        .uid = p->uid,
+                        .leader = (pid_t) p->leader,
+                        .class = session_class_from_string(p->class ?: ""),
+                        .graphical = is_graphical(p->type),
+                        .closing = p->state && strcmp(p->state, "closing") == 0,
+                        .locked = p->locked,
+                        .idle = p->idle,
+                        .idle_since = p->idle_since == 0 ? 0 : clock_boottime() - ago,
+                        /* A display at a seat has a screen, whoever else is connected to it. */
+                        .display = filled(p->seat) ? -1 : session_display_from_string(p->display),
+                },
+                .user = filled(p->name),
+                .class = filled(p->class),
+                .type = filled(p->type),
+                .remote = filled(p->remote),
+        };
+
+        w->events->session(&s, w->userdata);
+}
+
+static int on_session(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        Call *call = userdata;
+        LogindWatch *w = call->watch;
+        Properties p;
+
+        w->n_calls--;
+        /* One that cannot be asked about has gone; SessionRemoved says so, too. */
+        if (sd_bus_message_is_method_error(m, NULL))
+                w->events->gone(call->id, w->userdata);
+        else if (read_properties(m, &p) >= 0 && p.id && p.uid != (uint32_t) -1 &&
+                 strcmp(p.id, call->id) == 0)
+                tell_session(w, &p);
+        (void) ask_next(w); /* what cannot be asked now comes with the next listing */
+        end_listing(w);
+        return 0;
+}
+
+static void call_free(void *userdata) {
+        free(userdata);
+}
+
+static int ask(LogindWatch *w, const char *id) {
+        _cleanup_message_ sd_bus_message *m = NULL;
+        _cleanup_free_ Call *call = calloc(1, sizeof(Call));
+        _cleanup_free_ char *path = NULL;
+        sd_bus_slot *slot;
+        int r;
+
+        if (!call)
+                return -ENOMEM;
+        call->watch = w;
+        (void) snprintf(call->id, sizeof(call->id), "%s", id);
+        r = sd_bus_path_encode(SESSION_PREFIX, id, &path);
+        if (r >= 0)
+                r = sd_bus_message_new_method_call(w->bus, &m, LOGIND, path,
+                                                   "org.freedesktop.DBus.Properties", "GetAll");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", LOGIND_SESSION);
+        if (r >= 0)
+                r = sd_bus_call_async(w->bus, &slot, m, on_session, call, w->timeout);
+        if (r < 0)
+                return r;
+        (void) sd_bus_slot_set_destroy_callback(slot, call_free);
+        (void) sd_bus_slot_set_floating(slot, true);
+        sd_bus_slot_unref(slot);
+        TAKE_PTR(call);
+        w->n_calls++;
+        return 0;
+}
+
+static int ask_next(LogindWatch *w) {
+        size_t asked = 0;
+        int r = 0;
+
+        while (r >= 0 && asked < w->n_queue && w->n_calls < CALLS_MAX)
+                r = ask(w, w->queue[asked++].id);
+        if (asked == 0)
+                return r;
+        w->n_queue -= asked;
+        memmove(w->queue, w->queue + asked, w->n_queue * sizeof(Wanted));
+        return r;
+}
+
+/* Has a session asked about soon; once is enough. */
+static int want(LogindWatch *w, const char *id) {
+        if (strlen(id) >= SESSION_ID_MAX)
+                return -EINVAL;
+        for (size_t i = 0; i < w->n_queue; i++)
+                if (strcmp(w->queue[i].id, id) == 0)
+                        return 0;
+        if (w->n_queue == SESSIONS_MAX)
+                return -ENOBUFS;
+        if (w->n_queue == w->allocated) {
+                size_t more = w->allocated ? w->allocated * 2 : 16;
+                Wanted *queue = reallocarray(w->queue, more, sizeof(Wanted));
+
+                if (!queue)
+                        return -ENOMEM;
+                w->queue = queue;
+                w->allocated = more;
+        }
+        (void) snprintf(w->queue[w->n_queue++].id, SESSION_ID_MAX, "%s", id);
+        return ask_next(w);
+}
+
+/* ---- lists and signals ------------------------------------------------------------------------
+ */
+
+static int read_list(LogindWatch *w, sd_bus_message *m) {
+        const char *id, *user, *seat, *path;
+        uint32_t uid;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "(susso)");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_read(m, "(susso)", &id, &uid, &user, &seat, &path)) > 0)
+                (void) want(w, id); /* one too many is not followed */
+        return r;
+}
+
+static int on_list(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        LogindWatch *w = userdata;
+
+        w->list_called = false;
+        if (sd_bus_message_is_method_error(m,
+                                           NULL)) /* logind is not there: it will say when it is */
+                return 0;
+        w->events->listing(false, w->userdata);
+        w->listing = true;
+        if (read_list(w, m) < 0)
+                w->listing = false; /* half a list must not pass for the whole */
+        end_listing(w);
+        return 0;
+}
+
+int loginwatch_list(LogindWatch *w) {
+        int r;
+
+        if (w->list_called)
+                return 0;
+        r = sd_bus_call_method_async(w->bus, NULL, LOGIND, LOGIND_PATH, LOGIND_MANAGER,
+                                     "ListSessions", on_list, w, NULL);
+        w->list_called = r >= 0;
+        return MIN_OF(r, 0);
+}
+
+static int on_new(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        const char *id, *path;
+
+        if (sd_bus_message_read(m, "so", &id, &path) > 0)
+                (void) want(userdata, id);
+        return 0;
+}
+
+static int on_removed(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        LogindWatch *w = userdata;
+        const char *id, *path;
+
+        if (sd_bus_message_read(m, "so", &id, &path) > 0)
+                w->events->gone(id, w->userdata);
+        return 0;
+}
+
+static int on_changed(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        _cleanup_free_ char *id = NULL;
+
+        if (sd_bus_path_decode(sd_bus_message_get_path(m), SESSION_PREFIX, &id) > 0)
+                (void) want(userdata, id);
+        return 0;
+}
+
+static void subscribe(LogindWatch *w) {
+        /* PID 1 sends its signals to those who ask. */
+        (void) sd_bus_call_method_async(w->bus, NULL, SYSTEMD, SYSTEMD_PATH, SYSTEMD_MANAGER,
+                                        "Subscribe", NULL, NULL, NULL);
+}
+
+static int on_reloading(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        LogindWatch *w = userdata;
+        int active;
+
+        if (sd_bus_message_read(m, "b", &active) > 0 && !active)
+                w->events->reloaded(w->userdata);
+        return 0;
+}
+
+static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        LogindWatch *w = userdata;
+        const char *name, *old, *new;
+
+        if (sd_bus_message_read(m, "sss", &name, &old, &new) <= 0 || new[0] == '\0')
+                return 0;
+        if (strcmp(name, LOGIND) == 0) {
+                (void) loginwatch_list(w);
+        } else if (strcmp(name, SYSTEMD) == 0) {
+                subscribe(w);
+                w->events->reloaded(w->userdata);
+        }
+        return 0;
+}
+
+static int on_disconnected(sd_bus_message *m _unused_, void *userdata,
+                           sd_bus_error *error _unused_) {
+        LogindWatch *w = userdata;
+
+        w->events->lost(w->userdata);
+        return 0;
+}
+
+#define OWNER_CHANGED                                                            \
+ "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus'," \
+ "member='NameOwnerChanged',arg0="
+
+static int add_matches(LogindWatch *w) {
+        static const struct {
+                const char *match;
+                sd_bus_message_handler_t handler;
+        } matches[] = {
+                { "type='signal',sender='" LOGIND "',interface='" LOGIND_MANAGER "',"
+                  "member='SessionNew'",
+                  on_new },
+                { "type='signal',sender='" LOGIND "',interface='" LOGIND_MANAGER "',"
+                  "member='SessionRemoved'",
+                  on_removed },
+                { "type='signal',sender='" LOGIND "',interface='org.freedesktop.DBus.Properties',"
+                  "member='PropertiesChanged',path_namespace='" SESSION_PREFIX "'",
+                  on_changed },
+                { "type='signal',sender='" SYSTEMD "',interface='" SYSTEMD_MANAGER "',"
+                  "member='Reloading'",
+                  on_reloading },
+                { OWNER_CHANGED "'" LOGIND "'", on_owner },
+                { OWNER_CHANGED "'" SYSTEMD "'", on_owner },
+                { "type='signal',sender='org.freedesktop.DBus.Local',"
+                  "interface='org.freedesktop.DBus.Local',member='Disconnected'",
+                  on_disconnected },
+        };
+        int r = 0;
+
+        for (size_t i = 0; i < ELEMENTSOF(matches) && r >= 0; i++)
+                r = sd_bus_add_match_async(w->bus, NULL, matches[i].match, matches[i].handler, NULL,
+                                           w);
+        return r;
+}
+
+int loginwatch_open(sd_event *event, const LogindEvents *events, usec_t timeout, void *userdata,
+                    LogindWatch **ret) {
+        _cleanup_(loginwatch_freep) LogindWatch *w = calloc(1, sizeof(LogindWatch));
+        int r;
+
+        if (!w)
+                return -ENOMEM;
+        w->events = events;
+        w->userdata = userdata;
+        w->timeout = timeout;
+        r = sd_bus_open_system(&w->bus);
+        if (r >= 0)
+                r = sd_bus_set_exit_on_disconnect(w->bus, false);
+        if (r >= 0)
+                r = sd_bus_attach_event(w->bus, event, SD_EVENT_PRIORITY_NORMAL);
+        if (r >= 0)
+                r = add_matches(w);
+        if (r < 0)
+                return r;
+        subscribe(w);
+        r = loginwatch_list(w);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(w);
+        return 0;
+}
+
+LogindWatch *loginwatch_free(LogindWatch *w) {
+        if (!w)
+                return NULL;
+        w->bus = sd_bus_close_unref(w->bus);
+        free(w->queue);
+        free(w);
+        return NULL;
+}
+
+int loginwatch_end(LogindWatch *w, const char *id, SessionRung rung) {
+        _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        _cleanup_message_ sd_bus_message *m = NULL;
+        bool terminate = rung == SESSION_RUNG_TERMINATED;
+        int r;
+
+        r = sd_bus_message_new_method_call(w->bus, &m, LOGIND, LOGIND_PATH, LOGIND_MANAGER,
+                                           terminate ? "TerminateSession" : "KillSession");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", id);
+        if (r >= 0 && !terminate)
+                r = sd_bus_message_append(m, "si", rung == SESSION_RUNG_ASKED ? "leader" : "all",
+                                          rung == SESSION_RUNG_ASKED ? SIGTERM : SIGKILL);
+        if (r >= 0)
+                r = sd_bus_call(w->bus, m, w->timeout, &error, NULL);
+        if (sd_bus_error_has_name(&error, "org.freedesktop.login1.NoSuchSession"))
+                return -ENXIO;
+        return MIN_OF(r, 0);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* logind's news, as they happen: sessions that come, change and go; and PID 1's word that it has
+ * read its unit files again.
+ *
+ * What logind says of a session is asked for without waiting, a few at a time, so that thousands
+ * who log in at once hold up nothing. After a restart of logind's or of PID 1's all is asked for
+ * anew. */
+#pragma once
+
+#include <systemd/sd-event.h>
+
+#include "core/sessions.h"
+
+typedef struct LogindWatch LogindWatch;
+
+/* A session with what a policy may ask for. Everything lives during the call. */
+typedef struct LogindSession {
+        SessionFacts facts;
+        const char *user, *class, *type, *remote; /* NULL where logind tells none */
+} LogindSession;
+
+typedef struct LogindEvents {
+        void (*session)(const LogindSession *s, void *userdata);
+        void (*gone)(const char *id, void *userdata);
+        void (*listing)(bool ended, void *userdata); /* a whole list begins, has ended */
+        void (*reloaded)(void *userdata); /* PID 1 has read its unit files, or was executed anew */
+        void (*lost)(void *userdata);     /* the connection is gone: free the watch, open another */
+} LogindEvents;
+
+/* Connects to the system bus, and begins with a listing. Calls come from the event loop alone.
+ * Returns 0 or -errno. */
+int loginwatch_open(sd_event *event, const LogindEvents *events, usec_t timeout, void *userdata,
+                    LogindWatch **ret);
+LogindWatch *loginwatch_free(LogindWatch *w);
+DEFINE_CLEANUP(LogindWatch *, loginwatch_free);
+
+/* Asks for all sessions again. Returns 0 or -errno. */
+int loginwatch_list(LogindWatch *w);
+
+/* Ends a session, by rungs: a signal to its leader; TerminateSession; a signal to all that is left.
+ * Returns 0; -ENXIO if there is no such session; -errno. */
+int loginwatch_end(LogindWatch *w, const char *id, SessionRung rung);

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+/* All users of this host at a glance. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "backend/overview.h"
+#include "os/file.h"
+
+#define SESSIONS_FILE "/run/leashd/sessions"
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+
+void overview_done(Overview *o) {
+        free(o->users);
+        *o = (Overview){};
+}
+
+int overview_sessions(const char *root, Sessions *ret) {
+        _cleanup_free_ char *path = file_path("%s" SESSIONS_FILE, root), *text = NULL;
+        char boot[64];
+        size_t size;
+        ssize_t n;
+        int r;
+
+        if (!path)
+                return -ENOMEM;
+        n = file_read_buffer(BOOT_ID, boot, sizeof(boot));
+        if (n < 0)
+                return n;
+        boot[strcspn(boot, "\n")] = '\0';
+        r = file_read(AT_FDCWD, path, SESSIONS_TEXT_MAX, &text, &size);
+        if (r < 0)
+                return r;
+        return sessions_from_text(ret, text, size, boot);
+}
+
+static OverviewUser *find(Overview *o, uid_t uid) {
+        size_t low = 0, high = o->n;
+
+        while (low < high) {
+                size_t middle = (low + high) / 2;
+
+                if (o->users[middle].usage.uid == uid)
+                        return &o->users[middle];
+                if (o->users[middle].usage.uid < uid)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return NULL;
+}
+
+static void add_sessions(const char *root, Overview *o) {
+        Sessions sessions = {};
+
+        if (overview_sessions(root, &sessions) < 0)
+                return;
+        o->sessions_known = true;
+        for (size_t i = 0; i < sessions.n; i++) {
+                const Session *s = sessions.all[i];
+                OverviewUser *u = s->class == SESSION_CLASS_USER ? find(o, s->uid) : NULL;
+
+                if (!u)
+                        continue;
+                u->n_sessions++;
+                u->n_connected += s->link == SESSION_LINK_CONNECTED;
+                for (SessionCondition c = 0; c < _SESSION_CONDITION_MAX; c++)
+                        u->n_in[c] += s->since[c] != 0;
+        }
+        sessions_done(&sessions);
+}
+
+static int add_limits(Ledger *ledger, Overview *o) {
+        Record **records;
+        size_t n, damaged;
+        int r;
+
+        r = ledger_read_all(ledger, &records, &n, &damaged);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n; i++) {
+                OverviewUser *u = find(o, records[i]->uid);
+                Limits effective;
+
+                if (!u || records[i]->scope != TARGET_USER)
+                        continue;
+                record_effective(records[i], &effective, NULL);
+                u->layer = record_top_layer(records[i]);
+                u->until = record_next_expiry(records[i]);
+                if (limits_has(&effective, LIMIT_CPU_QUOTA))
+                        u->quota = effective.value[LIMIT_CPU_QUOTA];
+                if (limits_has(&effective, LIMIT_MEMORY_HIGH))
+                        u->memory_high = effective.value[LIMIT_MEMORY_HIGH];
+        }
+        ledger_free_records(records, n);
+        return 0;
+}
+
+int overview_read(const char *root, const CgroupFs *fs, Ledger *ledger, Overview *ret) {
+        _cleanup_free_ UserUsage *usage = NULL;
+        Overview o = {};
+        size_t n;
+        int r;
+
+        r = usage_read(fs, USAGE_PRESSURE | USAGE_MEMORY, &usage, &n);
+        if (r < 0)
+                return r;
+        o.users = calloc(n + 1, sizeof(OverviewUser));
+        if (!o.users)
+                return -ENOMEM;
+        o.n = n;
+        for (size_t i = 0; i < n; i++)
+                o.users[i] = (OverviewUser){
+                        .usage = usage[i],
+                        .layer = _LAYER_INVALID,
+                        .quota = LIMIT_INFINITY,
+                        .memory_high = LIMIT_INFINITY,
+                        .until = USEC_INFINITY,
+                };
+        add_sessions(root, &o);
+        r = ledger ? add_limits(ledger, &o) : 0;
+        if (r < 0) {
+                overview_done(&o);
+                return r;
+        }
+        *ret = o;
+        return 0;
+}

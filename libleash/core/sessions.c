@@ -1,0 +1,470 @@
+/* SPDX-License-Identifier: MIT */
+/* The one truth about login sessions. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/parse.h"
+#include "core/sessions.h"
+#include "core/statefile.h"
+
+static const char *const condition_names[_SESSION_CONDITION_MAX] = {
+        [SESSION_DISCONNECTED] = "disconnected",
+        [SESSION_LOCKED] = "locked",
+        [SESSION_IDLE] = "idle",
+        [SESSION_CLOSING] = "closing",
+};
+
+const char *session_condition_to_string(SessionCondition c) {
+        return c >= 0 && c < _SESSION_CONDITION_MAX ? condition_names[c] : "none";
+}
+
+SessionCondition session_condition_from_string(const char *name) {
+        for (SessionCondition c = 0; c < _SESSION_CONDITION_MAX; c++)
+                if (strcmp(condition_names[c], name) == 0)
+                        return c;
+        return _SESSION_CONDITION_INVALID;
+}
+
+SessionClass session_class_from_string(const char *name) {
+        if (strncmp(name, "manager", strlen("manager")) == 0)
+                return SESSION_CLASS_MANAGER;
+        /* "user", "user-early", "user-light", "user-incomplete" */
+        return strncmp(name, "user", strlen("user")) == 0 ? SESSION_CLASS_USER
+                                                          : SESSION_CLASS_OTHER;
+}
+
+const char *session_link_to_string(SessionLink l) {
+        static const char *const names[_SESSION_LINK_MAX] = {
+                [SESSION_LINK_UNKNOWN] = "unknown",
+                [SESSION_LINK_CONNECTED] = "connected",
+                [SESSION_LINK_DISCONNECTED] = "disconnected",
+        };
+
+        return names[l];
+}
+
+const char *session_via_to_string(SessionVia v) {
+        static const char *const names[_SESSION_VIA_MAX] = {
+                [SESSION_VIA_NONE] = "none",
+                [SESSION_VIA_XRDP] = "xrdp",
+                [SESSION_VIA_VNC] = "vnc",
+        };
+
+        return names[v];
+}
+
+void sessions_done(Sessions *s) {
+        for (size_t i = 0; i < s->n; i++)
+                free(s->all[i]);
+        free(s->all);
+        *s = (Sessions){};
+}
+
+/* Where the id is, or where it belongs. */
+static size_t position(const Sessions *s, const char *id, bool *ret_found) {
+        size_t low = 0, high = s->n;
+
+        *ret_found = false;
+        while (low < high) {
+                size_t middle = (low + high) / 2;
+                int c = strcmp(s->all[middle]->id, id);
+
+                if (c == 0) {
+                        *ret_found = true;
+                        return middle;
+                }
+                if (c < 0)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low;
+}
+
+Session *sessions_find(const Sessions *s, const char *id) {
+        bool found;
+        size_t at = position(s, id, &found);
+
+        return found ? s->all[at] : NULL;
+}
+
+/* logind's ids are digits, or a "c" and digits; what else might come must not disturb a file. */
+static bool id_is_valid(const char *id) {
+        size_t n = strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
+
+        return n > 0 && id[n] == '\0' && n < SESSION_ID_MAX;
+}
+
+static int add(Sessions *s, const char *id, Session **ret) {
+        Session *new;
+        bool found;
+        size_t at = position(s, id, &found);
+
+        if (found) {
+                *ret = s->all[at];
+                return 0;
+        }
+        if (!id_is_valid(id))
+                return -EINVAL;
+        if (s->n == SESSIONS_MAX)
+                return -ENOBUFS;
+        if (s->n == s->allocated) {
+                size_t more = s->allocated ? s->allocated * 2 : 16;
+                Session **all = reallocarray(s->all, more, sizeof(Session *));
+
+                if (!all)
+                        return -ENOMEM;
+                s->all = all;
+                s->allocated = more;
+        }
+        new = calloc(1, sizeof(Session));
+        if (!new)
+                return -ENOMEM;
+        (void) snprintf(new->id, sizeof(new->id), "%s", id);
+        new->display = -1;
+        memmove(s->all + at + 1, s->all + at, (s->n - at) * sizeof(Session *));
+        s->all[at] = new;
+        s->n++;
+        s->changed = true;
+        *ret = new;
+        return 1;
+}
+
+static void drop(Sessions *s, size_t at) {
+        free(s->all[at]);
+        s->n--;
+        memmove(s->all + at, s->all + at + 1, (s->n - at) * sizeof(Session *));
+        s->changed = true;
+        /* Two thousand sessions gone are not to be paid for ever after. */
+        if (s->allocated > 64 && s->n < s->allocated / 4) {
+                Session **all = reallocarray(s->all, s->allocated / 2, sizeof(Session *));
+
+                if (all) {
+                        s->all = all;
+                        s->allocated /= 2;
+                }
+        }
+}
+
+/* Returns true if the condition begins or ends. */
+static bool set_condition(Session *s, SessionCondition c, bool holds, usec_t since) {
+        if (holds == (s->since[c] != 0))
+                return false;
+        s->since[c] = holds ? MAX_OF(since, (usec_t) 1) : 0;
+        s->warned[c] = 0;
+        return true;
+}
+
+static bool set_link(Session *s, SessionLink link, usec_t now) {
+        bool changed = s->link != link;
+
+        s->link = link;
+        if (link != SESSION_LINK_CONNECTED)
+                s->connected_since = 0;
+        else if (s->connected_since == 0)
+                s->connected_since = MAX_OF(now, (usec_t) 1);
+        changed |= set_condition(s, SESSION_DISCONNECTED, link == SESSION_LINK_DISCONNECTED, now);
+        return changed;
+}
+
+/* What a session is made of and does not change; a session read back under the same id that differs
+ * in it is another one. */
+static bool is_same(const Session *s, const SessionFacts *f) {
+        return s->uid == f->uid && (s->leader == f->leader || s->leader == 0 || f->leader == 0);
+}
+
+int sessions_update(Sessions *s, const SessionFacts *f, usec_t now) {
+        Session *session;
+        bool changed;
+        int r;
+
+        r = add(s, f->id, &session);
+        if (r < 0)
+                return r;
+        changed = r > 0 || !session->present;
+        if (r == 0 && !is_same(session, f)) {
+                Session empty = { .display = -1 };
+
+                memcpy(empty.id, session->id, sizeof(empty.id));
+                *session = empty;
+                r = 1;
+        }
+        if (r > 0)
+                session->created = now;
+        session->uid = f->uid;
+        session->leader = f->leader;
+        session->class = f->class;
+        session->graphical = f->graphical;
+        session->display = f->display;
+        (void) snprintf(session->service, sizeof(session->service), "%s", f->service ?: "");
+        changed |= set_condition(session, SESSION_LOCKED, f->locked, now);
+        changed |= set_condition(session, SESSION_CLOSING, f->closing, now);
+        /* logind may know for how long already; a time to come is a mistake of somebody's. */
+        changed |= set_condition(session, SESSION_IDLE, f->idle,
+                                 f->idle_since > 0 && f->idle_since < now ? f->idle_since : now);
+        session->present = true;
+        session->seen = true;
+        s->changed |= changed;
+        return changed;
+}
+
+bool sessions_remove(Sessions *s, const char *id) {
+        bool found;
+        size_t at = position(s, id, &found);
+
+        if (found)
+                drop(s, at);
+        return found;
+}
+
+void sessions_begin(Sessions *s) {
+        for (size_t i = 0; i < s->n; i++)
+                s->all[i]->seen = false;
+}
+
+size_t sessions_end(Sessions *s) {
+        size_t gone = 0, kept = 0;
+
+        for (size_t i = 0; i < s->n; i++) {
+                if (s->all[i]->seen)
+                        s->all[kept++] = s->all[i];
+                else
+                        free(s->all[i]);
+        }
+        gone = s->n - kept;
+        s->n = kept;
+        s->changed |= gone > 0;
+        return gone;
+}
+
+static int compare_displays(const void *a, const void *b) {
+        const SessionDisplay *x = a, *y = b;
+
+        /* Of two for one display xrdp's own comes first: it is the nearer to the client. */
+        return x->number != y->number ? (x->number < y->number ? -1 : 1)
+                                      : (int) x->via - (int) y->via;
+}
+
+static const SessionDisplay *find_display(const SessionDisplay *displays, size_t n,
+                                          const Session *s) {
+        size_t low = 0, high = n;
+
+        while (low < high) {
+                size_t middle = (low + high) / 2;
+
+                if (displays[middle].number < s->display)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        for (; low < n && displays[low].number == s->display; low++)
+                if (displays[low].uid == s->uid)
+                        return &displays[low];
+        return NULL;
+}
+
+bool sessions_set_displays(Sessions *s, SessionDisplay *displays, size_t n, usec_t now) {
+        bool news = false;
+
+        if (n > 0)
+                qsort(displays, n, sizeof(*displays), compare_displays);
+        for (size_t i = 0; i < s->n; i++) {
+                Session *session = s->all[i];
+                const SessionDisplay *d = NULL;
+
+                if (!session->present)
+                        continue;
+                /* A number is free again as soon as the X server has gone, the session not. */
+                if (session->graphical && session->display >= 0 &&
+                    session->class == SESSION_CLASS_USER && session->since[SESSION_CLOSING] == 0)
+                        d = find_display(displays, n, session);
+                news |= set_link(session, d ? d->link : SESSION_LINK_UNKNOWN, now);
+                if (!d || (session->via == d->via && session->announced >= d->announced))
+                        continue;
+                session->via = d->via;
+                session->announced |= d->announced;
+                news = true;
+        }
+        s->changed |= news;
+        return news;
+}
+
+int session_display_from_string(const char *text) {
+        const char *rest;
+        uint64_t n;
+
+        if (!text || text[0] != ':' || parse_decimal(text + 1, 0, &n, &rest) < 0 || n > 65535 ||
+            (*rest != '\0' && *rest != '.'))
+                return -1;
+        return n;
+}
+
+/* ---- kept through a restart ------------------------------------------------------------------ */
+
+/* One row for each number that is kept. */
+typedef struct Field {
+        const char *key;
+        size_t offset, size;
+        uint64_t max;
+} Field;
+
+#define FIELD(key, member, max) \
+ { key, offsetof(Session, member), sizeof(((Session *) NULL)->member), max }
+
+static const Field fields[] = {
+        FIELD("Uid", uid, UINT32_MAX - 1),
+        FIELD("Leader", leader, INT32_MAX),
+        FIELD("Class", class, _SESSION_CLASS_MAX - 1),
+        FIELD("Via", via, _SESSION_VIA_MAX - 1),
+        FIELD("Link", link, _SESSION_LINK_MAX - 1),
+        FIELD("Announced", announced, 1),
+        FIELD("Created", created, UINT64_MAX),
+        FIELD("Connected", connected_since, UINT64_MAX),
+        FIELD("Disconnected", since[SESSION_DISCONNECTED], UINT64_MAX),
+        FIELD("Locked", since[SESSION_LOCKED], UINT64_MAX),
+        FIELD("Idle", since[SESSION_IDLE], UINT64_MAX),
+        FIELD("Closing", since[SESSION_CLOSING], UINT64_MAX),
+        FIELD("WarnedDisconnected", warned[SESSION_DISCONNECTED], UINT64_MAX),
+        FIELD("WarnedLocked", warned[SESSION_LOCKED], UINT64_MAX),
+        FIELD("WarnedIdle", warned[SESSION_IDLE], UINT64_MAX),
+        FIELD("WarnedClosing", warned[SESSION_CLOSING], UINT64_MAX),
+        FIELD("Notice", notice, 1),
+        FIELD("Rung", rung, _SESSION_RUNG_MAX - 1),
+        FIELD("RungFor", rung_for, _SESSION_CONDITION_MAX - 1),
+        FIELD("RungAt", rung_at, UINT64_MAX),
+};
+
+static uint64_t get_field(const Session *s, const Field *f) {
+        const char *at = (const char *) s + f->offset;
+        uint64_t value = 0;
+        uint32_t half;
+
+        if (f->size == sizeof(half)) {
+                memcpy(&half, at, sizeof(half));
+                value = half;
+        } else if (f->size == sizeof(bool)) {
+                value = *(const bool *) at;
+        } else {
+                memcpy(&value, at, sizeof(value));
+        }
+        return value;
+}
+
+static void set_field(Session *s, const Field *f, uint64_t value) {
+        char *at = (char *) s + f->offset;
+        uint32_t half = value;
+
+        if (f->size == sizeof(half))
+                memcpy(at, &half, sizeof(half));
+        else if (f->size == sizeof(bool))
+                *(bool *) at = value;
+        else
+                memcpy(at, &value, sizeof(value));
+}
+
+int sessions_to_text(const Sessions *s, const char *boot, char **ret, size_t *ret_size) {
+        _cleanup_free_ char *text = NULL;
+        size_t size = 0;
+        bool failed;
+        FILE *f;
+
+        f = open_memstream(&text, &size);
+        if (!f)
+                return -ENOMEM;
+        (void) fprintf(f, "[sessions]\nVersion=1\nBoot=%s\n", boot);
+        for (size_t i = 0; i < s->n; i++) {
+                const Session *session = s->all[i];
+
+                (void) fprintf(f, "[session %s]\nService=", session->id);
+                for (const char *c = session->service; *c; c++)
+                        (void) fputc(*c < ' ' || *c > '~' ? '?' : *c, f);
+                (void) fprintf(f, "\nDisplay=%d\n", session->display);
+                for (size_t k = 0; k < ELEMENTSOF(fields); k++) {
+                        uint64_t value = get_field(session, &fields[k]);
+
+                        if (value != 0)
+                                (void) fprintf(f, "%s=%" PRIu64 "\n", fields[k].key, value);
+                }
+        }
+        (void) fputs("[end]\n", f);
+        failed = ferror(f) != 0;
+        if (fclose(f) != 0 || failed)
+                return -ENOMEM;
+        *ret = TAKE_PTR(text);
+        *ret_size = size;
+        return 0;
+}
+
+typedef struct Reading {
+        Sessions *sessions;
+        Session *session; /* the one whose section it is */
+        const char *boot;
+        bool versioned;
+} Reading;
+
+static int read_head(Reading *r, const char *key, const char *value) {
+        if (strcmp(key, "Version") == 0) {
+                r->versioned = strcmp(value, "1") == 0;
+                return r->versioned ? 0 : -EBADMSG;
+        }
+        return strcmp(key, "Boot") == 0 && strcmp(value, r->boot) != 0 ? -ESTALE : 0;
+}
+
+static int read_field(Session *s, const char *key, const char *value) {
+        uint64_t number;
+
+        if (strcmp(key, "Service") == 0) {
+                (void) snprintf(s->service, sizeof(s->service), "%s", value);
+                return 0;
+        }
+        if (strcmp(key, "Display") == 0) {
+                if (strcmp(value, "-1") == 0)
+                        return 0;
+                if (parse_u64(value, &number) < 0 || number > 65535)
+                        return -EBADMSG;
+                s->display = number;
+                return 0;
+        }
+        for (size_t i = 0; i < ELEMENTSOF(fields); i++) {
+                if (strcmp(fields[i].key, key) != 0)
+                        continue;
+                if (parse_u64(value, &number) < 0 || number > fields[i].max)
+                        return -EBADMSG;
+                set_field(s, &fields[i], number);
+        }
+        return 0;
+}
+
+static int read_entry(const char *section, const char *name, const char *key, const char *value,
+                      void *userdata) {
+        Reading *r = userdata;
+        int k;
+
+        if (strcmp(section, "sessions") == 0)
+                return key ? read_head(r, key, value) : 0;
+        if (strcmp(section, "session") != 0)
+                return 0;
+        if (!r->versioned)
+                return -EBADMSG;
+        if (!key) {
+                k = add(r->sessions, name, &r->session);
+                return k == 0 || k == -EINVAL || k == -ENOBUFS ? -EBADMSG : MIN_OF(k, 0);
+        }
+        return read_field(r->session, key, value);
+}
+
+int sessions_from_text(Sessions *s, const char *text, size_t size, const char *boot) {
+        Reading reading = { .sessions = s, .boot = boot };
+        int r;
+
+        r = statefile_read(text, size, SESSIONS_TEXT_MAX, read_entry, &reading);
+        if (r < 0)
+                sessions_done(s);
+        else
+                s->changed = false;
+        return r;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/* The one truth about login sessions: who is here, connected or not, locked, idle, and since when.
+ *
+ * logind knows sessions but calls one of xrdp's or VNC's "active" whether or not anybody looks at
+ * it; the display's connections know that, and nothing else. This model is fed with both and keeps
+ * what neither does: since when. It is told the time, CLOCK_BOOTTIME in microseconds: no change of
+ * the date touches it, and no session outlives the boot.
+ *
+ * A fact that is not known is never held against anybody: a session whose connection cannot be
+ * seen counts as connected. */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "core/macro.h"
+
+/* What a rule may wait for. */
+typedef enum SessionCondition {
+        SESSION_DISCONNECTED, /* nobody looks at the display */
+        SESSION_LOCKED,       /* LockedHint */
+        SESSION_IDLE,         /* IdleHint */
+        SESSION_CLOSING,      /* logged out, processes left */
+        _SESSION_CONDITION_MAX,
+        _SESSION_CONDITION_INVALID = -EINVAL,
+} SessionCondition;
+
+const char *session_condition_to_string(SessionCondition c);
+SessionCondition session_condition_from_string(const char *name);
+
+typedef enum SessionClass {
+        SESSION_CLASS_USER,    /* somebody has logged in */
+        SESSION_CLASS_OTHER,   /* cron, greeters, lock screens */
+        SESSION_CLASS_MANAGER, /* the user manager's own, since systemd 256 */
+        _SESSION_CLASS_MAX,
+} SessionClass;
+
+SessionClass session_class_from_string(const char *name);
+
+typedef enum SessionLink {
+        SESSION_LINK_UNKNOWN, /* no remote display, or nothing tells */
+        SESSION_LINK_CONNECTED,
+        SESSION_LINK_DISCONNECTED,
+        _SESSION_LINK_MAX,
+} SessionLink;
+
+const char *session_link_to_string(SessionLink l);
+
+/* What carries the display. */
+typedef enum SessionVia {
+        SESSION_VIA_NONE,
+        SESSION_VIA_XRDP, /* Xorg with xorgxrdp: a socket of xrdp's */
+        SESSION_VIA_VNC,  /* Xvnc, behind xrdp or by itself: a TCP port */
+        _SESSION_VIA_MAX,
+} SessionVia;
+
+const char *session_via_to_string(SessionVia v);
+
+/* The polite ladder by which a session is ended. */
+typedef enum SessionRung {
+        SESSION_RUNG_NONE,
+        SESSION_RUNG_ASKED,      /* SIGTERM to the leader, which ends its window manager */
+        SESSION_RUNG_TERMINATED, /* logind stops the scope */
+        SESSION_RUNG_KILLED,     /* SIGKILL to what is left */
+        SESSION_RUNG_STUCK,      /* and something still is: left to an admin */
+        _SESSION_RUNG_MAX,
+} SessionRung;
+
+#define SESSION_ID_MAX 64
+#define SESSION_SERVICE_MAX 32
+#define SESSIONS_MAX 8192
+#define SESSIONS_TEXT_MAX (8 * 1024 * 1024)
+
+typedef struct Session {
+        char id[SESSION_ID_MAX];
+        char service[SESSION_SERVICE_MAX];
+        uid_t uid;
+        pid_t leader; /* 0 if unknown */
+        SessionClass class;
+        bool graphical;
+        int display; /* X11 display number; -1 if it has none */
+        SessionVia via;
+        SessionLink link;
+        bool announced;                       /* its comings and goings show in xrdp's folder */
+        usec_t created;                       /* when it was first seen */
+        usec_t connected_since;               /* 0 unless connected */
+        usec_t since[_SESSION_CONDITION_MAX]; /* 0 where the condition does not hold */
+
+        /* Kept by core/states. */
+        usec_t warned[_SESSION_CONDITION_MAX];
+        bool notice; /* a warning that nobody was there to see */
+        SessionRung rung;
+        SessionCondition rung_for;
+        usec_t rung_at;
+        const void *rules;
+
+        /* Kept by the model. */
+        bool present; /* logind has told of it since the model was read back */
+        bool seen;    /* during the listing that goes on */
+} Session;
+
+typedef struct Sessions {
+        Session **all; /* by id, ascending */
+        size_t n, allocated;
+        bool changed; /* what is to be kept has; cleared by the caller */
+} Sessions;
+
+void sessions_done(Sessions *s);
+
+/* What logind says of one session. */
+typedef struct SessionFacts {
+        const char *id, *service; /* service may be NULL */
+        uid_t uid;
+        pid_t leader;
+        SessionClass class;
+        bool graphical, closing, locked, idle;
+        int display;
+        usec_t idle_since; /* 0 if logind does not tell */
+} SessionFacts;
+
+/* Adds a session or takes over its news. Returns 1 if anything but time has changed, 0 if not;
+ * -EINVAL for an id that cannot be one; -ENOBUFS beyond SESSIONS_MAX; -ENOMEM. */
+int sessions_update(Sessions *s, const SessionFacts *facts, usec_t now);
+
+/* Forgets one. Returns true if it was there. */
+bool sessions_remove(Sessions *s, const char *id);
+
+/* What was not updated between the two is gone: after a listing, or a restart of logind's. Returns
+ * how many were forgotten. */
+void sessions_begin(Sessions *s);
+size_t sessions_end(Sessions *s);
+
+/* What the connections of one display say. */
+typedef struct SessionDisplay {
+        int number;
+        uid_t uid; /* who serves it: another's does not count for a session */
+        SessionVia via;
+        SessionLink link;
+        bool announced;
+} SessionDisplay;
+
+/* Takes over what is known of all displays; a session whose display is not among them is unknown
+ * from now on. Sorts the array. Returns true if that is news for any session. */
+bool sessions_set_displays(Sessions *s, SessionDisplay *displays, size_t n, usec_t now);
+
+Session *sessions_find(const Sessions *s, const char *id);
+
+/* The display number of ":10", ":10.0" or "localhost:10.0" (ssh's, not a display of this host: -1).
+ */
+int session_display_from_string(const char *text);
+
+/* Writes what is to outlive the daemon; `boot` tells this boot from others. A new string. Returns 0
+ * or -ENOMEM. */
+int sessions_to_text(const Sessions *s, const char *boot, char **ret, size_t *ret_size);
+
+/* Reads it back into an empty model. A session read back takes part in nothing before
+ * sessions_update() has found it still there, the same user's and leader's. Returns 0; -ESTALE for
+ * a text of another boot; -EBADMSG for one that is damaged; -ENOMEM; the model is empty then. */
+int sessions_from_text(Sessions *s, const char *text, size_t size, const char *boot);

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Being told of changes in folders and files: inotify(7). */
+#pragma once
+
+#include <stdint.h>
+
+#include "core/macro.h"
+
+/* Returns a descriptor that does not block, or -errno. */
+int watch_open(void);
+
+/* What appears in and vanishes from a folder; what is already watched stays so under the same
+ * number. Returns the watch's number; -ENOENT if there is no such folder; -errno. */
+int watch_folder(int fd, const char *path);
+
+/* Writes to one file. Returns as above. */
+int watch_file(int fd, const char *path);
+
+void watch_forget(int fd, int watch);
+
+/* Reads what has happened. Calls found() (may be NULL) with the number of the watch for each event;
+ * a number of -1 says that events were lost. Returns how many there were, or -errno. */
+int watch_drain(int fd, void (*found)(int watch, void *userdata), void *userdata);

@@ -1,0 +1,354 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2034,SC2086,SC2154
+# leashd beside a fake PID 1 and a fake logind, with sockets where xrdp's are.
+
+# A user at an xrdp desktop, connected.
+desktop() {
+    login $uid
+    host_with_logind || return
+    tell serve 10 $uid
+    tell call 10
+    tell new c1 $uid 10
+}
+
+squeeze_policy() {
+    rules_are "[state away]" "when=disconnected" "after=${1:-1s}" "cpu-quota=20%"
+}
+
+test_leashd_squeezes_who_is_away_and_lets_go_at_once() {
+    local begin
+    squeeze_policy 1s
+    desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    equal "quota before" "$(quota)" max
+    tell hangup 10
+    wait_until noted_some Disconnected c1
+    equal "quota too early" "$(quota)" max
+    wait_until quota_is 20000
+    wait_until incident_is squeezed 1
+    like "the record" "$(cat "$root/run/leash/$slice")" "*[[]state]*cpu-quota=200000*By=leashd*"
+    begin=$EPOCHREALTIME
+    tell call 10
+    wait_until quota_is max
+    awk -v a="$begin" -v b="$EPOCHREALTIME" 'BEGIN { exit !(b - a < 1) }' || fail "letting go took longer than a second"
+    wait_until incident_is lifted 1
+    wait_until test ! -e "$root/run/leash/$slice"
+    stop_leashd
+    equal status "$status" 0
+}
+
+test_leashd_watching_only_changes_nothing() {
+    squeeze_policy 0s
+    desktop || return
+    start_leashd --watch
+    wait_until noted_some Connected c1
+    tell hangup 10
+    wait_until incident_is squeezed 1
+    like "the incident" "$(cat "$root/var/lib/leash/log/incidents")" "*watch=1*uid=$uid*condition=disconnected*cpu-quota=20%*rule=*leash.conf:*"
+    equal quota "$(quota)" max
+    no_changes
+    tell call 10
+    wait_until incident_is lifted 1
+    stop_leashd
+    no_changes
+}
+
+test_leashd_mode_is_taken_from_the_policy_and_read_again() {
+    rules_are "[daemon all]" mode=watch "[state away]" when=disconnected after=0s cpu-quota=20%
+    desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    tell hangup 10
+    wait_until incident_is squeezed 1
+    equal quota "$(quota)" max
+    squeeze_policy 0s
+    kill -HUP $leashd_pid
+    wait_until quota_is 20000
+    rules_are "[daemon all]" mode=watch
+    kill -HUP $leashd_pid
+    wait_until quota_is max
+    stop_leashd
+}
+
+test_leashd_rules_differ_by_user_and_exempt_nobody_is_touched() {
+    rules_are "[state away]" when=disconnected after=0s cpu-quota=20% "[exempt some]" "match-user=$uid" exempt=yes
+    login $other
+    desktop || return
+    tell serve 11 $other
+    tell new c2 $other 11
+    start_leashd
+    wait_until quota_is 20000 user-$other.slice
+    tell hangup 10
+    wait_until noted_some Disconnected c1
+    sleep 0.3
+    equal "quota of the exempt" "$(quota)" max
+    stop_leashd
+}
+
+test_leashd_locked_and_idle_sessions() {
+    rules_are "[state locked]" when=locked after=0s cpu-quota=50% "[state idle]" when=idle after=0s cpu-quota=30%
+    desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    tell set c1 LockedHint 1
+    wait_until quota_is 50000
+    tell set c1 LockedHint 0
+    wait_until quota_is max
+    stop_leashd
+}
+
+test_leashd_another_session_keeps_the_user_free() {
+    squeeze_policy 0s
+    desktop || return
+    tell new 7 $uid -
+    start_leashd
+    wait_until noted_some Connected c1
+    tell hangup 10
+    wait_until noted_some Disconnected c1
+    sleep 0.3
+    equal quota "$(quota)" max
+    tell del 7
+    wait_until quota_is 20000
+    tell new 8 $uid -
+    wait_until quota_is max
+    stop_leashd
+}
+
+test_leashd_ends_a_session_politely() {
+    rules_are "[state away]" when=disconnected warn-after=1s end-after=2s
+    desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    tell hangup 10
+    wait_until incident_is warned 1
+    equal "asked too early" "$(incidents asked)" 0
+    wait_until incident_is asked 1
+    wait_until grep -qx "KillSession c1 leader 15" "$root/fake/logind-calls"
+    tell call 10 # back before the next rung
+    wait_until noted_some Connected c1
+    sleep 0.2
+    equal "the rung" "$(noted Rung c1)" ""
+    tell del c1
+    stop_leashd
+    equal "calls" "$(grep -c Session "$root/fake/logind-calls")" 1
+}
+
+test_leashd_killed_forgets_nothing() {
+    local since i
+    squeeze_policy 1s
+    desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    tell hangup 10
+    wait_until noted_some Disconnected c1
+    since=$(noted Disconnected c1)
+    for i in 1 2 3 4 5 6; do
+        sleep 0.$((RANDOM % 40 + 10))
+        stop_leashd KILL
+        start_leashd
+    done
+    wait_until quota_is 20000
+    equal "since when" "$(noted Disconnected c1)" "$since"
+    stop_leashd KILL
+    equal "quota without leashd" "$(quota)" 20000
+    tell call 10 # while nobody watches
+    start_leashd
+    wait_until quota_is max
+    wait_until test ! -e "$root/run/leash/$slice"
+    stop_leashd
+    equal "drop-ins left" "$(find "$root/run/systemd" "$root/etc/systemd" -name 'zz-leash.conf')" ""
+}
+
+test_leashd_stopped_lets_everybody_go() {
+    squeeze_policy 0s
+    desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    tell hangup 10
+    wait_until quota_is 20000
+    stop_leashd
+    equal quota "$(quota)" max
+    absent run/leash/$slice
+    start_leashd
+    wait_until quota_is 20000 # and is there again at once
+    stop_leashd
+}
+
+test_leashd_logind_restarts_and_nothing_is_lost() {
+    local since
+    squeeze_policy 1s
+    desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    tell hangup 10
+    wait_until noted_some Disconnected c1
+    since=$(noted Disconnected c1)
+    tell away
+    tell new c2 $other 11
+    tell back
+    wait_until noted_some Uid c2
+    equal "since when" "$(noted Disconnected c1)" "$since"
+    wait_until quota_is 20000
+    stop_leashd
+}
+
+test_leashd_manual_always_wins() {
+    squeeze_policy 0s
+    desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    leash -u $uid -q 60%
+    expect 0 "*60%*" ""
+    tell hangup 10
+    wait_until incident_is squeezed 1
+    equal quota "$(quota)" 60000
+    leash release -u $uid
+    wait_until quota_is 20000
+    tell call 10
+    wait_until quota_is max
+    stop_leashd
+}
+
+test_leashd_restores_what_has_drifted() {
+    squeeze_policy 0s
+    desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    tell hangup 10
+    wait_until quota_is 20000
+    sleep 0.5
+    echo "max 100000" >"$root/sys/fs/cgroup/user.slice/$slice/cpu.max" # by whoever it was
+    wait_until incident_is restored 1
+    wait_until quota_is 20000
+    stop_leashd
+}
+
+test_leashd_yields_to_an_admin() {
+    squeeze_policy 0s
+    desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    tell hangup 10
+    wait_until quota_is 20000
+    sleep 0.5
+    conf run/systemd/system.control/$slice.d/50-CPUQuota.conf "[Slice]" "CPUQuota=70%"
+    echo "70000 100000" >"$root/sys/fs/cgroup/user.slice/$slice/cpu.max"
+    wait_until incident_is yielded 1
+    wait_until test ! -e "$root/run/leash/$slice"
+    sleep 0.5
+    absent run/leash/$slice # and is not squeezed again while away
+    there run/systemd/system.control/$slice.d/50-CPUQuota.conf
+    stop_leashd
+}
+
+# use UID CPU_USEC WAITED_USEC: what the user's slice has used and waited for up to now
+use() {
+    local dir=$root/sys/fs/cgroup/user.slice/user-$1.slice
+    printf 'usage_usec %s\nnr_periods 0\nnr_throttled 0\nthrottled_usec 0\n' "$2" >"$dir/cpu.stat"
+    printf 'some avg10=0.00 avg60=0.00 avg300=0.00 total=%s\n' "$3" >"$dir/cpu.pressure"
+}
+
+# contend N: N looks, one each 0.3 s: the user burns all CPUs, the other wants one and waits
+contend() {
+    local i n=$1 cpus base=${contended:-0}
+    cpus=$(nproc)
+    for ((i = base + 1; i <= base + n; i++)); do
+        use $uid $((i * 300000 * cpus)) $((i * 300000))
+        use $other $((i * 20000)) $((i * 20000))
+        echo "some avg10=90.00 avg60=0.00 avg300=0.00 total=$((i * 290000))" >"$root/proc/pressure/cpu"
+        echo >"$root/proc/pressure/cpu.trigger"
+        sleep 0.3
+    done
+    contended=$((base + n))
+}
+
+runaway_desktop() {
+    login $other
+    desktop || return
+    tell new 9 $other -
+}
+
+test_leashd_penalises_a_runaway_once() {
+    rules_are "[runaway all]" pressure=20% share=150% window=2s steps=100%/1h
+    runaway_desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    contend 20
+    wait_until incident_is penalised 1
+    wait_until quota_is 100000
+    equal "the other's" "$(quota user-$other.slice)" max
+    like "the incident" "$(cat "$root/var/lib/leash/log/incidents")" "*uid=$uid*condition=cpu*used=*pressure=*active=2*step=0*"
+    like "the timer" "$(timers)" "leash-expire-$uid-*.timer"
+    like "the layer" "$(cat "$root/run/leash/$slice")" "*[[]runaway]*cpu-quota=1000000*"
+    stop_leashd KILL
+    start_leashd
+    wait_until noted_some Connected c1
+    contend 12
+    equal "penalties after being killed" "$(incidents penalised)" 1
+    leash release -u $uid # an admin ends it
+    wait_until quota_is max
+    stop_leashd
+}
+
+test_leashd_a_hog_alone_is_left_alone() {
+    rules_are "[runaway all]" pressure=20% share=150% window=1s steps=100%/1h
+    runaway_desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    local i
+    for ((i = 1; i <= 10; i++)); do
+        use $uid $((i * 300000 * $(nproc))) $((i * 300000))
+        use $other 100 0
+        echo "some avg10=90.00 avg60=0.00 avg300=0.00 total=$((i * 290000))" >"$root/proc/pressure/cpu"
+        echo >"$root/proc/pressure/cpu.trigger"
+        sleep 0.3
+    done
+    equal penalties "$(incidents penalised)" 0
+    equal quota "$(quota)" max
+    stop_leashd
+}
+
+sessions_are() { (($(grep -c '^\[session ' "$root/run/leashd/sessions") == $1)); }
+
+test_slow_leashd_follows_two_thousand() {
+    local before after
+    squeeze_policy 0s
+    desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    before=$(awk '/^VmRSS/ { print $2 }' /proc/$leashd_pid/status)
+    tell storm 2000 30000
+    wait_until sessions_are 2001
+    tell calm 2000
+    wait_until sessions_are 1
+    tell storm 2000 30000
+    wait_until sessions_are 2001
+    tell hangup 10
+    wait_until quota_is 20000
+    tell calm 2000
+    wait_until sessions_are 1
+    after=$(awk '/^VmRSS/ { print $2 }' /proc/$leashd_pid/status)
+    grep -q __asan_init "$tools/leashd" || ((after - before < 6144)) || fail "resident memory went from $before to $after KiB"
+    echo "# resident: $before, then $after KiB"
+    stop_leashd
+    equal status "$status" 0
+}
+
+test_leashd_policy_with_mistakes_is_told() {
+    rules_are "[state away]" when=disconnected after=soon cpu-quota=20% "[nonsense x]" a=b
+    desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    like "what leashd says" "$(cat "$root/fake/leashd")" "*leash.conf:3:*leash.conf:5:*"
+    stop_leashd
+}
+
+test_leashd_keeps_a_textfile() {
+    rules_are "[daemon all]" "textfile=$root/metrics.prom" "[state away]" when=disconnected after=0s cpu-quota=20%
+    desktop || return
+    start_leashd
+    wait_until grep -q '^# EOF' "$root/metrics.prom"
+    like "the file" "$(cat "$root/metrics.prom")" "*leash_user_cpu_seconds_total{uid=\"$uid\",*"
+    stop_leashd
+}

@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2034,SC2086,SC2154
+# leash top on a terminal of 80x24, which tmux plays; leash log and metrics.
+
+# used UID USEC: the CPU time of a slice, and what goes with it
+used() {
+    local dir=$root/sys/fs/cgroup/user.slice/user-$1.slice
+    printf 'usage_usec %s\nnr_periods 0\nnr_throttled 0\nthrottled_usec 0\n' "$2" >"$dir/cpu.stat"
+    printf 'some avg10=0.00 avg60=0.00 avg300=0.00 total=%s\n' "$2" >"$dir/cpu.pressure"
+    echo $((64 << 20)) >"$dir/memory.current"
+}
+
+# top: leash top in a terminal of its own
+top() {
+    command -v tmux >/dev/null || skip "needs tmux"
+    terminal=(tmux -L "leash-$BASHPID" -f /dev/null)
+    cat >"$root/top" <<EOF2
+exec env -i PATH="$PATH" TERM=screen LC_ALL=C.UTF-8 LEASH_TEST_ROOT=$root LEASH_BACKEND=systemd \
+ASAN_OPTIONS=verify_asan_link_order=0 setpriv --pdeathsig KILL $leash top 2>$root/top.err
+EOF2
+    "${terminal[@]}" new-session -d -x 80 -y 24 "sh $root/top; echo ended \$? >$root/top.end; sleep 60" || skip "tmux does not start"
+}
+screen() { "${terminal[@]}" capture-pane -p; }
+keys() { "${terminal[@]}" send-keys "$@"; }
+screen_has() { grep -qE -- "$1" <<<"$(screen)"; }
+top_end() { "${terminal[@]}" kill-server; }
+
+test_top_shows_sorts_and_ends() {
+    login $uid
+    login $other
+    used $uid 1000000
+    used $other 1000000
+    pid1
+    top
+    wait_until screen_has "^USER +CPU% +MEM +PSI% +THR% STATE +CONN LEASH"
+    wait_until screen_has "^$uid "
+    used $other 4000000
+    wait_until screen_has "^$other +[1-9][0-9.]* +64.0M"
+    [[ $(screen | sed -n 4p) == "$other "* ]] || fail "the busiest is not on top: $(screen | sed -n 4p)"
+    keys U
+    wait_until screen_has "by name"
+    wait_until screen_has "^leash top  2 users"
+    equal "lines of the screen" "$(screen | wc -l)" 24
+    keys / $other Enter
+    wait_until screen_has "filter: $other"
+    ! screen_has "^$uid " || fail "the filter lets others through"
+    keys q
+    wait_until grep -q "ended 0" "$root/top.end"
+    equal stderr "$(cat "$root/top.err")" ""
+    top_end
+}
+
+test_top_leashes_and_releases_after_asking() {
+    login $uid
+    used $uid 1000000
+    pid1
+    top
+    wait_until screen_has "^$uid "
+    keys l
+    wait_until screen_has "Leash user $uid\? \(y/n\)"
+    keys n
+    sleep 0.3
+    absent run/leash/$slice
+    keys l
+    wait_until screen_has "Leash user $uid"
+    keys y
+    wait_until screen_has "manual 50%"
+    there run/leash/$slice
+    keys r
+    wait_until screen_has "Release user $uid"
+    keys y
+    wait_until test ! -e "$root/run/leash/$slice"
+    keys s
+    wait_until screen_has "press a key"
+    keys x
+    wait_until screen_has "^leash top"
+    keys q
+    wait_until grep -q "ended 0" "$root/top.end"
+    top_end
+}
+
+test_top_without_a_terminal_tells_once() {
+    login $uid
+    used $uid 1000000
+    pid1
+    leash top
+    expect 0 "USER *$uid *" ""
+}
+
+test_metrics_are_bounded_by_users() {
+    login $uid
+    login $other
+    used $uid 1500000
+    used $other 0
+    pid1
+    leash -u $uid -q 25%
+    leash metrics
+    expect 0 "*leash_user_cpu_seconds_total{uid=\"$uid\",user=\"$uid\"} 1.500000*leash_user_cpu_quota_ratio{uid=\"$uid\",user=\"$uid\"} 0.250000*leash_user_limited{uid=\"$uid\",user=\"$uid\",layer=\"manual\"} 1*# EOF" ""
+    (($(wc -l <<<"$out") < 60)) || fail "so many lines for two users: $(wc -l <<<"$out")"
+    leash release -u $uid
+}
+
+test_log_tells_filters_and_speaks_json() {
+    mkdir -p -m 700 "$root/var/lib/leash/log"
+    printf '%s\n' "time=1700000000000000	kind=squeezed	watch=0	uid=$uid	until=0	user=al\\x1bice	session=c1	condition=disconnected	limits=cpu-quota=20%	rule=/etc/leash/leash.conf:3" \
+        "time=1700000001000000	kind=penalised	watch=1	uid=$other	until=0	user=bob	condition=cpu	used=310	pressure=90	active=5	n=2	processes=cc1 ld" \
+        "garbage" >"$root/var/lib/leash/log/incidents"
+    login $uid
+    pid1
+    leash log
+    expect 0 "TIME *squeezed *disconnected, session c1*cpu-quota=20%*leash.conf:3*bob *would: penalised*310% of the share, pressure 90%, 5 active; moved 2: cc1 ld*" "leash: 1 lines of the log*"
+    [[ $out != *$'\e'* ]] || fail "an escape reached the terminal"
+    leash log -u $other --json
+    like json "$out" '*"kind"*"penalised"*"used_percent"*310*'
+    [[ $out != *squeezed* ]] || fail "another user's is told"
+    leash log --since 1h
+    expect 0 "Nothing was done." "*"
+    leash log --since 2023-11-14
+    like since "$out" "*penalised*"
+    leash list --since 1h
+    expect_error 2 "--since goes with log alone"
+}

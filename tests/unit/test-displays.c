@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/* Remote displays, with sockets of our own in the places of xrdp's: which there are, whose, and who
+ * counts as connected. */
+
+#define _GNU_SOURCE
+#include "harness.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "backend/displays.h"
+#include "os/watch.h"
+#include "temproot.h"
+
+static struct sockaddr_un address_of(const char *root, const char *path) {
+        struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+        assert_true(snprintf(a.sun_path, sizeof(a.sun_path), "%s%s", root, path) <
+                    (int) sizeof(a.sun_path));
+        return a;
+}
+
+static int serve(const char *root, const char *path) {
+        struct sockaddr_un a = address_of(root, path);
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        assert_int_equal(bind(fd, (struct sockaddr *) &a, sizeof(a)), 0);
+        assert_int_equal(listen(fd, 4), 0);
+        return fd;
+}
+
+/* A client, taken by the server as an X server does: before, the kernel does not show it. */
+static int call(int server, const char *root, const char *path) {
+        struct sockaddr_un a = address_of(root, path);
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        assert_int_equal(connect(fd, (struct sockaddr *) &a, sizeof(a)), 0);
+        assert_true(accept(server, NULL, NULL) >= 0); /* ends with the program */
+        return fd;
+}
+
+/* The display of that number among what is found; those of the host's own VNC servers are nobody's
+ * business here. */
+static SessionDisplay look(const char *root, uid_t uid_min, int number) {
+        SessionDisplay found = { .number = -1 };
+        _cleanup_free_ SessionDisplay *all = NULL;
+        size_t n;
+        int r = displays_scan(root, uid_min, &all, &n);
+
+        if (r == -ENOENT || r == -EPROTONOSUPPORT || r == -EACCES)
+                skip();
+        assert_int_equal(r, 0);
+        for (size_t i = 0; i < n; i++)
+                if (all[i].number == number && all[i].via == SESSION_VIA_XRDP)
+                        found = all[i];
+        return found;
+}
+
+static void test_flat_folder(void **state) {
+        const char *root = *state;
+        int fd, client, audio;
+
+        temproot_mkdir(root, "/run", 0755);
+        temproot_mkdir(root, "/run/xrdp", 0755);
+        temproot_mkdir(root, "/run/xrdp/sockdir", 0755);
+        assert_int_equal(look(root, 1000, 10).number, -1);
+        fd = serve(root, "/run/xrdp/sockdir/xrdp_display_10");
+        assert_int_equal(look(root, 1000, 10).link, SESSION_LINK_DISCONNECTED);
+        assert_int_equal(look(root, 1000, 10).uid, getuid());
+        assert_false(look(root, 1000, 10).announced);
+        client = call(fd, root, "/run/xrdp/sockdir/xrdp_display_10");
+        audio = serve(root, "/run/xrdp/sockdir/xrdp_chansrv_audio_in_socket_10");
+        assert_int_equal(look(root, getuid() + 1, 10).link, SESSION_LINK_CONNECTED);
+        assert_true(look(root, 1000, 10).announced);
+        /* a peer that is an ordinary user is not xrdp */
+        assert_int_equal(look(root, getuid(), 10).link, SESSION_LINK_DISCONNECTED);
+        (void) close(client);
+        assert_int_equal(look(root, getuid() + 1, 10).link, SESSION_LINK_DISCONNECTED);
+        (void) close(fd);
+        (void) close(audio);
+}
+
+static void test_folders_of_users(void **state) {
+        const char *root = *state;
+        char folder[64], path[96];
+        int fd, client;
+
+        temproot_mkdir(root, "/run", 0755);
+        temproot_mkdir(root, "/run/xrdp", 0755);
+        (void) snprintf(folder, sizeof(folder), "/run/xrdp/%u", (unsigned) getuid());
+        (void) snprintf(path, sizeof(path), "%s/xrdp_display_11", folder);
+        temproot_mkdir(root, folder, 0750);
+        fd = serve(root, path);
+        assert_int_equal(look(root, 1000, 11).link, SESSION_LINK_DISCONNECTED);
+        client = call(fd, root, path);
+        assert_int_equal(look(root, getuid() + 1, 11).link, SESSION_LINK_CONNECTED);
+        (void) close(client);
+        (void) close(fd);
+}
+
+/* What is no socket, or no number, is nothing; and one socket's connection is not another's. */
+static void test_other_files(void **state) {
+        const char *root = *state;
+        int a, b, client;
+
+        temproot_mkdir(root, "/run", 0755);
+        temproot_mkdir(root, "/run/xrdp", 0755);
+        temproot_mkdir(root, "/run/xrdp/sockdir", 0755);
+        temproot_mkdir(root, "/run/xrdp/sockdir/xrdp_display_12", 0755);
+        a = serve(root, "/run/xrdp/sockdir/xrdp_display_x13");
+        assert_int_equal(look(root, 1000, 12).number, -1);
+        assert_int_equal(look(root, 1000, 13).number, -1);
+        b = serve(root, "/run/xrdp/sockdir/xrdp_display_14");
+        temproot_mkdir(root, "/elsewhere", 0755);
+        client = serve(root, "/elsewhere/xrdp_display_14");
+        (void) close(client);
+        client = call(a, root, "/run/xrdp/sockdir/xrdp_display_x13");
+        assert_int_equal(look(root, getuid() + 1, 14).link, SESSION_LINK_DISCONNECTED);
+        (void) close(client);
+        (void) close(a);
+        (void) close(b);
+}
+
+static void test_watched(void **state) {
+        const char *root = *state;
+        int watch = watch_open(), fd;
+
+        assert_true(watch >= 0);
+        temproot_mkdir(root, "/run", 0755);
+        displays_watch(root, watch);
+        assert_int_equal(watch_drain(watch, NULL, NULL), 0);
+        temproot_mkdir(root, "/run/xrdp", 0755); /* installed while we look */
+        assert_true(watch_drain(watch, NULL, NULL) > 0);
+        displays_watch(root, watch);
+        temproot_mkdir(root, "/run/xrdp/1001", 0755);
+        assert_true(watch_drain(watch, NULL, NULL) > 0);
+        displays_watch(root, watch);
+        fd = serve(root, "/run/xrdp/1001/xrdp_display_10");
+        assert_true(watch_drain(watch, NULL, NULL) > 0);
+        (void) close(fd);
+        (void) close(watch);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, temproot_setup, temproot_teardown)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                TEST(test_flat_folder),
+                TEST(test_folders_of_users),
+                TEST(test_other_files),
+                TEST(test_watched),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
