@@ -8,7 +8,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -18,10 +17,10 @@
 
 #include "backend/inhibit.h"
 #include "backend/logind.h"
-#include "core/parse.h"
 #include "daemon.h"
 #include "locker.h"
 #include "notice.h"
+#include "options.h"
 #include "os/clock.h"
 #include "status.h"
 #include "testing.h"
@@ -62,20 +61,6 @@ typedef struct Daemon {
 } Daemon;
 
 static void feed(Daemon *d, IdleEvent event, usec_t value);
-
-/* stderr is the journal's in a unit, with the level before the text (sd-daemon(3)). */
-static _printf_(2, 3) void say(const char *level, const char *format, ...) {
-        char text[512];
-        _cleanup_free_ char *escaped = NULL;
-        va_list ap;
-
-        va_start(ap, format);
-        (void) vsnprintf(text, sizeof(text), format, ap);
-        va_end(ap);
-        escaped = escape_text(text, sizeof(text));
-        (void) fprintf(stderr, "%sleash-lock: %s\n", getenv("JOURNAL_STREAM") ? level : "",
-                       escaped ?: "out of memory");
-}
 
 /* ---- inhibitors --------------------------------------------------------------------------------
  */
@@ -159,11 +144,13 @@ static void locker_exited(Daemon *d, bool success) {
         if (!success) {
                 locker_kill(d->locker);
         } else if (!was_up) {
-                say(SD_WARNING, "the locker ended with 0 without having locked: '%s'", which(d));
+                options_log(SD_WARNING, "the locker ended with 0 without having locked: '%s'",
+                            which(d));
                 locker_kill(d->locker);
         } else if (!is_gone(d)) {
-                say(SD_WARNING, "the locker went on in the background, keep it in front: '%s'",
-                    which(d));
+                options_log(SD_WARNING,
+                            "the locker went on in the background, keep it in front: '%s'",
+                            which(d));
                 locker_kill(d->locker);
                 success = false;
         }
@@ -180,7 +167,7 @@ static void on_locker(LockerEvent event, int value, void *userdata) {
                 look_at_locker(d);
                 break;
         case LOCKER_EVENT_STOPPED:
-                say(SD_WARNING, "the locker was stopped");
+                options_log(SD_WARNING, "the locker was stopped");
                 feed(d, IDLE_EVENT_LOCKER_STOPPED, 0);
                 break;
         case LOCKER_EVENT_SUCCESS:
@@ -188,10 +175,10 @@ static void on_locker(LockerEvent event, int value, void *userdata) {
                 break;
         case LOCKER_EVENT_DIED:
                 if (value == 127)
-                        say(SD_ERR, "the locker cannot be run: '%s'", which(d));
+                        options_log(SD_ERR, "the locker cannot be run: '%s'", which(d));
                 else
-                        say(SD_WARNING, "the locker died: %s %d", value < 0 ? "signal" : "status",
-                            value < 0 ? -value : value);
+                        options_log(SD_WARNING, "the locker died: %s %d",
+                                    value < 0 ? "signal" : "status", value < 0 ? -value : value);
                 locker_exited(d, false);
                 break;
         }
@@ -213,7 +200,7 @@ static int on_look(sd_event_source *source, uint64_t usec, void *userdata) {
  */
 
 static void do_kill(Daemon *d) {
-        say(SD_WARNING, "the locker is not up: killed");
+        options_log(SD_WARNING, "the locker is not up: killed");
         if (d->locker)
                 locker_kill(d->locker);
 }
@@ -238,8 +225,8 @@ static void cover(Daemon *d, bool force) {
                         inhibit_say_active(d->inhibit, true);
         }
         if (!grabbed && !d->locker && d->m.grab_since == USEC_INFINITY)
-                say(SD_NOTICE,
-                    "another program holds keyboard or pointer: the lock waits, covered");
+                options_log(SD_NOTICE,
+                            "another program holds keyboard or pointer: the lock waits, covered");
         feed(d, grabbed ? IDLE_EVENT_GRABBED : IDLE_EVENT_GRAB_FAILED, 0);
 }
 
@@ -257,7 +244,7 @@ static void do_start(Daemon *d) {
         forget_locker(d); /* one that could not even be killed */
         r = locker_start(d->event, which(d), on_locker, d, &d->locker);
         if (r < 0) {
-                say(SD_ERR, "cannot start the locker '%s': %s", which(d), strerror(-r));
+                options_log(SD_ERR, "cannot start the locker '%s': %s", which(d), strerror(-r));
                 feed(d, IDLE_EVENT_LOCKER_DIED, 0);
                 return;
         }
@@ -274,15 +261,11 @@ static void do_uncover(Daemon *d) {
         d->closed_at = d->locked_at = 0;
         if (d->inhibit)
                 inhibit_say_active(d->inhibit, false);
-        say(SD_INFO, "unlocked");
+        options_log(SD_INFO, "unlocked");
 }
 
 static void do_warn(Daemon *d) {
-        char left[32];
-
-        format_duration(d->m.config.warn, left, sizeof(left));
-        notice_show(NOTICE_LOCK, d->m.config.warn, "The screen is about to be locked",
-                    "It is locked in %s. Any key or a move of the mouse keeps it open.", left);
+        notice_show(NOTICE_LOCK, d->m.config.warn);
 }
 
 static void do_unwarn(Daemon *d) {
@@ -303,7 +286,7 @@ static void do_hints(Daemon *d) {
 
         if (locked && d->locked_at == 0) {
                 d->locked_at = clock_realtime();
-                say(SD_INFO, "locked");
+                options_log(SD_INFO, "locked");
         }
         d->idle_since = d->m.is_idle ? d->idle_since ?: clock_realtime() : 0;
         logind_set_hints(d->logind, d->m.is_idle, locked);
@@ -318,21 +301,17 @@ static void do_release_sleep(Daemon *d) {
 }
 
 static void do_warn_logout(Daemon *d) {
-        char left[32];
-
-        format_duration(d->m.config.logout_warn, left, sizeof(left));
-        say(SD_NOTICE, "the session has been locked for long and ends in %s", left);
-        notice_show(NOTICE_LOGOUT, d->m.config.logout_warn, "This session is about to be ended",
-                    "It has been locked for long, and ends in %s unless it is unlocked.", left);
+        options_log(SD_NOTICE, "the session has been locked for long and is ended soon");
+        notice_show(NOTICE_LOGOUT, d->m.config.logout_warn);
 }
 
 static void do_end(Daemon *d) {
         int r;
 
-        say(SD_ERR, "the session is ended");
+        options_log(SD_ERR, "the session is ended");
         r = logind_end_session(d->logind);
         if (r < 0) {
-                say(SD_WARNING, "no login manager to end the session: closing its windows");
+                options_log(SD_WARNING, "no login manager to end the session: closing its windows");
                 x11_kill_clients(d->x);
         }
 }
@@ -497,7 +476,8 @@ static void on_logind(LogindEvent event, void *userdata) {
                 count_inhibitors(d);
                 break;
         case LOGIND_EVENT_END_FAILED:
-                say(SD_WARNING, "the login manager does not end the session: closing its windows");
+                options_log(SD_WARNING,
+                            "the login manager does not end the session: closing its windows");
                 x11_kill_clients(d->x);
                 break;
         default:

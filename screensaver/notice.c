@@ -4,17 +4,22 @@
 #define _GNU_SOURCE
 #include <signal.h>
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/parse.h"
 #include "notice.h"
 
-static const char *const tags[_NOTICE_MAX] = {
-        [NOTICE_LOCK] = "lock",
-        [NOTICE_LOGOUT] = "logout",
+static const struct {
+        const char *tag, *summary, *before, *after; /* the time stands between these */
+} notices[_NOTICE_MAX] = {
+        [NOTICE_LOCK] = { "lock", "The screen is about to be locked", "It is locked in ",
+                          ". Any key or a move of the mouse keeps it open." },
+        [NOTICE_LOGOUT] = { "logout", "This session is about to be ended",
+                            "It has been locked for long, and ends in ",
+                            " unless it is unlocked." },
 };
 
 /* Twice forked, so that nobody has to wait for it, and bounded by its own alarm of 3 s. */
@@ -37,18 +42,18 @@ static void run(char *argv[]) {
         _exit(127);
 }
 
-void notice_show(Notice notice, usec_t time, const char *summary, const char *format, ...) {
-        char program[] = LIBEXECDIR "/leash-notify", tag[32], expire[32], body[512], title[128];
-        char *argv[] = { program, tag, expire, title, body, NULL };
-        va_list ap;
+void notice_show(Notice notice, usec_t left) {
+        char program[] = LIBEXECDIR "/leash-notify", tag[32], expire[32], text[32];
+        char summary[128], body[256];
+        char *argv[] = { program, tag, expire, summary, body, NULL };
 
-        (void) snprintf(tag, sizeof(tag), "--tag=%s", tags[notice]);
+        format_duration(left, text, sizeof(text));
+        (void) snprintf(tag, sizeof(tag), "--tag=%s", notices[notice].tag);
         (void) snprintf(expire, sizeof(expire), "--expire=%llus",
-                        (unsigned long long) (time / USEC_PER_SEC));
-        (void) snprintf(title, sizeof(title), "%s", summary);
-        va_start(ap, format);
-        (void) vsnprintf(body, sizeof(body), format, ap);
-        va_end(ap);
+                        (unsigned long long) (left / USEC_PER_SEC));
+        (void) snprintf(summary, sizeof(summary), "%s", notices[notice].summary);
+        (void) snprintf(body, sizeof(body), "%s%s%s", notices[notice].before, text,
+                        notices[notice].after);
         run(argv);
 }
 
@@ -56,6 +61,6 @@ void notice_close(Notice notice) {
         char program[] = LIBEXECDIR "/leash-notify", tag[32], close_it[] = "--close";
         char *argv[] = { program, tag, close_it, NULL };
 
-        (void) snprintf(tag, sizeof(tag), "--tag=%s", tags[notice]);
+        (void) snprintf(tag, sizeof(tag), "--tag=%s", notices[notice].tag);
         run(argv);
 }

@@ -10,10 +10,9 @@ typedef enum Notice {
         _NOTICE_MAX,
 } Notice;
 
-/* Shows it for `time`. Never waits and never fails: a desktop without notifications is locked all
- * the same. */
-void notice_show(Notice notice, usec_t time, const char *summary, const char *format, ...)
-        _printf_(4, 5);
+/* Shows it for as long as it is until then. Never waits and never fails: a desktop without
+ * notifications is locked all the same. */
+void notice_show(Notice notice, usec_t left);
 
 /* Takes it away. */
 void notice_close(Notice notice);

@@ -25,16 +25,30 @@ static const struct {
         { "version", 0, "the version", offsetof(Arguments, version) },
 };
 
-void options_error(const char *format, ...) {
+static __attribute__((format(printf, 2, 0))) void print(const char *level, const char *format,
+                                                        va_list ap) {
         _cleanup_free_ char *escaped = NULL;
         char text[512];
+
+        (void) vsnprintf(text, sizeof(text), format, ap);
+        escaped = escape_text(text, sizeof(text));
+        (void) fprintf(stderr, "%sleash-lock: %s\n", level, escaped ?: "out of memory");
+}
+
+void options_error(const char *format, ...) {
         va_list ap;
 
         va_start(ap, format);
-        (void) vsnprintf(text, sizeof(text), format, ap);
+        print("", format, ap);
         va_end(ap);
-        escaped = escape_text(text, sizeof(text));
-        (void) fprintf(stderr, "leash-lock: %s\n", escaped ?: "out of memory");
+}
+
+void options_log(const char *level, const char *format, ...) {
+        va_list ap;
+
+        va_start(ap, format);
+        print(getenv("JOURNAL_STREAM") ? level : "", format, ap);
+        va_end(ap);
 }
 
 static const Verb *find_verb(const char *name) {

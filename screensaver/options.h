@@ -38,3 +38,6 @@ void options_help(FILE *f);
 
 /* One line "leash-lock: ..." on stderr, escaped. */
 void options_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same with a level of sd-daemon(3) before it where stderr is the journal's. */
+void options_log(const char *level, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -162,7 +162,8 @@ static void draw(X11 *x) {
 }
 
 bool x11_cover(X11 *x, bool force) {
-        x->locker_up = x->newcomer = false;
+        x->locker_up = false;
+        x->n_newcomers = 0;
         x->locker = None;
         XSelectInput(x->display, x->root, StructureNotifyMask | SubstructureNotifyMask);
         measure(x);
@@ -177,7 +178,7 @@ bool x11_cover(X11 *x, bool force) {
 }
 
 bool x11_has_newcomer(const X11 *x) {
-        return x->newcomer;
+        return x->n_newcomers > 0;
 }
 
 void x11_hand_over(X11 *x) {
@@ -203,27 +204,50 @@ void x11_uncover(X11 *x) {
 
 /* Lockers may leave a rim, as xsecurelock does, lest compositors stop composing; the cover shows in
  * it. */
-static bool is_full_screen(const X11 *x, Window window) {
+static bool is_full_screen(const X11 *x, Window window, bool mapped) {
         XWindowAttributes a;
 
         return XGetWindowAttributes(x->display, window, &a) && a.override_redirect &&
-               a.class == InputOutput && a.map_state == IsViewable && a.x <= RIM && a.y <= RIM &&
-               a.x + a.width >= (int) x->width - RIM && a.y + a.height >= (int) x->height - RIM;
+               a.class == InputOutput && (!mapped || a.map_state == IsViewable) && a.x <= RIM &&
+               a.y <= RIM && a.x + a.width >= (int) x->width - RIM &&
+               a.y + a.height >= (int) x->height - RIM;
 }
 
 /* The topmost full-screen override-redirect window over the cover, or None. */
-static Window find_locker(X11 *x) {
+static Window find_overlay(X11 *x) {
         _cleanup_windows_ Windows w = top_level(x);
         unsigned looked = 0;
 
         for (unsigned i = w.n; i-- > 0 && w.list[i] != x->cover && looked++ < WINDOWS_MAX;)
-                if (is_full_screen(x, w.list[i]))
+                if (is_full_screen(x, w.list[i], true))
                         return w.list[i];
         return None;
 }
 
+static Window find_newcomer(X11 *x, bool mapped) {
+        for (unsigned i = 0; i < MIN_OF(x->n_newcomers, X11_NEWCOMERS_MAX); i++)
+                if (is_full_screen(x, x->newcomers[i], mapped))
+                        return x->newcomers[i];
+        return None;
+}
+
+/* A window is placed when it is made, and not when it is mapped: one that was made just before the
+ * cover was raised comes up below it. Then the cover goes below that. Only for windows that were
+ * made since: older ones are the user's. */
+static Window find_locker(X11 *x) {
+        XWindowChanges below = { .stack_mode = Below };
+        Window window = find_overlay(x);
+
+        if (window != None)
+                return window;
+        below.sibling = find_newcomer(x, true);
+        if (below.sibling != None && others_hold_grabs(x))
+                XConfigureWindow(x->display, x->cover, CWSibling | CWStackMode, &below);
+        return below.sibling;
+}
+
 bool x11_is_overlaid(X11 *x) {
-        return find_locker(x) != None;
+        return find_overlay(x) != None;
 }
 
 bool x11_locker_is_up(X11 *x, bool said_ready) {
@@ -239,7 +263,8 @@ bool x11_locker_is_up(X11 *x, bool said_ready) {
                 XSelectInput(x->display, window, StructureNotifyMask);
         /* Other windows come and go below the locker: nothing to wake up for. */
         XSelectInput(x->display, x->root, StructureNotifyMask);
-        if (window != None && !is_full_screen(x, window)) /* went before we asked to be told */
+        if (window != None &&
+            !is_full_screen(x, window, true)) /* went before we asked to be told */
                 x->locker_up = false;
         return x->locker_up;
 }
@@ -280,12 +305,15 @@ static bool may_raise(X11 *x) {
         return x->raises++ < RAISES_PER_SECOND;
 }
 
-/* Without a locker over us nothing else belongs there, and the keyboard's focus is ours. */
+/* Without a locker over us nothing else belongs there, and the keyboard's focus is ours. With the
+ * server held: a locker's window that came between looking and raising would be hidden. */
 static void defend(X11 *x) {
         if (x->locker_up || x->cover == None || !may_raise(x))
                 return;
-        if (find_locker(x) == None)
+        XGrabServer(x->display);
+        if (find_overlay(x) == None && find_newcomer(x, false) == None)
                 XRaiseWindow(x->display, x->cover);
+        XUngrabServer(x->display);
         XSetInputFocus(x->display, x->cover, RevertToNone, CurrentTime);
 }
 
@@ -321,7 +349,8 @@ void x11_cover_event(X11 *x, const XEvent *event) {
         case CreateNotify:
                 if (event->xcreatewindow.override_redirect &&
                     event->xcreatewindow.window != x->cover) {
-                        x->newcomer = true;
+                        x->newcomers[x->n_newcomers++ % X11_NEWCOMERS_MAX] =
+                                event->xcreatewindow.window;
                         x->handler(X11_EVENT_WINDOWS, 0, x->userdata);
                 }
                 break;

@@ -7,6 +7,9 @@
 
 #include "x11.h"
 
+/* A locker makes some windows besides the one that covers. */
+#define X11_NEWCOMERS_MAX 16
+
 typedef enum X11Atom {
         X11_ATOM_SELECTION, /* its owner is the one leash-lock of the screen */
         X11_ATOM_ASK,
@@ -21,7 +24,7 @@ struct X11 {
         Atom atoms[_X11_ATOM_MAX];
         X11Handler handler;
         void *userdata;
-        bool gone;
+        bool gone, replaced;
 
         XSyncCounter idle_counter; /* None: MIT-SCREEN-SAVER has to do */
         XSyncAlarm idle_alarm, input_alarm;
@@ -32,7 +35,10 @@ struct X11 {
         bool look; /* an alarm was set: has its time come before? */
 
         Window cover, locker; /* None: there is none */
-        bool grabbed, locker_up, newcomer;
+        bool grabbed, locker_up;
+        Window newcomers[X11_NEWCOMERS_MAX]; /* override-redirect, made since the cover was; a ring
+                                              */
+        unsigned n_newcomers;
         unsigned width, height; /* of the root window */
         unsigned raises;        /* in this second */
         usec_t raises_since;

@@ -258,18 +258,42 @@ const char *x11_display(const X11 *x) {
         return DisplayString(x->display);
 }
 
+/* A leash-lock that answers has the selection. One that is silent (stopped, or a client that only
+ * plays one) does not count. */
+static bool is_taken(const X11 *x) {
+        char answer[X11_ANSWER_MAX];
+
+        return x11_ask(DisplayString(x->display), X11_EVENT_ASKED_STATUS, answer) >= 0;
+}
+
 int x11_claim(X11 *x) {
         Atom selection = x->atoms[X11_ATOM_SELECTION];
-        char answer[X11_ANSWER_MAX];
-        bool taken;
+        bool free_now;
 
-        /* One that is there and silent (stopped, or a client that only plays one) is replaced. */
-        if (XGetSelectionOwner(x->display, selection) != None &&
-            x11_ask(DisplayString(x->display), X11_EVENT_ASKED_STATUS, answer) >= 0)
+        /* Looked at and taken in one, or two that start at once both take it. */
+        XGrabServer(x->display);
+        free_now = XGetSelectionOwner(x->display, selection) == None;
+        if (free_now)
+                XSetSelectionOwner(x->display, selection, x->window, CurrentTime);
+        XUngrabServer(x->display);
+        (void) XSync(x->display, False);
+        if (free_now)
+                return 0;
+        if (is_taken(x))
                 return -EBUSY;
         XSetSelectionOwner(x->display, selection, x->window, CurrentTime);
-        taken = XGetSelectionOwner(x->display, selection) == x->window;
-        return taken ? 0 : -EBUSY;
+        return XGetSelectionOwner(x->display, selection) == x->window ? 0 : -EBUSY;
+}
+
+/* Another one thought that we were dead, maybe because we were stopped: it has the display now. It
+ * answers only after it has covered what we had locked. Any other client's taking the selection is
+ * undone. */
+static void on_selection_lost(X11 *x) {
+        if (is_taken(x))
+                x->replaced = true;
+        else
+                XSetSelectionOwner(x->display, x->atoms[X11_ATOM_SELECTION], x->window,
+                                   CurrentTime);
 }
 
 /* ---- events ------------------------------------------------------------------------------------
@@ -302,9 +326,7 @@ static void handle(X11 *x, const XEvent *event) {
         } else if (event->type == ClientMessage) {
                 on_asked(x, &event->xclient);
         } else if (event->type == SelectionClear && event->xselectionclear.window == x->window) {
-                /* Nobody else is the one while we run. */
-                XSetSelectionOwner(x->display, x->atoms[X11_ATOM_SELECTION], x->window,
-                                   CurrentTime);
+                on_selection_lost(x);
         } else {
                 x11_cover_event(x, event);
         }
@@ -324,7 +346,9 @@ int x11_dispatch(X11 *x) {
                 if (!x->gone)
                         XFlush(x->display);
         } while (!x->gone && (x->look || XEventsQueued(x->display, QueuedAlready) > 0));
-        return x->gone ? -EPIPE : 0;
+        if (x->gone)
+                return -EPIPE;
+        return x->replaced ? -EBUSY : 0;
 }
 
 /* ---- what outlives us --------------------------------------------------------------------------

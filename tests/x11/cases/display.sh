@@ -23,6 +23,45 @@ test_display_stopped_leash_lock_is_replaced() {
     alive
 }
 
+test_display_many_leash_locks_start_at_once() {
+    local i pids=() alive=0
+    policy idle=60s "locker=$(locker)"
+    desktop
+    for i in 1 2 3 4 5 6; do
+        spawn "$build/tests/leash-lock" 2>>"$root/lock.log"
+        pids+=($spawned)
+    done
+    wait_until 5 "$build/tests/leash-lock" status
+    sleep 3
+    for i in "${pids[@]}"; do
+        ! kill -0 "$i" 2>/dev/null || { alive=$((alive + 1)) lock=$i; }
+    done
+    equal "how many run" $alive 1
+    alive
+}
+
+# Stopped while locked, replaced, and it goes on: they do not fight.
+test_display_replaced_leash_lock_gives_in() {
+    local old
+    policy idle=60s "locker=$(locker)"
+    desktop && start
+    lock_up
+    old=$lock
+    kill -STOP $old
+    spawn "$build/tests/leash-lock" 2>>"$root/lock.log"
+    lock=$spawned
+    wait_until 6 state_is locked
+    wait_until 6 locker_up
+    kill -CONT $old
+    wait_until 6 eval "! kill -0 $old"
+    sleep 0.5
+    equal state "$(status state)" locked
+    wait_until 5 locker_up
+    never_open
+    alive
+    unlock
+}
+
 test_display_without_leash_lock_is_told() {
     local code=0
     desktop
