@@ -5,9 +5,11 @@
 suite_begin
 
 # system_state: the limits of all units, and every file leash may write
+# units by name: patterns are answered in the order of PID 1's hash table
 system_state() {
     systemctl show -p Id -p CPUQuotaPerSecUSec -p CPUQuotaPeriodUSec -p MemoryHigh -p TasksMax \
-        -- -.slice init.scope system.slice machine.slice nginx.service cron.service 'user*.slice' '*.scope'
+        -- -.slice init.scope system.slice machine.slice nginx.service cron.service 'user*.slice' '*.scope' |
+        awk -v RS= -v FS='\n' '{ for (i = 1; i <= NF; i++) if ($i ~ /^Id=/) id = $i; for (i = 1; i <= NF; i++) print id, $i }' | sort
     find /run/leash /var/lib/leash /run/systemd/system /run/systemd/system.control \
         /run/systemd/transient /etc/systemd -type f 2>/dev/null | sort
 }
