@@ -10,6 +10,7 @@
 
 #include "backend/dropin.h"
 #include "backend/journal.h"
+#include "backend/layer.h"
 #include "backend/login.h"
 #include "backend/notify.h"
 #include "context.h"
@@ -138,7 +139,7 @@ static Exit settle(Context *c) {
 
         if (geteuid() != 0 || c->args.dry_run || !c->backend)
                 return EXIT_DONE;
-        r = backend_settle(c->backend, c->ledger, c->args.expired ? CONTEXT_LOCK_TIMEOUT : 0,
+        r = backend_settle(c->backend, c->ledger, c->args.expired ? LAYER_LOCK_TIMEOUT : 0,
                            tell_settled, c);
         if (r < 0)
                 output_error(

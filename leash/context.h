@@ -6,9 +6,6 @@
 #include "backend/ledger.h"
 #include "options.h"
 
-/* How long a leash waits for another one on the same target: fifty at once take their turns. */
-#define CONTEXT_LOCK_TIMEOUT (60 * USEC_PER_SEC)
-
 struct Context {
         Arguments args;
         BackendOptions backend_options;

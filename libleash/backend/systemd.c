@@ -215,17 +215,24 @@ static int set_limits(Systemd *s, const char *unit, const Limits *limits) {
         return limits_is_empty(&properties) ? 0 : bus_set_limits(get_bus(s), unit, &properties);
 }
 
+static bool is_offenders_scope(const char *name, uid_t uid) {
+        char prefix[32];
+
+        (void) snprintf(prefix, sizeof(prefix), "leash-%u-", (unsigned) uid);
+        return strncmp(name, prefix, strlen(prefix)) == 0 && strlen(name) < PLACEMENT_NAME_MAX;
+}
+
 typedef struct ScopeVisit {
         Systemd *systemd;
         const Limits *limits;
-        char prefix[32]; /* names of offenders' scopes of one user */
+        uid_t uid;
 } ScopeVisit;
 
 static int set_scope(const char *name, void *userdata) {
         ScopeVisit *v = userdata;
         int r;
 
-        if (strncmp(name, v->prefix, strlen(v->prefix)) != 0 || strlen(name) >= PLACEMENT_NAME_MAX)
+        if (!is_offenders_scope(name, v->uid))
                 return 0;
         r = bus_unit_is_loaded(get_bus(v->systemd), name); /* setting would make one up */
         if (r > 0)
@@ -236,13 +243,12 @@ static int set_scope(const char *name, void *userdata) {
 /* The offenders' scopes follow the slice's quota. What exists is seen in the cgroup tree and not
  * in the record: a leash that was killed may have made one that it could not write down. */
 static int set_scopes(Systemd *s, const Record *record, const Limits *limits) {
-        ScopeVisit visit = { .systemd = s, .limits = limits };
+        ScopeVisit visit = { .systemd = s, .limits = limits, .uid = record->uid };
         _cleanup_free_ char *cgroup = NULL;
         int r;
 
         if (record->scope != TARGET_USER)
                 return 0;
-        (void) snprintf(visit.prefix, sizeof(visit.prefix), "leash-%u-", (unsigned) record->uid);
         r = systemd_cgroup(&s->backend, record, &cgroup);
         if (r < 0)
                 return r;
@@ -531,10 +537,8 @@ typedef struct ScopeSearch {
 
 static int take_scope(const char *name, void *userdata) {
         ScopeSearch *search = userdata;
-        char prefix[32];
 
-        (void) snprintf(prefix, sizeof(prefix), "leash-%u-", (unsigned) search->record->uid);
-        if (strncmp(name, prefix, strlen(prefix)) != 0 || strlen(name) >= sizeof(search->name) ||
+        if (!is_offenders_scope(name, search->record->uid) ||
             bus_unit_is_loaded(get_bus(SYSTEMD(search->backend)), name) <= 0)
                 return 0;
         strcpy(search->name, name);
