@@ -173,12 +173,12 @@ static int set_limits(Backend *b, Ledger *ledger, const Wanted *w, usec_t time,
         r = defaults_set(b, ledger, &q, &d);
         if (d.damaged)
                 journal_send(JOURNAL_DAMAGED, NULL, "pam_leash");
+        outcome->kept = d.stamp != 0;
+        outcome->stamp = d.stamp;
         if (r < 0) {
                 outcome->failed = why(r);
                 return r;
         }
-        outcome->kept = d.stamp != 0;
-        outcome->stamp = d.stamp;
         outcome->set = d.result == DEFAULTS_SET || d.result == DEFAULTS_TAKEN;
         outcome->effective = d.effective;
         if (d.result == DEFAULTS_NONE || d.enforcement.enforced || d.enforcement.absent)
