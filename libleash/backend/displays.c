@@ -130,6 +130,11 @@ static int compare_found(const void *a, const void *b) {
         return x->display.number - y->display.number;
 }
 
+static void sort(Scan *s) {
+        if (s->n > 0)
+                qsort(s->all, s->n, sizeof(Found), compare_found);
+}
+
 static size_t first_of(const Scan *s, int number) {
         size_t low = 0, high = s->n;
 
@@ -154,6 +159,60 @@ static bool is_path_of(const Scan *s, const Found *f, const char *path) {
                 (void) snprintf(own, sizeof(own), "%s%s/%u/" DISPLAY_PREFIX "%d", s->root,
                                 f->folder, (unsigned) f->subfolder, f->display.number);
         return strcmp(own, path) == 0;
+}
+
+static int on_listener(const UnixListener *l, void *userdata) {
+        const char *name = strrchr(l->path, '/');
+        int number = name ? number_after(name + 1, DISPLAY_PREFIX) : -1;
+        Scan *s = userdata;
+
+        for (size_t i = 0; i < ELEMENTSOF(folders) && number >= 0; i++) {
+                Found found = {
+                        .display = {
+                                .number = number,
+                                .uid = l->uid,
+                                .via = SESSION_VIA_XRDP,
+                                .link = SESSION_LINK_DISCONNECTED,
+                        },
+                        .folder = folders[i],
+                        .subfolder = (uid_t) -1,
+                };
+
+                for (int own = 0; own < 2; own++) {
+                        if (is_path_of(s, &found, l->path))
+                                return add(s, &found);
+                        found.subfolder = l->uid;
+                }
+        }
+        return 0;
+}
+
+/* True if a sorted scan has that socket. */
+static bool has(const Scan *s, const Found *f) {
+        for (size_t i = first_of(s, f->display.number);
+             i < s->n && s->all[i].display.number == f->display.number; i++)
+                if (s->all[i].display.via == SESSION_VIA_XRDP && s->all[i].folder == f->folder &&
+                    s->all[i].subfolder == f->subfolder)
+                        return true;
+        return false;
+}
+
+/* A restart of xrdp-sesman's service takes away its folder with all sockets in it
+ * (RuntimeDirectory= in Debian's unit), and no X server: nobody comes back to such a session, and
+ * it is the kernel alone that still knows its display. */
+static int scan_lost(Scan *s) {
+        Scan known = *s;
+        size_t kept = s->n;
+        int r;
+
+        sort(&known);
+        r = sockdiag_unix_listeners(DISPLAY_PREFIX, on_listener, s);
+        known.all = s->all;
+        for (size_t i = known.n; i < s->n && r >= 0; i++)
+                if (!has(&known, &s->all[i]))
+                        s->all[kept++] = s->all[i];
+        s->n = kept;
+        return r == -ENOENT ? 0 : r; /* a kernel without unix_diag */
 }
 
 static int on_connection(const UnixConnection *c, void *userdata) {
@@ -228,13 +287,14 @@ static int scan_all(Scan *s) {
 
         for (size_t i = 0; i < ELEMENTSOF(folders) && r >= 0; i++)
                 r = scan_folder(s, folders[i], (uid_t) -1);
+        if (r >= 0)
+                r = scan_lost(s);
         any_xrdp = s->n > 0;
         if (r >= 0)
                 r = scan_vnc(s);
         if (r < 0)
                 return r;
-        if (s->n > 0)
-                qsort(s->all, s->n, sizeof(Found), compare_found);
+        sort(s);
         merge_announced(s);
         return any_xrdp ? sockdiag_unix(DISPLAY_PREFIX, on_connection, s) : 0;
 }

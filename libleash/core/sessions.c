@@ -163,6 +163,7 @@ static bool set_link(Session *s, SessionLink link, usec_t now) {
         bool changed = s->link != link;
 
         s->link = link;
+        s->visited |= link == SESSION_LINK_CONNECTED;
         if (link != SESSION_LINK_CONNECTED)
                 s->connected_since = 0;
         else if (s->connected_since == 0)
@@ -322,6 +323,7 @@ static const Field fields[] = {
         FIELD("Via", via, _SESSION_VIA_MAX - 1),
         FIELD("Link", link, _SESSION_LINK_MAX - 1),
         FIELD("Announced", announced, 1),
+        FIELD("Visited", visited, 1),
         FIELD("Created", created, UINT64_MAX),
         FIELD("Connected", connected_since, UINT64_MAX),
         FIELD("Disconnected", since[SESSION_DISCONNECTED], UINT64_MAX),

@@ -83,6 +83,7 @@ typedef struct Session {
         SessionLink link;
         bool announced;                       /* its comings and goings show in xrdp's folder */
         usec_t created;                       /* when it was first seen */
+        bool visited;                         /* somebody has been there */
         usec_t connected_since;               /* 0 unless connected */
         usec_t since[_SESSION_CONDITION_MAX]; /* 0 where the condition does not hold */
 

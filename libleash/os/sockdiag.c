@@ -97,7 +97,7 @@ typedef struct UnixRequest {
         struct unix_diag_req body;
 } UnixRequest;
 
-static int ask_unix(int fd, uint32_t inode, uint32_t show) {
+static int ask_unix_in(int fd, uint32_t states, uint32_t inode, uint32_t show) {
         const UnixRequest request = {
                 .head = {
                         .nlmsg_len = sizeof(request),
@@ -106,7 +106,7 @@ static int ask_unix(int fd, uint32_t inode, uint32_t show) {
                 },
                 .body = {
                         .sdiag_family = AF_UNIX,
-                        .udiag_states = 1U << STATE_ESTABLISHED,
+                        .udiag_states = states,
                         .udiag_ino = inode,
                         .udiag_show = show,
                         .udiag_cookie = { INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE },
@@ -114,6 +114,10 @@ static int ask_unix(int fd, uint32_t inode, uint32_t show) {
         };
 
         return send_request(fd, &request, sizeof(request));
+}
+
+static int ask_unix(int fd, uint32_t inode, uint32_t show) {
+        return ask_unix_in(fd, 1U << STATE_ESTABLISHED, inode, show);
 }
 
 /* The attribute of that type behind the fixed part; NULL if there is none of at least that size. */
@@ -160,26 +164,36 @@ static int add_peer(UnixDump *d, const char *path, size_t size, uint32_t inode) 
         return 0;
 }
 
-static int on_unix(const struct nlmsghdr *h, void *userdata) {
-        UnixDump *d = userdata;
-        const uint32_t *inode;
+/* The path that a socket is bound to, if its last name begins so; else NULL. Abstract names begin
+ * with a zero byte, and are anybody's to take. */
+static const char *bound_path(const struct nlmsghdr *h, const char *prefix, size_t *ret_size) {
         const char *path, *name;
-        size_t size, inode_size;
+        size_t size;
 
         path = find_attribute(h, sizeof(struct unix_diag_msg), UNIX_DIAG_NAME, 1, &size);
-        inode = find_attribute(h, sizeof(struct unix_diag_msg), UNIX_DIAG_PEER, sizeof(*inode),
-                               &inode_size);
-        /* Abstract names begin with a zero byte, and are anybody's to take. A peer without a number
-         * has hung up, and the accepting side has not noticed yet. */
-        if (!path || !inode || *inode == 0 || path[0] != '/')
-                return 0;
+        if (!path || path[0] != '/')
+                return NULL;
         name = memrchr(path, '/', size);
         name++;
         size = strnlen(path, size);
-        if ((size_t) (path + size - name) < strlen(d->prefix) ||
-            strncmp(name, d->prefix, strlen(d->prefix)) != 0)
-                return 0;
-        return add_peer(d, path, size, *inode);
+        if ((size_t) (path + size - name) < strlen(prefix) ||
+            strncmp(name, prefix, strlen(prefix)) != 0)
+                return NULL;
+        *ret_size = size;
+        return path;
+}
+
+static int on_unix(const struct nlmsghdr *h, void *userdata) {
+        UnixDump *d = userdata;
+        const uint32_t *inode;
+        const char *path;
+        size_t size, inode_size;
+
+        path = bound_path(h, d->prefix, &size);
+        inode = find_attribute(h, sizeof(struct unix_diag_msg), UNIX_DIAG_PEER, sizeof(*inode),
+                               &inode_size);
+        /* A peer without a number has hung up, and the accepting side has not noticed yet. */
+        return path && inode && *inode != 0 ? add_peer(d, path, size, *inode) : 0;
 }
 
 static int on_owner(const struct nlmsghdr *h, void *userdata) {
@@ -230,6 +244,44 @@ int sockdiag_unix(const char *prefix, int (*found)(const UnixConnection *c, void
                 if (r >= 0)
                         r = found(&c, userdata);
         }
+        return MIN_OF(r, 0);
+}
+
+typedef struct ListenerDump {
+        const char *prefix;
+        int (*found)(const UnixListener *l, void *userdata);
+        void *userdata;
+} ListenerDump;
+
+static int on_listener(const struct nlmsghdr *h, void *userdata) {
+        char copy[sizeof(((struct sockaddr_un *) NULL)->sun_path) + 1];
+        const ListenerDump *d = userdata;
+        UnixListener l = { .path = copy };
+        const uint32_t *uid;
+        const char *path;
+        size_t size, uid_size;
+
+        path = bound_path(h, d->prefix, &size);
+        uid = find_attribute(h, sizeof(struct unix_diag_msg), ATTRIBUTE_UID, sizeof(*uid),
+                             &uid_size);
+        if (!path || !uid)
+                return 0;
+        (void) snprintf(copy, sizeof(copy), "%.*s", (int) size, path);
+        l.uid = *uid;
+        return d->found(&l, d->userdata);
+}
+
+int sockdiag_unix_listeners(const char *prefix, int (*found)(const UnixListener *l, void *userdata),
+                            void *userdata) {
+        ListenerDump dump = { prefix, found, userdata };
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        r = open_diag(&fd);
+        if (r >= 0)
+                r = ask_unix_in(fd, 1U << STATE_LISTEN, 0, UDIAG_SHOW_NAME | UDIAG_SHOW_UID);
+        if (r >= 0)
+                r = receive(fd, true, on_listener, &dump);
         return MIN_OF(r, 0);
 }
 

@@ -25,6 +25,16 @@ typedef struct UnixConnection {
 int sockdiag_unix(const char *prefix, int (*found)(const UnixConnection *c, void *userdata),
                   void *userdata);
 
+typedef struct UnixListener {
+        const char *path; /* that it is bound to, whether or not the name is still there */
+        uid_t uid;        /* who made it */
+} UnixListener;
+
+/* Calls found() for each listening socket bound to such a path; for none before Linux 5.3, which
+ * does not tell whose it is. Returns as above. */
+int sockdiag_unix_listeners(const char *prefix, int (*found)(const UnixListener *l, void *userdata),
+                            void *userdata);
+
 typedef struct TcpSocket {
         uint16_t port;  /* local */
         bool listening; /* else established */
