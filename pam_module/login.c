@@ -231,8 +231,8 @@ int login_close(uid_t uid, usec_t stamp) {
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
         ledger_hurry(ledger);
-        r = open_backend(LOGIN_TIME, &backend);
+        r = open_backend(LOGOUT_TIME, &backend);
         if (r >= 0)
-                r = defaults_end(backend, ledger, uid, stamp, lock_time(LOGIN_TIME));
+                r = defaults_end(backend, ledger, uid, stamp, lock_time(LOGOUT_TIME));
         return r < 0 ? r : 0;
 }

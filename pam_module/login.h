@@ -35,7 +35,8 @@ typedef struct LoginOutcome {
  * what is sound in it counts. Returns 0; -errno, then ret->failed says at what. */
 #define LOGIN_TIME (200 * USEC_PER_MSEC)
 #define JOB_TIME (5 * USEC_PER_SEC)
+#define LOGOUT_TIME USEC_PER_SEC
 int login_open(const ModuleArgs *args, const LoginFacts *facts, LoginOutcome *ret);
 
-/* At the end of a session; see defaults_end(). Returns 0 or -errno. */
+/* At the end of a session; see defaults_end(). Ends within LOGOUT_TIME. Returns 0 or -errno. */
 int login_close(uid_t uid, usec_t stamp);
