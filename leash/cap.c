@@ -274,7 +274,11 @@ static void tell_user(Context *c, const Cap *cap) {
                         manual->until == USEC_INFINITY ? "" : output_time(manual->until, until),
                         reason ? "Reason: " : "", reason ?: "", reason ? "\n" : "", by);
         /* Besides, and without waiting: who is on both reads it where they look. */
-        (void) notify_desktop(&(DesktopNotice){ cap->uid, "Your session is limited", text });
+        (void) notify_desktop(c->backend_options.root,
+                              &(DesktopNotice){ .uid = cap->uid,
+                                                .tag = NOTIFY_LIMITS,
+                                                .summary = "Your session is limited",
+                                                .body = text });
 }
 
 static void print_spared(const char *what, const SpareReport *report) {

@@ -128,7 +128,10 @@ static void tell_settled(const Record *record, Settled what, void *userdata) {
                 (void) notify_terminals(c->backend_options.root, record->uid,
                                         "\r\n[leash] Your session is no longer limited.\r\n");
                 (void) notify_desktop(
-                        &(DesktopNotice){ record->uid, "Your session is no longer limited", "" });
+                        c->backend_options.root,
+                        &(DesktopNotice){ .uid = record->uid,
+                                          .tag = NOTIFY_LIMITS,
+                                          .summary = "Your session is no longer limited" });
         }
         if (c->args.verbose || c->args.expired)
                 output_line("%s: %s", record->user, texts[what]);

@@ -21,8 +21,10 @@ static void tell_user(Context *c, const Record *record) {
                 return;
         (void) notify_terminals(c->backend_options.root, record->uid,
                                 "\r\n[leash] Your session is no longer limited by an admin.\r\n");
-        (void) notify_desktop(
-                &(DesktopNotice){ record->uid, "Your session is no longer limited", "" });
+        (void) notify_desktop(c->backend_options.root,
+                              &(DesktopNotice){ .uid = record->uid,
+                                                .tag = NOTIFY_LIMITS,
+                                                .summary = "Your session is no longer limited" });
 }
 
 /* Under the record's lock: drops the admin's layer, and a penalty, which is an admin's to end. */

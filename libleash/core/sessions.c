@@ -332,7 +332,7 @@ static const Field fields[] = {
         FIELD("WarnedLocked", warned[SESSION_LOCKED], UINT64_MAX),
         FIELD("WarnedIdle", warned[SESSION_IDLE], UINT64_MAX),
         FIELD("WarnedClosing", warned[SESSION_CLOSING], UINT64_MAX),
-        FIELD("Notice", notice, 1),
+        FIELD("Notice", notice, _SESSION_NOTICE_MAX - 1),
         FIELD("Rung", rung, _SESSION_RUNG_MAX - 1),
         FIELD("RungFor", rung_for, _SESSION_CONDITION_MAX - 1),
         FIELD("RungAt", rung_at, UINT64_MAX),

@@ -52,7 +52,8 @@ typedef enum StateActionKind {
         STATE_SQUEEZE,   /* the user's state layer is to be these limits */
         STATE_LIFT,      /* it is to be empty */
         STATE_WARN,      /* tell the user that the session will be ended */
-        STATE_WELCOME,   /* tell a user who is back what nobody was there to read */
+        STATE_WELCOME,   /* a user who was warned is back: `condition` is SESSION_DISCONNECTED if
+                          * nobody was there to read the warning, else invalid */
         STATE_ASK,       /* first rung: SIGTERM to the leader */
         STATE_TERMINATE, /* second: logind ends it */
         STATE_KILL,      /* third */
