@@ -51,6 +51,7 @@ typedef struct Daemon {
         usec_t failed;   /* CLOCK_MONOTONIC of the last failure that was reported */
         usec_t textfile; /* CLOCK_MONOTONIC of when it was last written */
         bool stopping;
+        int lock; /* held for as long as there is this leashd */
 } Daemon;
 
 /* One line for the log, where PID 1 puts what services say. */
@@ -110,6 +111,7 @@ void textfile_write(Daemon *d);
 /* ---- keep.c: what outlives the daemon ----------------------------------------------------------
  */
 
+/* Reads it back. Returns 0; -EALREADY if there is another leashd; -errno. */
 int keep_load(Daemon *d);
 
 /* Writes what has changed. Failing is logged once. */

@@ -48,6 +48,13 @@ ssize_t file_read_buffer(const char *path, char *buf, size_t size);
 int file_write_atomic(int dir_fd, const char *name, const char *data, size_t size, mode_t mode,
                       bool durable);
 
+/* Takes a lock on an open file, which goes with the last descriptor of this opening, however its
+ * process ends. Returns 0; -EAGAIN if somebody has it; -errno. */
+int file_lock(int fd);
+
+/* 1 if somebody has the lock, 0 if nobody, -errno. Takes nothing, and disturbs nobody. */
+int file_is_locked(int fd);
+
 /* Writes in one go into a file that exists, as the kernel's own files want it. */
 int file_write_existing(const char *path, const char *data);
 

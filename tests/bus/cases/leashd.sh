@@ -352,3 +352,62 @@ test_leashd_keeps_a_textfile() {
     like "the file" "$(cat "$root/metrics.prom")" "*leash_user_cpu_seconds_total{uid=\"$uid\",*"
     stop_leashd
 }
+
+test_leashd_is_there_once() {
+    rules_are "[daemon all]" mode=watch
+    desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    LEASH_TEST_ROOT=$root timeout 10 "$tools/leashd" >"$root/second" 2>&1
+    equal "status of the second" $? 1
+    like "what it says" "$(<"$root/second")" "*cannot begin: another leashd runs"
+    stop_leashd KILL
+    start_leashd # and the lock went with the first
+    tell set c1 LockedHint 1
+    wait_until noted_some Locked c1
+    stop_leashd
+    equal status "$status" 0
+}
+
+# Since when, as leash tells it; $1 is the key
+since_of() { sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p" <<<"$out"; }
+shows_since() { leash show -u $uid --json; [[ -n $(since_of locked_since) ]]; }
+
+test_leashd_tells_since_when() {
+    local before after since
+    rules_are "[state locked]" when=locked end-after=1h
+    desktop || return
+    host_session c1 $uid
+    with_host
+    leash show -u $uid --json
+    like "without leashd" "$out" "*\"connected\": *null*\"connected_since\": *null*\"disconnected_since\": *null*\"locked_since\": *null*"
+    start_leashd
+    wait_until noted_some Connected c1
+    before=$EPOCHSECONDS
+    tell set c1 LockedHint 1
+    wait_until noted_some Locked c1
+    after=$EPOCHSECONDS
+    tell hangup 10
+    wait_until noted_some Disconnected c1
+    leash show -u $uid --json
+    like "in JSON" "$out" "*\"connected\": *false*\"connected_since\": *null*\"idle_since\": *null*"
+    since=$(date -d "$(since_of locked_since)" +%s)
+    ((since >= before - 1 && since <= after + 1)) || fail "locked since $since, not $before to $after"
+    [[ -n $(since_of disconnected_since) ]] || fail "it is not told since when nobody is connected"
+    sleep 1.1
+    stop_leashd KILL
+    start_leashd
+    wait_until shows_since
+    since=$(date -d "$(since_of locked_since)" +%s)
+    ((since >= before - 1 && since <= after + 1)) || fail "after a restart locked since $since, not $before to $after"
+    leash show -u $uid
+    like "as text" "$out" "*session *c1,*disconnected since *[0-9]:[0-9]*, locked since *[0-9]:[0-9]*"
+    as+=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+    chmod 755 "$root"
+    leash show -u $uid
+    [[ $out != *locked* ]] || fail "others than root are told: $out"
+    as=("${as[@]:0:${#as[@]}-4}")
+    stop_leashd
+    leash show -u $uid
+    [[ $out != *locked* ]] || fail "what a leashd that has ended knew is told: $out"
+}

@@ -59,7 +59,7 @@ test_notice_of_leashd_when_a_session_is_left() {
     wait_until incident_is warned 1
     wait_until notices_are . 1
     shown_as "$(notices)" $uid session
-    like "the warning" "$(notices)" "* --urgent -- Your session c1 has been disconnected for 1s It will be ended at 20* unless you come back to it.*"
+    like "the warning" "$(notices)" "* --urgent -- Your session c1 has been disconnected for [1-9]s It will be ended at 20* unless you come back to it.*"
     stop_leashd KILL
     start_leashd
     tell call 10
