@@ -48,7 +48,10 @@ static void describe(const StateAction *a, IncidentKind kind, Incident *ret) {
                 (void) snprintf(ret->condition, sizeof(ret->condition), "%s",
                                 session_condition_to_string(a->condition));
         if (a->rule)
-                (void) snprintf(ret->rule, sizeof(ret->rule), "%s", a->rule->origin);
+                (void) snprintf(ret->rule, sizeof(ret->rule), "%s",
+                                kind != INCIDENT_SQUEEZED && a->rule->end_origin[0]
+                                        ? a->rule->end_origin
+                                        : a->rule->origin);
         if (a->limits)
                 limits_join(a->limits, ret->limits, sizeof(ret->limits));
 }

@@ -36,7 +36,8 @@ typedef struct StateRule {
         usec_t after;
         usec_t warn_after, end_after;
         Limits limits;
-        char origin[STATE_ORIGIN_MAX]; /* file:line; may be empty */
+        char origin[STATE_ORIGIN_MAX];     /* file:line; may be empty */
+        char end_origin[STATE_ORIGIN_MAX]; /* of the warning and the end, if not the same */
 } StateRule;
 
 #define STATE_RULE_NULL \

@@ -411,3 +411,47 @@ test_leashd_tells_since_when() {
     leash show -u $uid
     [[ $out != *locked* ]] || fail "what a leashd that has ended knew is told: $out"
 }
+
+# What `leash log` has of the incidents of one kind: their rules
+rule_of() { sed -n "s/.*kind=$1.*rule=\([^\t]*\).*/\1/p" "$root/var/lib/leash/log/incidents"; }
+
+test_leashd_ends_what_is_locked_for_too_long() {
+    rules_are "[state locked]" when=locked warn-after=1s end-after=3s
+    desktop || return
+    with_notify
+    start_leashd
+    wait_until noted_some Connected c1
+    tell set c1 LockedHint 1
+    wait_until incident_is warned 1
+    wait_until notices_are "has been locked for [1-9]s It will be ended at .* unless you come back to it" 1
+    tell set c1 LockedHint 0 # it is taken
+    wait_until notices_are --close 1
+    tell set c1 LockedHint 1
+    wait_until incident_is warned 2
+    equal "ended too early" "$(incidents asked)" 0
+    wait_until incident_is asked 1
+    wait_until grep -qx "KillSession c1 leader 15" "$root/fake/logind-calls"
+    stop_leashd
+}
+
+test_leashd_sees_to_the_end_that_leash_lock_owes() {
+    local end
+    rules_are "[lock all]" idle=10min logout-after=90min "[exempt all]" exempt=yes
+    desktop || return
+    tell set c1 LockedHint 1
+    start_leashd
+    wait_until noted_some Locked c1
+    sed -i "s/^Locked=.*/Locked=1/" "$root/run/leashd/sessions"
+    stop_leashd KILL
+    start_leashd
+    if awk '{ exit !($1 < 5415) }' /proc/uptime; then
+        sleep 1
+        equal "too early" "$(incidents warned)" 0
+    else
+        wait_until incident_is warned 1
+        equal "by which rule" "$(rule_of warned)" "$root/etc/leash/leash.conf:3"
+        end=$(sed -n 's/.*kind=warned.*until=\([0-9]*\)[0-9]\{6\}.*/\1/p' "$root/var/lib/leash/log/incidents")
+        ((end >= EPOCHSECONDS + 50 && end <= EPOCHSECONDS + 62)) || fail "it ends in $((end - EPOCHSECONDS)) s"
+    fi
+    stop_leashd
+}
