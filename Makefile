@@ -95,7 +95,7 @@ PAM_SOURCES = args.c login.c pam_leash.c
 LEASHD_SOURCES = act.c drift.c keep.c loop.c main.c punish.c rules.c textfile.c
 
 UNIT_TESTS = cgfile displays dropin identity idle incident layers ledger limits offenders parse placement \
-    plan policy policyfile record runaway sessions sockdiag states topmodel
+    plan policy policyfile program record runaway sessions sockdiag states topmodel
 
 # ---- rules ------------------------------------------------------------------------------------------
 
