@@ -73,7 +73,7 @@ NOTIFY_LIBS := $(shell $(PKG_CONFIG) --libs libnotify 2>/dev/null)
 # ---- sources ----------------------------------------------------------------------------------------
 
 LIB_SOURCES = \
-    core/cgfile.c core/idle.c core/incident.c core/layers.c core/limits.c core/offenders.c core/parse.c \
+    core/cgfile.c core/guard.c core/idle.c core/incident.c core/layers.c core/limits.c core/offenders.c core/parse.c \
     core/placement.c core/plan.c core/policy.c core/policykeys.c core/policyread.c core/record.c \
     core/runaway.c core/sessions.c core/statefile.c core/states.c \
     os/cgroupfs.c os/clock.c os/file.c os/identity.c os/machine.c os/policyfile.c os/proc.c os/psi.c \
@@ -92,9 +92,9 @@ LOCK_SOURCES = daemon.c leash-lock.c locker.c lockpolicy.c notice.c options.c st
 
 PAM_SOURCES = args.c login.c pam_leash.c
 
-LEASHD_SOURCES = act.c drift.c keep.c loop.c main.c punish.c rules.c textfile.c
+LEASHD_SOURCES = act.c drift.c guard.c keep.c loop.c main.c punish.c rules.c textfile.c
 
-UNIT_TESTS = cgfile displays dropin identity idle incident layers ledger limits offenders parse placement \
+UNIT_TESTS = cgfile displays dropin guard identity idle incident layers ledger limits offenders parse placement \
     plan policy policyfile program record runaway sessions sockdiag states topmodel
 
 # ---- rules ------------------------------------------------------------------------------------------

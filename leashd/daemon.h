@@ -30,8 +30,8 @@ typedef struct Daemon {
         uid_t uid_min;
 
         sd_event *event;
-        sd_event_source *evaluate, *look, *reconnect, *check, *poll, *lease; /* timers */
-        sd_event_source *displays, *pressure, *memory_pressure, *drift;      /* descriptors */
+        sd_event_source *evaluate, *look, *reconnect, *check, *poll, *lease, *guard; /* timers */
+        sd_event_source *displays, *pressure, *memory_pressure, *drift; /* descriptors */
 
         BackendOptions options;
         Backend *backend;
@@ -101,6 +101,15 @@ void punish_look(Daemon *d, RunawayKind kind);
 
 /* Compares all records with the kernel, restores or yields, and watches what it compared. */
 void drift_check(Daemon *d);
+
+/* ---- guard.c: sessions without a lock helper --------------------------------------------------
+ */
+
+/* Looks for those that are due, and sets the timer for the next. */
+void guard_look(Daemon *d);
+
+/* Sets the timer. */
+void guard_arm(Daemon *d);
 
 /* ---- textfile.c: for node_exporter
  * --------------------------------------------------------------- */

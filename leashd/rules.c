@@ -139,8 +139,14 @@ static void fill_lock(const Rules *r, const PolicyFacts *facts, StateRules *ret)
         StateRule *locked = &ret->when[SESSION_LOCKED];
         PolicyLock lock;
 
-        if (!policy_lock(r->policy, facts, &lock) || locked->end_after < LOCK_END ||
-            lock.logout_after >= locked->end_after - LOCK_END)
+        if (!policy_lock(r->policy, facts, &lock))
+                return;
+        /* leash-lock is for X11; compositors of Wayland lock by themselves. */
+        ret->lock = facts->type && strcmp(facts->type, "x11") == 0 &&
+                    (lock.idle != USEC_INFINITY || lock.on_disconnect == POLICY_ON_DISCONNECT_LOCK);
+        if (ret->lock)
+                put_origin(lock.from, POLICY_KEYS_MAX, ret->lock_origin, sizeof(ret->lock_origin));
+        if (locked->end_after < LOCK_END || lock.logout_after >= locked->end_after - LOCK_END)
                 return;
         locked->warn_after = MIN_OF(locked->warn_after, lock.logout_after + LOCK_LATER);
         locked->end_after = lock.logout_after + LOCK_END;

@@ -36,6 +36,7 @@ static const struct {
         [INCIDENT_EXCUSED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad28", LOG_INFO },
         [INCIDENT_RESTORED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad29", LOG_WARNING },
         [INCIDENT_YIELDED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad2a", LOG_WARNING },
+        [INCIDENT_UNGUARDED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad2c", LOG_WARNING },
         [INCIDENT_FAILED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad2b", LOG_ERR },
 };
 

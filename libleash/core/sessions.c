@@ -336,6 +336,7 @@ static const Field fields[] = {
         FIELD("Rung", rung, _SESSION_RUNG_MAX - 1),
         FIELD("RungFor", rung_for, _SESSION_CONDITION_MAX - 1),
         FIELD("RungAt", rung_at, UINT64_MAX),
+        FIELD("Unguarded", unguarded, 1),
 };
 
 static uint64_t get_field(const Session *s, const Field *f) {

@@ -102,6 +102,11 @@ typedef struct Session {
         usec_t rung_at;
         const void *rules;
 
+        /* Kept by core/guard. */
+        usec_t guard_at; /* when its lock helper is to be looked for; 0 for not */
+        bool guarded;    /* it was found, and its end will be heard of */
+        bool unguarded;  /* that there is none was told */
+
         /* Kept by the model. */
         bool present; /* logind has told of it since the model was read back */
         bool seen;    /* during the listing that goes on */

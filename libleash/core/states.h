@@ -47,6 +47,8 @@ typedef struct StateRule {
 typedef struct StateRules {
         bool exempt;
         StateRule when[_SESSION_CONDITION_MAX];
+        bool lock; /* a lock helper is wanted; for core/guard */
+        char lock_origin[STATE_ORIGIN_MAX];
 } StateRules;
 
 typedef enum StateActionKind {

@@ -455,3 +455,92 @@ test_leashd_sees_to_the_end_that_leash_lock_owes() {
     fi
     stop_leashd
 }
+
+# guarded_desktop: a desktop whose login was long ago, with leash-lock at $helper in its session
+guarded_desktop() {
+    desktop || return
+    scope=$root/sys/fs/cgroup/user.slice/$slice/session-c1.scope
+    mkdir -p "$scope" "$root/bin"
+    : >"$scope/cgroup.procs"
+    cp -L "$(command -v sleep)" "$root/bin/leash-lock"
+    start_leashd
+    wait_until noted_some Connected c1
+    stop_leashd KILL
+    sed -i "s/^Created=.*/Created=1/" "$root/run/leashd/sessions"
+}
+
+# helper: starts one, as the user; sets $helper
+helper() {
+    setpriv --reuid=$uid --clear-groups --pdeathsig KILL "${1:-$root/bin/leash-lock}" 60 &
+    helper=$!
+    echo $helper >>"$scope/cgroup.procs"
+    wait_until eval '[[ $(readlink /proc/$helper/exe) == */leash-lock ]]'
+}
+helper_ends() {
+    kill -KILL $helper
+    wait $helper 2>/dev/null
+    : >"$scope/cgroup.procs"
+}
+
+test_slow_leashd_misses_a_lock_helper_that_was_killed() {
+    local i
+    rules_are "[lock all]" idle=10min
+    guarded_desktop || return
+    helper
+    start_leashd
+    sleep 2.5
+    equal "there is one" "$(incidents unguarded)" 0
+    helper_ends
+    helper # it is kept
+    sleep 12
+    equal "it was back at once" "$(incidents unguarded)" 0
+    helper_ends
+    for ((i = 0; i < 20; i++)); do ! incident_is unguarded 1 || break; sleep 1; done
+    incident_is unguarded 1 || fail "that it is gone is not told"
+    equal "the rule" "$(rule_of unguarded)" "$root/etc/leash/leash.conf:2"
+    leash log -u $uid
+    like "the log" "$out" "*unguarded *session c1*"
+    stop_leashd KILL
+    start_leashd
+    tell set c1 LockedHint 1
+    wait_until noted_some Locked c1
+    helper
+    sleep 1.5
+    helper_ends
+    sleep 1.5
+    equal "told once" "$(incidents unguarded)" 1
+    stop_leashd
+}
+
+test_leashd_misses_a_lock_helper_at_once_after_a_long_login() {
+    rules_are "[lock all]" on-disconnect=lock
+    guarded_desktop || return
+    start_leashd
+    wait_until incident_is unguarded 1
+    stop_leashd
+}
+
+test_leashd_another_program_is_no_lock_helper() {
+    rules_are "[lock all]" on-disconnect=lock
+    guarded_desktop || return
+    mkdir "$root/home"
+    cp "$root/bin/leash-lock" "$root/home/"
+    chown $uid "$root/home/leash-lock"
+    helper "$root/home/leash-lock" # the user's own
+    start_leashd
+    wait_until incident_is unguarded 1
+    helper_ends
+    stop_leashd
+}
+
+test_leashd_wants_no_lock_helper_without_a_policy() {
+    rules_are "[lock some]" match-user=root idle=10min
+    guarded_desktop || return
+    tell new 7 $uid -
+    start_leashd
+    tell set c1 LockedHint 1
+    wait_until noted_some Locked c1
+    sleep 1.5
+    equal "missed" "$(incidents unguarded)" 0
+    stop_leashd
+}

@@ -25,6 +25,9 @@ locker_pid() { as_alice leash-lock status --json | jq -r '.[0].locker_pid'; }
 is_up() { [[ $(as_alice leash-lock status --json 2>/dev/null | jq -r '.[0].locker_up') == true ]]; }
 runs() { pgrep -u alice -x leash-lock; }
 
+# unguarded: how often leashd has told that a session has no leash-lock
+unguarded() { leash log --json | jq '[.[] | select(.kind == "unguarded")] | length'; }
+
 no_notice_runs() { [[ -z $(systemctl list-units --all --plain --no-legend 'leash-notify-*') ]]; }
 
 conf() {
@@ -145,8 +148,27 @@ check "nobody is welcomed before they are back" bash -c '! grep -q Welcome /tmp/
 rdp_open alice
 check "and when she is back" wait_for 90 grep -q 'Welcome back' /tmp/shown
 check "in its place" awk '/has been disconnected/ { id = $1 } /Welcome back/ { same = $1 == id } END { exit !same }' /tmp/shown
-systemctl stop leashd
 kill "$fake"
+
+# A session without leash-lock. That it began long ago saves two minutes.
+systemctl stop leashd
+sed -i 's/^Created=.*/Created=1/' /run/leashd/sessions
+conf idle=1h "locker=$command_line"
+again
+before=$(unguarded)
+systemctl start leashd
+sleep 15
+check_equal "leashd sees leash-lock in the session" "$(unguarded)" "$before"
+pkill -KILL -u alice -x leash-lock
+wait_for 30 runs
+sleep 20
+check_equal "killed and back: nothing to tell" "$(unguarded)" "$before"
+pkill -KILL -u alice -x leash-lock-keep
+pkill -KILL -u alice -x leash-lock
+check "killed for good: told" wait_for 90 eval '(($(unguarded) == before + 1))'
+systemctl stop leashd
+as_alice setsid /usr/libexec/leash/leash-lock-keep >/dev/null 2>&1 &
+check "and back for what follows" wait_for 60 runs
 
 conf idle=never "locker=/nowhere/locker"
 pkill -KILL -u alice -x leash-lock
