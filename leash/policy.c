@@ -280,7 +280,9 @@ static Exit apply_to(Context *c, const Reading *reading, const UserInfo *u) {
                 r = defaults_set(c->backend, c->ledger, &q, &d);
         if (r < 0) {
                 output_error("%s: cannot apply the policy: %s", u->name,
-                             r == -EBUSY ? "another leash is still working on it" : strerror(-r));
+                             r == -EBUSY   ? "another leash is still working on it"
+                             : r == -EXDEV ? "a leash by another backend is on; release it first"
+                                           : strerror(-r));
                 return EXIT_FAILED;
         }
         return tell(u, &d);

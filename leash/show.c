@@ -86,7 +86,7 @@ static int read_offenders(Context *c, Subject *s, const Record *record, const ch
         size_t n;
         int r;
 
-        if (record->n_scopes == 0)
+        if (record->n_scopes == 0 || backend_is_other(c->backend, record))
                 return 0;
         (void) snprintf(path, sizeof(path), "%s/%s", cgroup, record->scopes[record->n_scopes - 1]);
         r = cgroupfs_list_procs(&c->backend->fs, c->backend->ops->placement ? "systemd" : "cpu",
@@ -210,12 +210,16 @@ static void print_leash(const View *v) {
 
         record_effective(record, &effective, NULL);
         output_line("  leash     %s: %s, %s%s", record->target, view_limits(&effective, limits),
-                    v->enforcement.absent     ? "not logged in"
+                    v->other                  ? "BY ANOTHER BACKEND"
+                    : v->enforcement.absent   ? "not logged in"
                     : v->enforcement.enforced ? "enforced"
                                               : "NOT ENFORCED",
                     record->persist ? ", persistent" : "");
         for (Layer i = 0; i < _LAYER_MAX; i++)
                 print_layer(record, i);
+        if (v->other)
+                output_line("    %-8s %s: not looked at; 'leash release' uses it", "backend",
+                            record->backend);
         output_line("    %-8s %s", "before", view_limits(&record->base, limits));
         if (v->cpu_percent >= 0)
                 output_line("  CPU now   %.0f%%, throttled in %.0f%% of the periods",

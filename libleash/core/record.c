@@ -59,6 +59,7 @@ Record *record_free(Record *r) {
         free(r->origins);
         free(r->timer);
         free(r->fingerprint);
+        free(r->backend);
         free(r->user);
         free(r);
         return NULL;
@@ -238,6 +239,9 @@ static int put_head(FILE *f, const Record *r) {
         k = put_text(f, "User", r->user);
         if (k < 0)
                 return k;
+        k = r->backend ? put_text(f, "Backend", r->backend) : 0;
+        if (k < 0)
+                return k;
         k = r->timer ? put_text(f, "Timer", r->timer) : 0;
         if (k < 0)
                 return k;
@@ -372,6 +376,8 @@ static int read_head(Record *r, const char *key, const char *value) {
                 return read_share(value, &r->share);
         if (strcmp(key, "User") == 0)
                 return read_text(value, &r->user);
+        if (strcmp(key, "Backend") == 0)
+                return read_text(value, &r->backend);
         if (strcmp(key, "Timer") == 0)
                 return read_text(value, &r->timer);
         if (strcmp(key, "Fingerprint") == 0)
