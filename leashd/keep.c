@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <syslog.h>
 
 #include "backend/overview.h"
@@ -68,24 +67,12 @@ static const File files[] = {
 
 static int open_folder(const Daemon *d, int *ret) {
         _cleanup_free_ char *path = file_path("%s" FOLDER, d->root);
-        _cleanup_close_ int fd = -EBADF;
-        struct stat st;
         int r;
 
         if (!path)
                 return -ENOMEM;
         r = file_mkdir_parents(path, 0755);
-        if (r < 0)
-                return r;
-        fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        if (st.st_uid != geteuid() || st.st_mode & 0022)
-                return -EPERM;
-        *ret = TAKE_FD(fd);
-        return 0;
+        return r < 0 ? r : file_open_own_folder(path, ret);
 }
 
 static int read_boot(Daemon *d) {

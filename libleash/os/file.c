@@ -160,6 +160,18 @@ int file_mkdir_parents(const char *path, mode_t mode) {
         return make_dir(copy, mode);
 }
 
+int file_open_own_folder(const char *path, int *ret) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (st.st_uid != geteuid() || st.st_mode & 0022)
+                return -EPERM;
+        *ret = TAKE_FD(fd);
+        return 0;
+}
+
 int file_unlink(int dir_fd, const char *name) {
         _cleanup_free_ char *temporary = file_path(".%s.tmp", name);
 

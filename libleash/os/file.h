@@ -61,6 +61,10 @@ int file_write_existing(const char *path, const char *data);
 /* Makes a folder with its parents, all of `mode`. What exists is left as it is. */
 int file_mkdir_parents(const char *path, mode_t mode);
 
+/* Opens a folder that is the caller's own and that nobody else may write to. Returns 0; -EPERM if
+ * it is not so; -errno. */
+int file_open_own_folder(const char *path, int *ret);
+
 /* Removes a file, and what a killed file_write_atomic() left; one that is gone already counts as
  * success. */
 int file_unlink(int dir_fd, const char *name);
