@@ -9,6 +9,7 @@
 
 #include "core/parse.h"
 #include "core/record.h"
+#include "core/statefile.h"
 
 static const char *const target_scope_names[_TARGET_SCOPE_MAX] = {
         [TARGET_USER] = "user",
@@ -478,7 +479,8 @@ static int read_entry(Reader *reader, const char *key, const char *value) {
         return value ? read_layer(&r->layers[layer], key, value) : -EBADMSG;
 }
 
-static int read_line(Reader *reader, char *line) {
+static int read_line(char *line, void *userdata) {
+        Reader *reader = userdata;
         size_t n = strlen(line);
         char *equals;
 
@@ -501,27 +503,14 @@ static int read_line(Reader *reader, char *line) {
 
 int record_from_text(const char *text, size_t size, Record **ret) {
         _cleanup_(record_freep) Record *record = record_new("", TARGET_USER, (uid_t) -1, "");
-        _cleanup_free_ char *copy = malloc(size + 1);
         Reader reader = { .record = record };
         int r;
 
-        if (!record || !copy)
+        if (!record)
                 return -ENOMEM;
-        if (size > RECORD_TEXT_MAX || memchr(text, '\0', size))
-                return -EBADMSG;
-        memcpy(copy, text, size);
-        copy[size] = '\0';
-        for (char *line = copy, *next; *line != '\0'; line = next) {
-                next = strchr(line, '\n');
-                if (!next)
-                        return -EBADMSG;
-                *next++ = '\0';
-                if (line[0] == '\0')
-                        continue;
-                r = read_line(&reader, line);
-                if (r < 0)
-                        return r;
-        }
+        r = statefile_each_line(text, size, RECORD_TEXT_MAX, read_line, &reader);
+        if (r < 0)
+                return r;
         if (!reader.ended || record->target[0] == '\0' || record->uid == (uid_t) -1)
                 return -EBADMSG;
         *ret = TAKE_PTR(record);

@@ -368,15 +368,14 @@ static void set_field(Session *s, const Field *f, uint64_t value) {
 }
 
 int sessions_to_text(const Sessions *s, const char *boot, char **ret, size_t *ret_size) {
-        _cleanup_free_ char *text = NULL;
-        size_t size = 0;
-        bool failed;
+        StatefileText text;
         FILE *f;
+        int r;
 
-        f = open_memstream(&text, &size);
-        if (!f)
-                return -ENOMEM;
-        (void) fprintf(f, "[sessions]\nVersion=1\nBoot=%s\n", boot);
+        r = statefile_begin(&text, "sessions", boot);
+        if (r < 0)
+                return r;
+        f = text.f;
         for (size_t i = 0; i < s->n; i++) {
                 const Session *session = s->all[i];
 
@@ -391,29 +390,14 @@ int sessions_to_text(const Sessions *s, const char *boot, char **ret, size_t *re
                                 (void) fprintf(f, "%s=%" PRIu64 "\n", fields[k].key, value);
                 }
         }
-        (void) fputs("[end]\n", f);
-        failed = ferror(f) != 0;
-        if (fclose(f) != 0 || failed)
-                return -ENOMEM;
-        *ret = TAKE_PTR(text);
-        *ret_size = size;
-        return 0;
+        return statefile_end(&text, ret, ret_size);
 }
 
 typedef struct Reading {
         Sessions *sessions;
         Session *session; /* the one whose section it is */
-        const char *boot;
-        bool versioned;
+        StatefileHead head;
 } Reading;
-
-static int read_head(Reading *r, const char *key, const char *value) {
-        if (strcmp(key, "Version") == 0) {
-                r->versioned = strcmp(value, "1") == 0;
-                return r->versioned ? 0 : -EBADMSG;
-        }
-        return strcmp(key, "Boot") == 0 && strcmp(value, r->boot) != 0 ? -ESTALE : 0;
-}
 
 static int read_field(Session *s, const char *key, const char *value) {
         uint64_t number;
@@ -446,10 +430,10 @@ static int read_entry(const char *section, const char *name, const char *key, co
         int k;
 
         if (strcmp(section, "sessions") == 0)
-                return key ? read_head(r, key, value) : 0;
+                return statefile_read_head(&r->head, key, value);
         if (strcmp(section, "session") != 0)
                 return 0;
-        if (!r->versioned)
+        if (!r->head.versioned)
                 return -EBADMSG;
         if (!key) {
                 k = add(r->sessions, name, &r->session);
@@ -459,7 +443,7 @@ static int read_entry(const char *section, const char *name, const char *key, co
 }
 
 int sessions_from_text(Sessions *s, const char *text, size_t size, const char *boot) {
-        Reading reading = { .sessions = s, .boot = boot };
+        Reading reading = { .sessions = s, .head.boot = boot };
         int r;
 
         r = statefile_read(text, size, SESSIONS_TEXT_MAX, read_entry, &reading);
