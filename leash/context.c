@@ -263,7 +263,7 @@ Exit context_refuse(Context *c _unused_, const Resolved *r) {
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral" /* from the one table in core/plan.c */
-        (void) snprintf(what, sizeof(what), plan_refusal_what(r->refusal), unit);
+        (void) snprintf(what, sizeof(what), plan_refusal_what(r->refusal, *unit != '\0'), unit);
         (void) snprintf(remedy, sizeof(remedy), plan_refusal_remedy(r->refusal), unit);
 #pragma GCC diagnostic pop
         output_error("%d (%s) %s; %s", (int) r->facts.pid, r->facts.comm, what, remedy);
