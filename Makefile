@@ -82,7 +82,7 @@ LIB_SOURCES = \
     backend/defaults.c backend/displays.c backend/dropin.c backend/incidents.c backend/inhibit.c \
     backend/journal.c backend/layer.c backend/ledger.c backend/login.c backend/logind.c \
     backend/loginwatch.c backend/metrics.c backend/notify.c backend/overview.c backend/spare.c \
-    backend/systemd.c backend/usage.c
+    backend/systemd-scope.c backend/systemd.c backend/usage.c
 
 LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c log.c main.c metrics.c options.c \
     output.c policy.c release.c show.c $(TOP_SOURCE) topmodel.c view.c
