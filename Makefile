@@ -73,7 +73,7 @@ NOTIFY_LIBS := $(shell $(PKG_CONFIG) --libs libnotify 2>/dev/null)
 # ---- sources ----------------------------------------------------------------------------------------
 
 LIB_SOURCES = \
-    core/cgfile.c core/idle.c core/incident.c core/layers.c core/limits.c core/offenders.c core/parse.c \
+    core/cgfile.c core/guard.c core/idle.c core/incident.c core/layers.c core/limits.c core/offenders.c core/parse.c \
     core/placement.c core/plan.c core/policy.c core/policykeys.c core/policyread.c core/record.c \
     core/runaway.c core/sessions.c core/statefile.c core/states.c \
     os/cgroupfs.c os/clock.c os/file.c os/identity.c os/machine.c os/policyfile.c os/proc.c os/psi.c \
@@ -82,7 +82,7 @@ LIB_SOURCES = \
     backend/defaults.c backend/displays.c backend/dropin.c backend/incidents.c backend/inhibit.c \
     backend/journal.c backend/layer.c backend/ledger.c backend/login.c backend/logind.c \
     backend/loginwatch.c backend/metrics.c backend/notify.c backend/overview.c backend/spare.c \
-    backend/systemd.c backend/usage.c
+    backend/systemd-scope.c backend/systemd.c backend/usage.c
 
 LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c log.c main.c metrics.c options.c \
     output.c policy.c release.c show.c $(TOP_SOURCE) topmodel.c view.c
@@ -92,10 +92,10 @@ LOCK_SOURCES = daemon.c leash-lock.c locker.c lockpolicy.c notice.c options.c st
 
 PAM_SOURCES = args.c login.c pam_leash.c
 
-LEASHD_SOURCES = act.c drift.c keep.c loop.c main.c punish.c rules.c textfile.c
+LEASHD_SOURCES = act.c drift.c guard.c keep.c loop.c main.c punish.c rules.c textfile.c
 
-UNIT_TESTS = cgfile displays dropin identity idle incident layers ledger limits offenders parse placement \
-    plan policy policyfile record runaway sessions sockdiag states topmodel
+UNIT_TESTS = cgfile displays dropin guard identity idle incident layers ledger limits offenders parse placement \
+    plan policy policyfile program record runaway sessions sockdiag states topmodel
 
 # ---- rules ------------------------------------------------------------------------------------------
 
@@ -203,7 +203,8 @@ TEST_OBJECTS = $(UNIT_TESTS:%=$(OBJ)/tests/unit/test-%.o) $(FUZZERS:%=$(OBJ)/tes
 
 # leash-lock with testing.c of the tests in the place of its own; all else is the same.
 LOCK_TOOLS = $(BUILD)/tests/leash-lock $(BUILD)/tests/test-locker $(BUILD)/tests/observer \
-    $(BUILD)/tests/fake-login $(BUILD)/tests/inhibitor $(BUILD)/tests/fake-desktop
+    $(BUILD)/tests/fake-login $(BUILD)/tests/inhibitor $(BUILD)/tests/fake-desktop \
+    $(BUILD)/tests/fake-manager
 
 $(BUILD)/tests/leash-lock: $(LOCK_OBJECTS) $(OBJ)/tests/x11/tools/testing.o $(LIBLEASH)
 	@mkdir -p $(@D)
@@ -213,7 +214,7 @@ $(BUILD)/tests/test-locker $(BUILD)/tests/observer: $(BUILD)/tests/%: $(OBJ)/tes
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(X11_LIBS)
 
-$(BUILD)/tests/fake-login $(BUILD)/tests/inhibitor $(BUILD)/tests/fake-desktop: $(BUILD)/tests/%: $(OBJ)/tests/x11/tools/%.o
+$(BUILD)/tests/fake-login $(BUILD)/tests/inhibitor $(BUILD)/tests/fake-desktop $(BUILD)/tests/fake-manager: $(BUILD)/tests/%: $(OBJ)/tests/x11/tools/%.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS)
 

@@ -95,15 +95,17 @@ static Exit failed(Context *c, const Cap *cap, const char *what, int r) {
                 return EXIT_REFUSED;
         }
         output_error("%s: %s: %s; see 'leash doctor'", cap->user, what,
-                     r == -EBUSY ? "another leash is still working on it" : strerror(-r));
+                     r == -EBUSY   ? "another leash is still working on it"
+                     : r == -EXDEV ? "a leash by another backend is on; release it first"
+                                   : strerror(-r));
         return EXIT_FAILED;
 }
 
 static int load_record(Context *c, Cap *cap) {
         int r;
 
-        r = layer_load(c->ledger, cap->target, c->args.scope, cap->uid, cap->user, &cap->record,
-                       &cap->before);
+        r = layer_load(c->backend, c->ledger, cap->target, c->args.scope, cap->uid, cap->user,
+                       &cap->record, &cap->before);
         if (r > 0)
                 output_error(
                         "%s: the record of an earlier leash was damaged; it is kept as "
@@ -274,7 +276,11 @@ static void tell_user(Context *c, const Cap *cap) {
                         manual->until == USEC_INFINITY ? "" : output_time(manual->until, until),
                         reason ? "Reason: " : "", reason ?: "", reason ? "\n" : "", by);
         /* Besides, and without waiting: who is on both reads it where they look. */
-        (void) notify_desktop(&(DesktopNotice){ cap->uid, "Your session is limited", text });
+        (void) notify_desktop(c->backend_options.root,
+                              &(DesktopNotice){ .uid = cap->uid,
+                                                .tag = NOTIFY_LIMITS,
+                                                .summary = "Your session is limited",
+                                                .body = text });
 }
 
 static void print_spared(const char *what, const SpareReport *report) {

@@ -128,7 +128,10 @@ static void tell_settled(const Record *record, Settled what, void *userdata) {
                 (void) notify_terminals(c->backend_options.root, record->uid,
                                         "\r\n[leash] Your session is no longer limited.\r\n");
                 (void) notify_desktop(
-                        &(DesktopNotice){ record->uid, "Your session is no longer limited", "" });
+                        c->backend_options.root,
+                        &(DesktopNotice){ .uid = record->uid,
+                                          .tag = NOTIFY_LIMITS,
+                                          .summary = "Your session is no longer limited" });
         }
         if (c->args.verbose || c->args.expired)
                 output_line("%s: %s", record->user, texts[what]);
@@ -260,7 +263,7 @@ Exit context_refuse(Context *c _unused_, const Resolved *r) {
 
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral" /* from the one table in core/plan.c */
-        (void) snprintf(what, sizeof(what), plan_refusal_what(r->refusal), unit);
+        (void) snprintf(what, sizeof(what), plan_refusal_what(r->refusal, *unit != '\0'), unit);
         (void) snprintf(remedy, sizeof(remedy), plan_refusal_remedy(r->refusal), unit);
 #pragma GCC diagnostic pop
         output_error("%d (%s) %s; %s", (int) r->facts.pid, r->facts.comm, what, remedy);

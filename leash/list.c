@@ -13,7 +13,8 @@ static const char *const headers[] = { "USER",      "TARGET", "LIMITS", "LAYER",
                                        "THROTTLED", "SINCE",  "UNTIL",  "BY",    "REASON" };
 
 static const char *enforced_text(const View *v) {
-        return v->enforcement.absent     ? " (not logged in)"
+        return v->other                  ? " (BY ANOTHER BACKEND)"
+               : v->enforcement.absent   ? " (not logged in)"
                : v->enforcement.enforced ? ""
                                          : " (NOT ENFORCED)";
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "backend/defaults.h"
+#include "backend/layer.h"
 #include "backend/login.h"
 #include "core/parse.h"
 #include "os/file.h"
@@ -15,8 +16,6 @@
 #include "os/user.h"
 #include "output.h"
 #include "verbs.h"
-
-#define LOCK_TIMEOUT (30 * USEC_PER_SEC)
 
 /* The policy, and what of this host it is matched with. */
 typedef struct Reading {
@@ -269,7 +268,7 @@ static Exit tell(const UserInfo *u, const Defaults *d) {
 
 static Exit apply_to(Context *c, const Reading *reading, const UserInfo *u) {
         PolicyFacts facts = defaults_facts(u, c->caller.uid_min, reading->host);
-        DefaultsRequest q = { .user = u, .by = c->by, .lock_timeout = LOCK_TIMEOUT };
+        DefaultsRequest q = { .user = u, .by = c->by, .lock_timeout = LAYER_LOCK_TIMEOUT };
         PolicyLimits wanted;
         Defaults d = {};
         int r;
@@ -280,7 +279,9 @@ static Exit apply_to(Context *c, const Reading *reading, const UserInfo *u) {
                 r = defaults_set(c->backend, c->ledger, &q, &d);
         if (r < 0) {
                 output_error("%s: cannot apply the policy: %s", u->name,
-                             r == -EBUSY ? "another leash is still working on it" : strerror(-r));
+                             r == -EBUSY   ? "another leash is still working on it"
+                             : r == -EXDEV ? "a leash by another backend is on; release it first"
+                                           : strerror(-r));
                 return EXIT_FAILED;
         }
         return tell(u, &d);

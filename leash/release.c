@@ -21,23 +21,51 @@ static void tell_user(Context *c, const Record *record) {
                 return;
         (void) notify_terminals(c->backend_options.root, record->uid,
                                 "\r\n[leash] Your session is no longer limited by an admin.\r\n");
-        (void) notify_desktop(
-                &(DesktopNotice){ record->uid, "Your session is no longer limited", "" });
+        (void) notify_desktop(c->backend_options.root,
+                              &(DesktopNotice){ .uid = record->uid,
+                                                .tag = NOTIFY_LIMITS,
+                                                .summary = "Your session is no longer limited" });
+}
+
+/* What gives back is what has taken. Sets *ret_other if that is not the one in use: the caller
+ * frees it. */
+static Exit choose_backend(Context *c, const Record *record, Backend **ret_other) {
+        BackendOptions options = c->backend_options;
+        int r;
+
+        if (!backend_is_other(c->backend, record))
+                return EXIT_DONE;
+        options.name = record->backend;
+        r = backend_open(&options, ret_other);
+        if (r >= 0)
+                return EXIT_DONE;
+        output_error(
+                "%s: leashed by the backend '%s', which does not work here now: %s; release it "
+                "where it does",
+                record->user, record->backend,
+                r == -EINVAL ? "this leash does not know it" : strerror(-r));
+        return EXIT_FAILED;
 }
 
 /* Under the record's lock: drops the admin's layer, and a penalty, which is an admin's to end. */
 static Exit release_locked(Context *c, Record *record) {
+        _cleanup_(backend_freep) Backend *other = NULL;
         RecordLayer was = record->layers[LAYER_MANUAL];
+        Backend *backend;
         Enforcement e;
         bool stays;
         int r;
 
+        if (choose_backend(c, record, &other) != EXIT_DONE)
+                return EXIT_FAILED;
+        backend = other ?: c->backend;
         record->layers[LAYER_MANUAL] = (RecordLayer){ .until = USEC_INFINITY };
         record_clear_layer(record, LAYER_RUNAWAY);
-        if (backend_login_is_over(c->backend, c->ledger, record, NULL))
+        /* What the policy wants is set anew by the backend that is in use. */
+        if (other || backend_login_is_over(backend, c->ledger, record, NULL))
                 for (Layer i = 0; i < LAYER_MANUAL; i++)
                         record_clear_layer(record, i);
-        r = backend_converge(c->backend, c->ledger, record, &e);
+        r = backend_converge(backend, c->ledger, record, &e);
         stays = record_top_layer(record) >= 0;
         record->layers[LAYER_MANUAL] = was; /* for the log; the record is not written again */
         if (r < 0) {
@@ -79,7 +107,8 @@ static Exit release_target(Context *c, const char *target) {
                 return EXIT_REFUSED;
         }
         if (limits_is_empty(&record->layers[LAYER_MANUAL].limits) &&
-            limits_is_empty(&record->layers[LAYER_RUNAWAY].limits) && !record->dirty)
+            limits_is_empty(&record->layers[LAYER_RUNAWAY].limits) && !record->dirty &&
+            !backend_is_other(c->backend, record))
                 return EXIT_DONE; /* the policy's limits are not an admin's to take away here */
         if (c->args.dry_run) {
                 output_line("%s: would be released", target);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "backend/login.h"
+#include "backend/overview.h"
 #include "core/parse.h"
 #include "os/proc.h"
 #include "os/user.h"
@@ -30,6 +31,7 @@ typedef struct Subject {
         View *views;
         LoginSession *sessions;
         size_t n_sessions;
+        Sessions known; /* what leashd tells of everybody's; empty if it does not */
         Process *offenders, *escapees;
         size_t n_offenders, n_escapees;
         char kernel[256]; /* cpu.max of the slice, or empty */
@@ -46,6 +48,7 @@ static void subject_done(Subject *s) {
         ledger_free_records(s->records, s->n_records);
         free(s->views);
         login_sessions_free(s->sessions, s->n_sessions);
+        sessions_done(&s->known);
         free_processes(s->offenders, s->n_offenders);
         free_processes(s->escapees, s->n_escapees);
         *s = (Subject){};
@@ -83,7 +86,7 @@ static int read_offenders(Context *c, Subject *s, const Record *record, const ch
         size_t n;
         int r;
 
-        if (record->n_scopes == 0)
+        if (record->n_scopes == 0 || backend_is_other(c->backend, record))
                 return 0;
         (void) snprintf(path, sizeof(path), "%s/%s", cgroup, record->scopes[record->n_scopes - 1]);
         r = cgroupfs_list_procs(&c->backend->fs, c->backend->ops->placement ? "systemd" : "cpu",
@@ -150,7 +153,33 @@ static int subject_read(Context *c, uid_t uid, Subject *s) {
                 r = login_sessions(uid, &s->sessions, &s->n_sessions);
         if (r >= 0)
                 r = read_records(c, s);
+        if (r >= 0) /* without it they are shown all the same */
+                (void) overview_sessions(c->backend_options.root, &s->known);
         return r < 0 ? r : read_processes(c, s);
+}
+
+/* What leashd knows of a session of logind's; NULL if nothing. */
+static const Session *find_known(const Subject *subject, const LoginSession *s) {
+        const Session *known = sessions_find(&subject->known, s->id);
+
+        return known && known->uid == s->uid ? known : NULL;
+}
+
+/* Under the session's line: since when it is as it is. */
+static void print_known(const Session *s) {
+        char text[256] = "", time[OUTPUT_TIME_MAX];
+        size_t at = 0;
+
+        if (s->connected_since)
+                at += snprintf(text, sizeof(text), "connected since %s",
+                               output_time(overview_realtime(s->connected_since), time));
+        for (SessionCondition c = 0; c < _SESSION_CONDITION_MAX && at < sizeof(text); c++)
+                if (s->since[c])
+                        at += snprintf(text + at, sizeof(text) - at, "%s%s since %s",
+                                       at ? ", " : "", session_condition_to_string(c),
+                                       output_time(overview_realtime(s->since[c]), time));
+        if (at > 0)
+                output_line("            %s", text);
 }
 
 static void print_session(const LoginSession *s) {
@@ -181,12 +210,16 @@ static void print_leash(const View *v) {
 
         record_effective(record, &effective, NULL);
         output_line("  leash     %s: %s, %s%s", record->target, view_limits(&effective, limits),
-                    v->enforcement.absent     ? "not logged in"
+                    v->other                  ? "BY ANOTHER BACKEND"
+                    : v->enforcement.absent   ? "not logged in"
                     : v->enforcement.enforced ? "enforced"
                                               : "NOT ENFORCED",
                     record->persist ? ", persistent" : "");
         for (Layer i = 0; i < _LAYER_MAX; i++)
                 print_layer(record, i);
+        if (v->other)
+                output_line("    %-8s %s: not looked at; 'leash release' uses it", "backend",
+                            record->backend);
         output_line("    %-8s %s", "before", view_limits(&record->base, limits));
         if (v->cpu_percent >= 0)
                 output_line("  CPU now   %.0f%%, throttled in %.0f%% of the periods",
@@ -203,8 +236,13 @@ static void print_processes(const char *what, const Process *p, size_t n, bool c
 
 static Exit print_text(const Subject *s) {
         output_line("%s (uid %u)", s->user, (unsigned) s->uid);
-        for (size_t i = 0; i < s->n_sessions; i++)
+        for (size_t i = 0; i < s->n_sessions; i++) {
+                const Session *known = find_known(s, &s->sessions[i]);
+
                 print_session(&s->sessions[i]);
+                if (known)
+                        print_known(known);
+        }
         if (s->n_sessions == 0)
                 output_line("  session   none");
         for (size_t i = 0; i < s->n_records; i++)
@@ -224,7 +262,29 @@ static void add_text(struct json_object *o, const char *key, const char *value) 
         (void) json_object_object_add(o, key, escaped ? json_object_new_string(escaped) : NULL);
 }
 
-static struct json_object *session_to_json(const LoginSession *s) {
+static void add_since(struct json_object *o, const char *key, usec_t boottime) {
+        char text[TIMESTAMP_MAX];
+
+        add_text(o, key, boottime ? format_timestamp(overview_realtime(boottime), text) : NULL);
+}
+
+/* What only leashd knows; null without it, and where it does not know either. */
+static void add_known(struct json_object *o, const Session *s) {
+        (void) json_object_object_add(
+                o, "connected",
+                s && s->link != SESSION_LINK_UNKNOWN
+                        ? json_object_new_boolean(s->link == SESSION_LINK_CONNECTED)
+                        : NULL);
+        add_since(o, "connected_since", s ? s->connected_since : 0);
+        for (SessionCondition c = 0; c < _SESSION_CONDITION_MAX; c++) {
+                char key[64];
+
+                (void) snprintf(key, sizeof(key), "%s_since", session_condition_to_string(c));
+                add_since(o, key, s ? s->since[c] : 0);
+        }
+}
+
+static struct json_object *session_to_json(const LoginSession *s, const Session *known) {
         struct json_object *o = json_object_new_object();
 
         add_text(o, "session", s->id);
@@ -237,6 +297,7 @@ static struct json_object *session_to_json(const LoginSession *s) {
         add_text(o, "remote_host", s->remote_host);
         (void) json_object_object_add(o, "leader",
                                       s->leader > 0 ? json_object_new_int(s->leader) : NULL);
+        add_known(o, known);
         return o;
 }
 
@@ -269,7 +330,8 @@ static struct json_object *subject_to_json(const Subject *s, const View *v) {
                 (void) json_object_object_add(o, "layer", json_object_new_string("none"));
         }
         for (size_t i = 0; i < s->n_sessions; i++)
-                (void) json_object_array_add(sessions, session_to_json(&s->sessions[i]));
+                (void) json_object_array_add(
+                        sessions, session_to_json(&s->sessions[i], find_known(s, &s->sessions[i])));
         (void) json_object_object_add(o, "sessions", sessions);
         (void) json_object_object_add(o, "base",
                                       view_limits_to_json(v ? &v->record->base : &(Limits){}));

@@ -246,26 +246,49 @@ static void format_memory(const TopUser *u, usec_t realtime _unused_, char *buf,
                 format_size(u->now.usage.memory, buf, size);
 }
 
-/* Of several sessions what the most wakeful one is. */
-static void format_state(const TopUser *u, usec_t realtime _unused_, char *buf, size_t size) {
-        static const struct {
-                SessionCondition condition;
-                const char *text;
-        } states[] = {
-                { SESSION_CLOSING, "closing" },
-                { SESSION_DISCONNECTED, "away" },
-                { SESSION_LOCKED, "locked" },
-                { SESSION_IDLE, "idle" },
-        };
-        const char *text = u->now.n_sessions > 0 ? "active" : "-";
+/* Of several sessions what the most wakeful one is; invalid if that is in use. */
+static SessionCondition condition_of(const TopUser *u) {
+        static const SessionCondition order[] = { SESSION_CLOSING, SESSION_DISCONNECTED,
+                                                  SESSION_LOCKED, SESSION_IDLE };
 
-        for (size_t i = 0; i < ELEMENTSOF(states); i++)
-                if (u->now.n_sessions > 0 &&
-                    u->now.n_in[states[i].condition] == u->now.n_sessions) {
-                        text = states[i].text;
-                        break;
-                }
-        (void) snprintf(buf, size, "%s", text);
+        for (size_t i = 0; i < ELEMENTSOF(order) && u->now.n_sessions > 0; i++)
+                if (u->now.n_in[order[i]] == u->now.n_sessions)
+                        return order[i];
+        return _SESSION_CONDITION_INVALID;
+}
+
+static void format_state(const TopUser *u, usec_t realtime _unused_, char *buf, size_t size) {
+        SessionCondition c = condition_of(u);
+
+        (void) snprintf(buf, size, "%s",
+                        c == SESSION_DISCONNECTED ? "away"
+                        : c >= 0                  ? session_condition_to_string(c)
+                        : u->now.n_sessions > 0   ? "active"
+                                                  : "-");
+}
+
+/* For how long that has been so, in the largest unit that fits. */
+static void format_since(const TopUser *u, usec_t realtime, char *buf, size_t size) {
+        static const struct {
+                const char *name;
+                usec_t usec;
+        } units[] = {
+                { "d", 24 * 3600 * USEC_PER_SEC },
+                { "h", 3600 * USEC_PER_SEC },
+                { "min", 60 * USEC_PER_SEC },
+                { "s", USEC_PER_SEC },
+        };
+        SessionCondition c = condition_of(u);
+        usec_t span = c < 0 ? 0 : realtime - MIN_OF(u->now.since[c], realtime);
+        size_t i = 0;
+
+        if (c < 0) {
+                (void) snprintf(buf, size, "-");
+                return;
+        }
+        while (i + 1 < ELEMENTSOF(units) && span < units[i].usec)
+                i++;
+        (void) snprintf(buf, size, "%" PRIu64 "%s", span / units[i].usec, units[i].name);
 }
 
 static void format_connected(const TopUser *u, usec_t realtime _unused_, char *buf, size_t size) {
@@ -312,6 +335,7 @@ static const Column columns[] = {
         { "THR%", 5, false, format_throttled }, { "STATE", 7, true, format_state },
         { "CONN", 5, false, format_connected }, { "LEASH", 12, true, format_leash },
         { "LEFT", 8, true, format_left },       { "HISTORY", TOP_HISTORY, true, format_history },
+        { "SINCE", 5, false, format_since },
 };
 
 /* Adds a cell and the blank after it, as far as there is room. Returns where the next one begins.

@@ -23,7 +23,9 @@ typedef struct Sample {
 
 static void take_sample(Context *c, const Record *record, Sample *ret) {
         _cleanup_free_ char *cgroup = NULL;
-        int r = c->backend->ops->cgroup(c->backend, record, &cgroup);
+        int r = backend_is_other(c->backend, record)
+                        ? -EXDEV
+                        : c->backend->ops->cgroup(c->backend, record, &cgroup);
 
         *ret = (Sample){};
         if (r >= 0)
@@ -58,7 +60,10 @@ int view_measure(Context *c, Record *const *records, size_t n, View *ret) {
         for (size_t i = 0; i < n; i++) {
                 int r;
 
-                ret[i] = (View){ .record = records[i] };
+                ret[i] = (View){ .record = records[i],
+                                 .other = backend_is_other(c->backend, records[i]) };
+                if (ret[i].other)
+                        continue;
                 r = backend_verify(c->backend, records[i], &ret[i].enforcement);
                 if (r == -ENOMEM)
                         return r;
@@ -180,9 +185,11 @@ struct json_object *view_to_json(const View *v) {
         (void) json_object_object_add(o, "by", text_or_null(l ? l->by : NULL));
         (void) json_object_object_add(o, "reason", text_or_null(l ? l->reason : NULL));
         (void) json_object_object_add(o, "persist", json_object_new_boolean(r->persist));
-        (void) json_object_object_add(
-                o, "enforced",
-                v->enforcement.absent ? NULL : json_object_new_boolean(v->enforcement.enforced));
+        (void) json_object_object_add(o, "backend", text_or_null(r->backend));
+        (void) json_object_object_add(o, "enforced",
+                                      v->enforcement.absent || v->other
+                                              ? NULL
+                                              : json_object_new_boolean(v->enforcement.enforced));
         (void) json_object_object_add(o, "cpu_percent", number(v->cpu_percent));
         (void) json_object_object_add(o, "throttled_percent", number(v->throttled_percent));
         return o;

@@ -7,8 +7,9 @@
 #include "context.h"
 
 typedef struct View {
-        const Record *record; /* borrowed */
-        Enforcement enforcement;
+        const Record *record;     /* borrowed */
+        Enforcement enforcement;  /* without meaning if `other` */
+        bool other;               /* by another backend, which cannot be looked at */
         double cpu_percent;       /* of one CPU, over the window; < 0 if not measured */
         double throttled_percent; /* of the periods in the window */
 } View;

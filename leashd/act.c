@@ -13,6 +13,7 @@
 #include "core/parse.h"
 #include "daemon.h"
 #include "os/clock.h"
+#include "os/file.h"
 #include "os/user.h"
 
 #define BY "leashd"
@@ -47,7 +48,10 @@ static void describe(const StateAction *a, IncidentKind kind, Incident *ret) {
                 (void) snprintf(ret->condition, sizeof(ret->condition), "%s",
                                 session_condition_to_string(a->condition));
         if (a->rule)
-                (void) snprintf(ret->rule, sizeof(ret->rule), "%s", a->rule->origin);
+                (void) snprintf(ret->rule, sizeof(ret->rule), "%s",
+                                kind != INCIDENT_SQUEEZED && a->rule->end_origin[0]
+                                        ? a->rule->end_origin
+                                        : a->rule->origin);
         if (a->limits)
                 limits_join(a->limits, ret->limits, sizeof(ret->limits));
 }
@@ -115,8 +119,26 @@ static int squeeze(Daemon *d, const StateAction *a) {
         return 0;
 }
 
+/* On the terminals and on the desktop, where it stays until it is read: so it is there for one who
+ * comes back, too. `text` may be NULL, and then what stands on the desktop goes. */
+static void tell(Daemon *d, uid_t uid, const char *summary, const char *text) {
+        _cleanup_free_ char *line =
+                text ? file_path("\r\n[leash] %s.%s%s\r\n", summary, *text ? " " : "", text) : NULL;
+
+        if (d->watch)
+                return;
+        if (line)
+                (void) notify_terminals(d->root, uid, line);
+        (void) notify_desktop(d->root, &(DesktopNotice){ .uid = uid,
+                                                         .tag = NOTIFY_SESSION,
+                                                         .summary = summary,
+                                                         .body = text,
+                                                         .urgent = text != NULL,
+                                                         .close = text == NULL });
+}
+
 static int warn(Daemon *d, const StateAction *a) {
-        char since[64], text[512], ends[TIMESTAMP_MAX] = "";
+        char since[64], summary[192], text[192] = "", ends[TIMESTAMP_MAX] = "";
         usec_t now = clock_boottime();
         Incident i;
 
@@ -124,25 +146,24 @@ static int warn(Daemon *d, const StateAction *a) {
         describe(a, INCIDENT_WARNED, &i);
         if (a->ends != USEC_INFINITY)
                 i.until = clock_realtime() + (a->ends - MIN_OF(now, a->ends));
+        (void) snprintf(summary, sizeof(summary), "Your session %s has been %s for %s",
+                        a->session->id, session_condition_to_string(a->condition), since);
         if (i.until)
-                (void) format_timestamp(i.until, ends);
-        (void) snprintf(text, sizeof(text),
-                        "\r\n[leash] Your session %s has been %s for %s.%s%s%s\r\n", a->session->id,
-                        session_condition_to_string(a->condition), since,
-                        i.until ? " It will be ended at " : "", ends,
-                        i.until ? " unless you come back to it." : "");
-        if (!d->watch)
-                (void) notify_terminals(d->root, a->uid, text);
+                (void) snprintf(text, sizeof(text),
+                                "It will be ended at %s unless you come back to it.",
+                                format_timestamp(i.until, ends));
+        tell(d, a->uid, summary, text);
         act_report(d, &i);
         return 0;
 }
 
 static int welcome(Daemon *d, const StateAction *a) {
-        if (!d->watch)
-                (void) notify_terminals(
-                        d->root, a->uid,
-                        "\r\n[leash] Welcome back. Your session was left for so long that it would "
-                        "have been ended. Please log out when you go.\r\n");
+        bool missed = a->condition == SESSION_DISCONNECTED;
+
+        tell(d, a->uid, "Welcome back",
+             missed ? "You had left your session for so long that you were warned of it. Please "
+                      "log out when you go."
+                    : NULL);
         return 0;
 }
 

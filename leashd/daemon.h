@@ -30,8 +30,8 @@ typedef struct Daemon {
         uid_t uid_min;
 
         sd_event *event;
-        sd_event_source *evaluate, *look, *reconnect, *check, *poll, *lease; /* timers */
-        sd_event_source *displays, *pressure, *memory_pressure, *drift;      /* descriptors */
+        sd_event_source *evaluate, *look, *reconnect, *check, *poll, *lease, *guard; /* timers */
+        sd_event_source *displays, *pressure, *memory_pressure, *drift; /* descriptors */
 
         BackendOptions options;
         Backend *backend;
@@ -51,6 +51,7 @@ typedef struct Daemon {
         usec_t failed;   /* CLOCK_MONOTONIC of the last failure that was reported */
         usec_t textfile; /* CLOCK_MONOTONIC of when it was last written */
         bool stopping;
+        int lock; /* held for as long as there is this leashd */
 } Daemon;
 
 /* One line for the log, where PID 1 puts what services say. */
@@ -101,6 +102,15 @@ void punish_look(Daemon *d, RunawayKind kind);
 /* Compares all records with the kernel, restores or yields, and watches what it compared. */
 void drift_check(Daemon *d);
 
+/* ---- guard.c: sessions without a lock helper --------------------------------------------------
+ */
+
+/* Looks for those that are due, and sets the timer for the next. */
+void guard_look(Daemon *d);
+
+/* Sets the timer. */
+void guard_arm(Daemon *d);
+
 /* ---- textfile.c: for node_exporter
  * --------------------------------------------------------------- */
 
@@ -110,6 +120,7 @@ void textfile_write(Daemon *d);
 /* ---- keep.c: what outlives the daemon ----------------------------------------------------------
  */
 
+/* Reads it back. Returns 0; -EALREADY if there is another leashd; -errno. */
 int keep_load(Daemon *d);
 
 /* Writes what has changed. Failing is logged once. */

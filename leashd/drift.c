@@ -53,8 +53,8 @@ static int mend(Daemon *d, const char *target, bool *ret_yielded) {
         r = ledger_read(d->ledger, target, &record);
         if (r >= 0 && !record->dirty)
                 r = backend_verify(d->backend, record, &e);
-        if (r < 0 || record->dirty || e.enforced || e.absent || e.unsupported ||
-            e.controller_absent)
+        if (r < 0 || record->dirty || backend_is_other(d->backend, record) || e.enforced ||
+            e.absent || e.unsupported || e.controller_absent)
                 return r == -ENOENT ? 0 : r;
         yield = dropin_saved_differ(d->root, record);
         if (d->watch)
@@ -107,6 +107,8 @@ void drift_check(Daemon *d) {
                 bool yielded = false;
                 Enforcement e;
 
+                if (backend_is_other(d->backend, records[i]))
+                        continue;
                 watch_record(d, records[i]);
                 if (records[i]->dirty || backend_verify(d->backend, records[i], &e) < 0 ||
                     e.enforced || e.absent)

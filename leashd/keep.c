@@ -6,13 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <syslog.h>
 
+#include "backend/overview.h"
 #include "daemon.h"
 #include "os/file.h"
 
-#define FOLDER "/run/leashd"
+#define FOLDER OVERVIEW_FOLDER
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
 typedef struct File {
@@ -67,24 +67,12 @@ static const File files[] = {
 
 static int open_folder(const Daemon *d, int *ret) {
         _cleanup_free_ char *path = file_path("%s" FOLDER, d->root);
-        _cleanup_close_ int fd = -EBADF;
-        struct stat st;
         int r;
 
         if (!path)
                 return -ENOMEM;
         r = file_mkdir_parents(path, 0755);
-        if (r < 0)
-                return r;
-        fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        if (st.st_uid != geteuid() || st.st_mode & 0022)
-                return -EPERM;
-        *ret = TAKE_FD(fd);
-        return 0;
+        return r < 0 ? r : file_open_own_folder(path, ret);
 }
 
 static int read_boot(Daemon *d) {
@@ -96,6 +84,21 @@ static int read_boot(Daemon *d) {
         return 0;
 }
 
+/* There is one leashd, and others can see that there is one. */
+static int take_lock(Daemon *d, int folder) {
+        _cleanup_close_ int fd =
+                openat(folder, OVERVIEW_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        int r;
+
+        if (fd < 0)
+                return -errno;
+        r = file_lock(fd);
+        if (r < 0)
+                return r == -EAGAIN ? -EALREADY : r;
+        d->lock = TAKE_FD(fd);
+        return 0;
+}
+
 int keep_load(Daemon *d) {
         _cleanup_close_ int folder = -EBADF;
         int r;
@@ -103,6 +106,8 @@ int keep_load(Daemon *d) {
         r = read_boot(d);
         if (r >= 0)
                 r = open_folder(d, &folder);
+        if (r >= 0)
+                r = take_lock(d, folder);
         for (size_t i = 0; i < ELEMENTSOF(files) && r >= 0; i++) {
                 _cleanup_free_ char *text = NULL;
                 size_t size;

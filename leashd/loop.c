@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "backend/displays.h"
+#include "core/guard.h"
 #include "daemon.h"
 #include "os/clock.h"
 #include "os/file.h"
@@ -114,6 +115,7 @@ static int on_evaluate(sd_event_source *timer, uint64_t usec _unused_, void *use
         }
         set_poll(d);
         arm(d);
+        guard_arm(d);
         textfile_write(d);
         return 0;
 }
@@ -157,6 +159,7 @@ static void on_session(const LogindSession *s, void *userdata) {
         if (r < 0)
                 daemon_log(LOG_WARNING, "session %s: no rules: %s", s->facts.id, strerror(-r));
         session->rules = rules;
+        guard_want(session, rules && rules->lock, clock_boottime());
         /* A new display's socket may be older than its session. */
         if (session->display >= 0 && session->link == SESSION_LINK_UNKNOWN)
                 start(d->look, settling[0]);
@@ -357,6 +360,12 @@ static int on_lease(sd_event_source *timer, uint64_t usec _unused_, void *userda
         return 0;
 }
 
+static int on_guard(sd_event_source *timer, uint64_t usec _unused_, void *userdata) {
+        (void) sd_event_source_set_enabled(timer, SD_EVENT_OFF);
+        guard_look(userdata);
+        return 0;
+}
+
 static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info _unused_,
                    void *userdata) {
         Daemon *d = userdata;
@@ -464,6 +473,8 @@ static int open_timers(Daemon *d) {
                 r = add_timer(d, &d->poll, soon, on_poll);
         if (r >= 0)
                 r = add_timer(d, &d->lease, 600 * USEC_PER_SEC, on_lease);
+        if (r >= 0) /* seconds do not matter, and logins come together */
+                r = add_timer(d, &d->guard, USEC_PER_SEC, on_guard);
         return r;
 }
 
@@ -489,8 +500,9 @@ int loop_open(Daemon *d) {
 
 void loop_close(Daemon *d) {
         sd_event_source **const sources[] = {
-                &d->evaluate, &d->look,     &d->reconnect,       &d->check, &d->poll,
-                &d->lease,    &d->displays, &d->memory_pressure, &d->drift, &d->pressure,
+                &d->evaluate, &d->look,     &d->reconnect, &d->check,
+                &d->poll,     &d->lease,    &d->displays,  &d->memory_pressure,
+                &d->drift,    &d->pressure, &d->guard,
         };
 
         d->logind = loginwatch_free(d->logind);

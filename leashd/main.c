@@ -169,6 +169,7 @@ static void close_all(Daemon *d) {
         d->ledger = ledger_free(d->ledger);
         d->backend = backend_free(d->backend);
         free(TAKE_PTR(d->program));
+        fd_closep(&d->lock);
 }
 
 static int run(Daemon *d) {
@@ -176,9 +177,10 @@ static int run(Daemon *d) {
 
         r = open_all(d);
         if (r < 0) {
-                daemon_log(LOG_ERR,
-                           r == -ENODEV ? "cannot begin: PID 1 is not systemd" : "cannot begin: %s",
-                           strerror(-r));
+                daemon_log(LOG_ERR, "cannot begin: %s",
+                           r == -ENODEV     ? "PID 1 is not systemd"
+                           : r == -EALREADY ? "another leashd runs"
+                                            : strerror(-r));
         } else {
                 (void) sd_notifyf(0, "READY=1\nSTATUS=%s",
                                   d->watch ? "watching only" : "waiting for logind");
@@ -197,6 +199,7 @@ int main(int argc, char *argv[]) {
                 .root = secure_getenv("LEASH_TEST_ROOT") ?: "",
                 .displays_watch = -EBADF,
                 .drift_watch = -EBADF,
+                .lock = -EBADF,
                 .memory.kind = RUNAWAY_MEMORY,
         };
         int r = parse(argc, argv, &d);

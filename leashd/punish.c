@@ -149,14 +149,19 @@ static void put_names(const SpareReport *spared, Incident *i) {
 }
 
 static void tell(const char *root, const RunawayPenalty *p, const Limits *limits, usec_t until) {
-        char joined[128], end[TIMESTAMP_MAX], text[512];
+        char joined[128], end[TIMESTAMP_MAX], text[384], line[512];
 
         limits_join(limits, joined, sizeof(joined));
         (void) snprintf(text, sizeof(text),
-                        "\r\n[leash] You have used %u%% of your share of this machine while others "
-                        "had to wait. Limited to %s until %s. Nothing was stopped.\r\n",
+                        "You have used %u%% of your share of this machine while others had to "
+                        "wait. Limited to %s until %s. Nothing was stopped.",
                         p->used_percent, joined, format_timestamp(until, end));
-        (void) notify_terminals(root, p->uid, text);
+        (void) snprintf(line, sizeof(line), "\r\n[leash] %s\r\n", text);
+        (void) notify_terminals(root, p->uid, line);
+        (void) notify_desktop(root, &(DesktopNotice){ .uid = p->uid,
+                                                      .tag = NOTIFY_LIMITS,
+                                                      .summary = "Your session is limited",
+                                                      .body = text });
 }
 
 static int penalise(Daemon *d, const Runaways *model, const RunawayPenalty *p, Incident *i) {

@@ -130,6 +130,30 @@ static void fill_states(const Rules *r, const PolicyFacts *facts, StateRules *re
         }
 }
 
+/* leash-lock ends a session that is locked for too long; where it does not, since it was killed or
+ * another locker set the hint, leashd does so, from here on. */
+#define LOCK_LATER (15 * USEC_PER_SEC)
+#define LOCK_END (LOCK_LATER + STATES_NOTICE)
+
+static void fill_lock(const Rules *r, const PolicyFacts *facts, StateRules *ret) {
+        StateRule *locked = &ret->when[SESSION_LOCKED];
+        PolicyLock lock;
+
+        if (!policy_lock(r->policy, facts, &lock))
+                return;
+        /* leash-lock is for X11; compositors of Wayland lock by themselves. */
+        ret->lock = facts->type && strcmp(facts->type, "x11") == 0 &&
+                    (lock.idle != USEC_INFINITY || lock.on_disconnect == POLICY_ON_DISCONNECT_LOCK);
+        if (ret->lock)
+                put_origin(lock.from, POLICY_KEYS_MAX, ret->lock_origin, sizeof(ret->lock_origin));
+        if (locked->end_after < LOCK_END || lock.logout_after >= locked->end_after - LOCK_END)
+                return;
+        locked->warn_after = MIN_OF(locked->warn_after, lock.logout_after + LOCK_LATER);
+        locked->end_after = lock.logout_after + LOCK_END;
+        put_origin(lock.from, POLICY_KEYS_MAX, locked->end_origin, sizeof(locked->end_origin));
+        ret->exempt = false; /* who is exempt from states has no other rules */
+}
+
 /* Hands over to the one that is equal, if there is one. */
 static int intern(Rules *r, StateRules **rules, const StateRules **ret) {
         StateRules **states;
@@ -161,6 +185,7 @@ int rules_for_session(Rules *r, const LogindSession *s, const StateRules **ret) 
         facts.type = s->type;
         facts.remote = s->remote;
         fill_states(r, &facts, rules);
+        fill_lock(r, &facts, rules);
         return intern(r, &rules, ret);
 }
 

@@ -89,6 +89,10 @@ int backend_facts(Backend *b, pid_t pid, int pidfd, ProcessFacts *ret) {
         return 0;
 }
 
+bool backend_is_other(const Backend *b, const Record *record) {
+        return record->backend && strcmp(record->backend, b->ops->name) != 0;
+}
+
 /* One look. */
 static int verify_once(Backend *b, const char *cgroup, const Limits *wanted, Enforcement *ret) {
         Enforcement e = { .enforced = true };
@@ -180,6 +184,13 @@ int backend_converge(Backend *b, Ledger *ledger, Record *record, Enforcement *re
         Enforcement e;
         int r;
 
+        if (backend_is_other(b, record))
+                return -EXDEV;
+        if (!record->backend) {
+                record->backend = strdup(b->ops->name);
+                if (!record->backend)
+                        return -ENOMEM;
+        }
         if (!record->dirty) {
                 r = b->ops->refresh ? b->ops->refresh(b, record) : 0;
                 if (r < 0)
@@ -214,7 +225,8 @@ bool backend_login_is_over(Backend *b, Ledger *ledger, const Record *record, use
 
         if (ret_wait)
                 *ret_wait = 0;
-        if (!record_is_policys(record) || b->ops->exists(b, record) != 0)
+        if (backend_is_other(b, record) || !record_is_policys(record) ||
+            b->ops->exists(b, record) != 0)
                 return false;
         if (ledger_stamp(ledger, record->target, &stamp) < 0)
                 return false;
@@ -228,11 +240,15 @@ bool backend_login_is_over(Backend *b, Ledger *ledger, const Record *record, use
 
 /* True if there is anything to bring to order, and what. */
 static bool needs_work(Backend *b, Ledger *ledger, const Record *record, usec_t now, Settled *ret) {
+        bool gone, expired, lost;
+
+        if (backend_is_other(b, record))
+                return false;
         /* A scope is gone for good, a slice comes back with the next login. */
-        bool gone = record->scope != TARGET_USER ? b->ops->exists(b, record) == 0
-                                                 : backend_login_is_over(b, ledger, record, NULL);
-        bool expired = record_next_expiry(record) <= now;
-        bool lost = record->timer && b->ops->armed && !b->ops->armed(b, record);
+        gone = record->scope != TARGET_USER ? b->ops->exists(b, record) == 0
+                                            : backend_login_is_over(b, ledger, record, NULL);
+        expired = record_next_expiry(record) <= now;
+        lost = record->timer && b->ops->armed && !b->ops->armed(b, record);
 
         *ret = gone            ? SETTLED_GONE
                : expired       ? SETTLED_EXPIRED

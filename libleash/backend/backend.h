@@ -136,6 +136,12 @@ void backend_scope_limits(const Limits *target, unsigned share, Limits *ret);
  * meanwhile; -errno. */
 int backend_facts(Backend *b, pid_t pid, int pidfd, ProcessFacts *ret);
 
+/* True for a record whose leash was put on by the means of another backend than this one: of PID 1
+ * or of groups of our own, neither of which can give back what the other has taken. Such a record
+ * is shown, and left alone: a host may be booted without systemd once, and with it the next time.
+ * Of one from before this was written down it is not known, and then it counts as ours. */
+bool backend_is_other(const Backend *b, const Record *record);
+
 /* How far the kernel agrees with a record. */
 typedef struct Enforcement {
         bool enforced;          /* every effective limit stands in the kernel */
@@ -155,7 +161,8 @@ int backend_look(Backend *b, const Record *record, Enforcement *ret);
 /* Writes the record as intent, makes the system match it, verifies, arms the expiry, and writes it
  * as done; or, if no layer is left, restores and deletes it. The caller holds the record's lock.
  * Whatever this is killed at, calling it again finishes the work.
- * Returns 0 (look at ret->enforced), or -errno with the record left dirty. */
+ * Returns 0 (look at ret->enforced); -EXDEV with nothing changed if it is another backend's; -errno
+ * with the record left dirty. */
 int backend_converge(Backend *b, Ledger *ledger, Record *record, Enforcement *ret);
 
 /* How long a record stands for a login that has not made its slice yet: pam_leash is done before

@@ -5,6 +5,7 @@
  * "no such unit" comes back as -ENOENT, "unit exists" as -EEXIST. */
 #pragma once
 
+#include <sys/types.h>
 #include <systemd/sd-bus.h>
 
 #include "core/limits.h"
@@ -60,6 +61,19 @@ int bus_start_scope(Bus *b, const BusScope *scope);
 
 /* AttachProcessesToUnit, which needs a delegated unit; -ESRCH if the process is gone. */
 int bus_attach(Bus *b, const char *unit, pid_t pid);
+
+typedef struct BusService {
+        const char *name, *description;
+        uid_t uid;               /* it runs as this user, who is in NSS, and their groups */
+        usec_t runtime;          /* after which all of it is killed */
+        const char *const *argv; /* handed over as it is, ended by NULL */
+} BusService;
+
+/* StartTransientUnit for a service that runs argv once, as a user: in a group of its own below
+ * system.slice, with bounds on what it is and on how long. It gets nothing of the caller's, it says
+ * nothing to the journal, and how it ends is nobody's matter. Returns as soon as PID 1 has taken
+ * the job. */
+int bus_start_service(Bus *b, const BusService *service);
 
 /* StartTransientUnit for a timer and the service it starts, which runs argv once. Both have the
  * same name up to the suffix: a transient timer takes no Unit= (systemd, src/core/dbus-timer.c). */

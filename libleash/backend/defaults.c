@@ -60,11 +60,15 @@ int defaults_decide(const Policy *policy, const PolicyFacts *facts, const Policy
         return any;
 }
 
-static int read_or_begin(Ledger *ledger, const char *target, const DefaultsRequest *q, Defaults *d,
-                         Record **ret) {
+static int read_or_begin(Backend *b, Ledger *ledger, const char *target, const DefaultsRequest *q,
+                         Defaults *d, Record **ret) {
         int r = ledger_read(ledger, target, ret);
 
         d->damaged = r == -EBADMSG;
+        if (r >= 0 && backend_is_other(b, *ret)) {
+                *ret = record_free(*ret);
+                return -EXDEV;
+        }
         if (r != -ENOENT && r != -EBADMSG)
                 return r;
         *ret = record_new(target, TARGET_USER, q->user->uid, q->user->name);
@@ -127,7 +131,7 @@ static int set_locked(Backend *b, Ledger *ledger, const DefaultsRequest *q, cons
         Limits wanted = *q->limits;
         int r;
 
-        r = read_or_begin(ledger, target, q, d, &record);
+        r = read_or_begin(b, ledger, target, q, d, &record);
         if (r < 0)
                 return r;
         if (limits_is_empty(&wanted) && limits_is_empty(&record->layers[LAYER_DEFAULT].limits) &&

@@ -36,6 +36,7 @@ static const struct {
         [INCIDENT_EXCUSED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad28", LOG_INFO },
         [INCIDENT_RESTORED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad29", LOG_WARNING },
         [INCIDENT_YIELDED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad2a", LOG_WARNING },
+        [INCIDENT_UNGUARDED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad2c", LOG_WARNING },
         [INCIDENT_FAILED] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad2b", LOG_ERR },
 };
 
@@ -65,23 +66,12 @@ void incidents_tell(const Incident *i) {
 
 static int open_folder(const char *root, bool create, int *ret) {
         _cleanup_free_ char *path = file_path("%s" FOLDER, root);
-        struct stat st;
-        int fd, r;
+        int r;
 
         if (!path)
                 return -ENOMEM;
         r = create ? file_mkdir_parents(path, 0700) : 0;
-        if (r < 0)
-                return r;
-        fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-        if (fstat(fd, &st) < 0 || st.st_uid != geteuid() || st.st_mode & 0022) {
-                (void) close(fd);
-                return -EPERM;
-        }
-        *ret = fd;
-        return 0;
+        return r < 0 ? r : file_open_own_folder(path, ret);
 }
 
 static const char *name_of(unsigned age, char buf[static 32]) {

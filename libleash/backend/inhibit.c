@@ -3,6 +3,7 @@
 
 #define _GNU_SOURCE
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -11,9 +12,34 @@
 #include "core/parse.h"
 
 #define SCREENSAVER "org.freedesktop.ScreenSaver"
-#define MANAGER "org.gnome.SessionManager"
-#define MANAGER_PATH "/org/gnome/SessionManager"
-#define MANAGER_IDLE 8 /* its flag for "mark the session as idle" */
+
+/* Who has the name in a desktop keeps the desktop's inhibitors elsewhere, and there is asked
+ * whether there are any. Their interface is called as they are. */
+typedef struct Manager {
+        const char *name, *path;
+        const char *method; /* u -> b: is there any of this kind */
+        uint32_t kind;
+        const char *const signals[2]; /* that there are more or fewer */
+        const char *shown;
+} Manager;
+
+static const Manager managers[] = {
+        /* GNOME's, MATE's and Cinnamon's; 8: "mark the session as idle". */
+        { "org.gnome.SessionManager",
+          "/org/gnome/SessionManager",
+          "IsInhibited",
+          8,
+          { "InhibitorAdded", "InhibitorRemoved" },
+          "session manager" },
+        /* KDE's, to which its screen locker hands on what it is asked for; 4: "change the settings
+         * of the screen", under which that goes. */
+        { "org.kde.Solid.PowerManagement.PolicyAgent",
+          "/org/kde/Solid/PowerManagement/PolicyAgent",
+          "HasInhibition",
+          4,
+          { "InhibitionsChanged" },
+          "power management" },
+};
 
 typedef struct Entry {
         Inhibit *owner;
@@ -23,12 +49,19 @@ typedef struct Entry {
         sd_event_source *timer; /* ends one that SimulateUserActivity made */
 } Entry;
 
+/* What one of the managers has said. */
+typedef struct Answer {
+        Inhibit *owner;
+        const Manager *manager;
+        bool inhibited;
+} Answer;
+
 struct Inhibit {
         BusLink link;
         InhibitHandlers handlers;
         Entry entries[INHIBIT_MAX];
         uint32_t last_cookie;
-        bool by_manager; /* the desktop's session manager holds one */
+        Answer answers[ELEMENTSOF(managers)];
 };
 
 static void entry_done(Entry *e) {
@@ -46,8 +79,10 @@ static void drop(Entry *e) {
 }
 
 size_t inhibit_count(const Inhibit *i) {
-        size_t n = i->by_manager;
+        size_t n = 0;
 
+        for (size_t k = 0; k < ELEMENTSOF(managers); k++)
+                n += i->answers[k].inhibited;
         for (size_t k = 0; k < INHIBIT_MAX; k++)
                 n += i->entries[k].cookie != 0;
         return n;
@@ -57,7 +92,10 @@ const char *inhibit_name(const Inhibit *i, size_t at) {
         for (size_t k = 0; k < INHIBIT_MAX; k++)
                 if (i->entries[k].cookie != 0 && at-- == 0)
                         return i->entries[k].name;
-        return i->by_manager && at == 0 ? "session manager" : NULL;
+        for (size_t k = 0; k < ELEMENTSOF(managers); k++)
+                if (i->answers[k].inhibited && at-- == 0)
+                        return managers[k].shown;
+        return NULL;
 }
 
 /* ---- the interface -----------------------------------------------------------------------------
@@ -229,42 +267,66 @@ void inhibit_say_active(Inhibit *i, bool active) {
                                           (int) active);
 }
 
-/* ---- the desktop's session manager -------------------------------------------------------------
+/* ---- the desktop's own managers ----------------------------------------------------------------
  */
 
-static int on_is_inhibited(sd_bus_message *m, void *userdata, sd_bus_error *error) {
-        Inhibit *i = userdata;
+static int on_answer(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        Answer *a = userdata;
         int inhibited;
 
         (void) error;
+        /* Of one that is not there, the bus says so: what it held has gone with it. */
         if (sd_bus_message_is_method_error(m, NULL) || sd_bus_message_read(m, "b", &inhibited) < 0)
                 inhibited = false;
-        if (i->by_manager == (bool) inhibited)
+        if (a->inhibited == (bool) inhibited)
                 return 0;
-        i->by_manager = inhibited;
-        i->handlers.changed(i->handlers.userdata);
+        a->inhibited = inhibited;
+        a->owner->handlers.changed(a->owner->handlers.userdata);
         return 0;
 }
 
-static int ask_manager(Inhibit *i) {
+static int ask(Answer *a) {
+        const Manager *manager = a->manager;
+        sd_bus *bus = a->owner->link.bus;
         sd_bus_message *m = NULL;
         int r;
 
-        r = sd_bus_message_new_method_call(i->link.bus, &m, MANAGER, MANAGER_PATH, MANAGER,
-                                           "IsInhibited");
+        r = sd_bus_message_new_method_call(bus, &m, manager->name, manager->path, manager->name,
+                                           manager->method);
         if (r >= 0)
-                r = sd_bus_message_append(m, "u", (uint32_t) MANAGER_IDLE);
+                r = sd_bus_message_append(m, "u", manager->kind);
         if (r >= 0) /* or one would be started for it */
                 r = sd_bus_message_set_auto_start(m, false);
         if (r >= 0)
-                r = sd_bus_call_async(i->link.bus, NULL, m, on_is_inhibited, i, 0);
+                r = sd_bus_call_async(bus, NULL, m, on_answer, a, 0);
         sd_bus_message_unref(m);
         return r < 0 ? r : 0;
 }
 
-static int on_manager(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+static int on_news(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         (void) m, (void) error;
-        return ask_manager(userdata);
+        return ask(userdata);
+}
+
+/* Listens to one, and to its coming and going, and asks it. */
+static int follow(Inhibit *i, size_t at) {
+        const Manager *manager = &managers[at];
+        Answer *a = &i->answers[at];
+        _cleanup_free_ char *match = NULL;
+        int r = 0;
+
+        *a = (Answer){ .owner = i, .manager = manager };
+        for (size_t k = 0; k < ELEMENTSOF(manager->signals) && manager->signals[k] && r >= 0; k++)
+                r = sd_bus_match_signal_async(i->link.bus, NULL, manager->name, manager->path,
+                                              manager->name, manager->signals[k], on_news, NULL, a);
+        if (asprintf(&match,
+                     "type='signal',sender='org.freedesktop.DBus',interface='org.freedesktop.DBus',"
+                     "member='NameOwnerChanged',arg0='%s'",
+                     manager->name) < 0)
+                return -ENOMEM;
+        if (r >= 0)
+                r = sd_bus_add_match_async(i->link.bus, NULL, match, on_news, NULL, a);
+        return r < 0 ? r : ask(a);
 }
 
 /* ---- connection --------------------------------------------------------------------------------
@@ -276,19 +338,17 @@ static int on_name(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 }
 
 static int set_up(BusLink *link) {
-        static const char *const signals[] = { "InhibitorAdded", "InhibitorRemoved" };
         Inhibit *i = link->userdata;
         int r = 0;
 
         for (size_t k = 0; k < ELEMENTSOF(paths) && r >= 0; k++)
                 r = sd_bus_add_object_vtable(link->bus, NULL, paths[k], SCREENSAVER, vtable, i);
-        for (size_t k = 0; k < ELEMENTSOF(signals) && r >= 0; k++)
-                r = sd_bus_match_signal_async(link->bus, NULL, MANAGER, MANAGER_PATH, MANAGER,
-                                              signals[k], on_manager, NULL, i);
+        for (size_t k = 0; k < ELEMENTSOF(managers) && r >= 0; k++)
+                r = follow(i, k);
         if (r >= 0)
                 r = sd_bus_request_name_async(link->bus, NULL, SCREENSAVER, SD_BUS_NAME_QUEUE,
                                               on_name, i);
-        return r < 0 ? r : ask_manager(i);
+        return r;
 }
 
 static void on_gone(BusLink *link) {
@@ -296,7 +356,8 @@ static void on_gone(BusLink *link) {
 
         for (size_t k = 0; k < INHIBIT_MAX; k++)
                 entry_done(&i->entries[k]);
-        i->by_manager = false;
+        for (size_t k = 0; k < ELEMENTSOF(managers); k++)
+                i->answers[k].inhibited = false;
         i->handlers.changed(i->handlers.userdata);
 }
 

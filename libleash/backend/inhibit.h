@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Who asks the session not to be locked: org.freedesktop.ScreenSaver on the session's bus.
  *
- * The name is ours where it is free. Where a desktop has it, its session manager is asked instead
- * (org.gnome.SessionManager, also MATE's and Cinnamon's), and the name is waited for. What callers
+ * The name is ours where it is free. Where a desktop has it, the name is waited for, and whoever
+ * keeps that desktop's inhibitors is asked instead: org.gnome.SessionManager, also MATE's and
+ * Cinnamon's; org.kde.Solid.PowerManagement.PolicyAgent. All of them count as one. What callers
  * send is counted and cut, never believed; who goes is forgotten. */
 #pragma once
 

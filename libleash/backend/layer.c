@@ -10,8 +10,8 @@
 #include "backend/login.h"
 #include "os/clock.h"
 
-int layer_load(Ledger *ledger, const char *target, TargetScope scope, uid_t uid, const char *user,
-               Record **ret, Record **ret_before) {
+int layer_load(Backend *b, Ledger *ledger, const char *target, TargetScope scope, uid_t uid,
+               const char *user, Record **ret, Record **ret_before) {
         _cleanup_(record_freep) Record *record = NULL, *before = NULL;
         bool damaged = false;
         int r;
@@ -30,6 +30,8 @@ int layer_load(Ledger *ledger, const char *target, TargetScope scope, uid_t uid,
         }
         if (r < 0)
                 return r;
+        if (backend_is_other(b, record))
+                return -EXDEV;
         *ret = TAKE_PTR(record);
         *ret_before = TAKE_PTR(before);
         return damaged;
@@ -146,7 +148,7 @@ int layer_change(Backend *b, Ledger *ledger, const LayerChange *c, LayerOutcome 
         (void) snprintf(target, sizeof(target), "user-%u.slice", (unsigned) c->uid);
         r = ledger_lock(ledger, target, LAYER_LOCK_TIMEOUT, &lock);
         if (r >= 0)
-                r = layer_load(ledger, target, TARGET_USER, c->uid, c->user, &record, &before);
+                r = layer_load(b, ledger, target, TARGET_USER, c->uid, c->user, &record, &before);
         if (r >= 0)
                 r = layer_read_base(b, record, c->limits);
         if (r >= 0)

@@ -71,23 +71,13 @@ static int make_place(const char *path) {
 }
 
 static int open_place(const char *path, bool create, int *ret) {
-        _cleanup_close_ int fd = -EBADF;
-        struct stat st;
         int r;
 
         r = create ? make_place(path) : 0;
-        if (r < 0)
-                return r;
-        fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        if (fd < 0)
-                return -errno;
-        if (fstat(fd, &st) < 0)
-                return -errno;
         /* Base values and file contents are put back from here with root's rights. */
-        if (st.st_uid != geteuid() || st.st_mode & 0022)
-                return geteuid() == 0 ? -EPERM : -EACCES;
-        *ret = TAKE_FD(fd);
-        return 0;
+        if (r >= 0)
+                r = file_open_own_folder(path, ret);
+        return r == -EPERM && geteuid() != 0 ? -EACCES : r; /* it is root's, as it should be */
 }
 
 int ledger_open(const char *root, bool create, Ledger **ret) {

@@ -4,15 +4,19 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "backend/bus.h"
 #include "backend/login.h"
 #include "backend/notify.h"
+#include "os/clock.h"
 #include "os/file.h"
 #include "os/identity.h"
 #include "os/user.h"
@@ -20,6 +24,8 @@
 #define PROGRAM LIBEXECDIR "/leash-notify"
 /* Past this nobody reads it, and it is no use to hold the process. */
 #define SECONDS_MAX 3
+/* What starting it may take of a caller who has more important things to do. */
+#define CALL_TIMEOUT (2 * USEC_PER_SEC)
 
 static bool is_theirs(const struct stat *st, uid_t uid) {
         return S_ISCHR(st->st_mode) && st->st_uid == uid;
@@ -106,17 +112,52 @@ unsigned notify_terminals(const char *root, uid_t uid, const char *text) {
                                tell_numbered(dev, "", "tty", uid, text);
 }
 
-/* Neither root's environment nor root's files go with it. */
-static void run_as(const DesktopNotice *notice, gid_t gid) __attribute__((noreturn));
+#define ARGUMENTS_MAX 8
 
-static void run_as(const DesktopNotice *notice, gid_t gid) {
-        char *argv[] = { (char *) PROGRAM,         (char *) "--tag=leash", (char *) "--",
-                         (char *) notice->summary, (char *) notice->body,  NULL };
+/* The command line. `tag` is for its option's text. */
+static void put_arguments(const DesktopNotice *notice, char tag[static 64],
+                          const char *argv[static ARGUMENTS_MAX]) {
+        size_t n = 0;
+
+        (void) snprintf(tag, 64, "--tag=%s", notice->tag);
+        argv[n++] = PROGRAM;
+        argv[n++] = tag;
+        if (notice->urgent)
+                argv[n++] = "--urgent";
+        if (notice->close) {
+                argv[n++] = "--close";
+        } else {
+                argv[n++] = "--";
+                argv[n++] = notice->summary;
+                argv[n++] = notice->body ?: "";
+        }
+        argv[n] = NULL;
+}
+
+static int start_service(Bus *bus, uid_t uid, const char *const argv[]) {
+        char name[64];
+        const BusService service = {
+                .name = name,
+                .description = "Notice for a User's Desktop",
+                .uid = uid,
+                .runtime = (SECONDS_MAX + 1) * USEC_PER_SEC, /* it ends by itself */
+                .argv = argv,
+        };
+
+        (void) snprintf(name, sizeof(name), "leash-notify-%u-%" PRIu64 ".service", (unsigned) uid,
+                        clock_monotonic());
+        return bus_start_service(bus, &service);
+}
+
+/* Neither root's environment nor root's files go with it. */
+static void run_as(uid_t uid, gid_t gid, const char *const argv[]) __attribute__((noreturn));
+
+static void run_as(uid_t uid, gid_t gid, const char *const argv[]) {
         char *environment[] = { (char *) "PATH=/usr/bin:/bin", (char *) "LANG=C.UTF-8", NULL };
         sigset_t none;
         int null;
 
-        if (identity_become(notice->uid, gid) < 0 || chdir("/") < 0)
+        if (identity_become(uid, gid) < 0 || chdir("/") < 0)
                 _exit(127);
         null = open("/dev/null", O_RDWR);
         for (int fd = 0; fd < 3; fd++)
@@ -127,36 +168,56 @@ static void run_as(const DesktopNotice *notice, gid_t gid) {
         (void) sigprocmask(SIG_SETMASK, &none, NULL);
         (void) signal(SIGALRM, SIG_DFL);
         (void) alarm(SECONDS_MAX); /* survives execve(2) */
-        (void) execve(PROGRAM, argv, environment);
+        (void) execve(PROGRAM, (char **) argv, environment);
         _exit(127);
 }
 
 /* Forked twice: the child of a child is nobody's to wait for. */
-int notify_desktop(const DesktopNotice *notice) {
+static int start_child(uid_t uid, const char *const argv[]) {
         _cleanup_(user_info_done) UserInfo user = {};
         _cleanup_free_ char *name = NULL;
         int status, r;
         pid_t pid;
 
-        if (access(PROGRAM, X_OK) < 0)
-                return -errno;
-        r = user_name(notice->uid, &name);
+        r = user_name(uid, &name);
         if (r >= 0)
                 r = user_info(name, &user);
         if (r < 0)
                 return r;
-        if (user.uid != notice->uid)
+        if (user.uid != uid)
                 return -ESRCH;
         pid = fork();
         if (pid < 0)
                 return -errno;
         if (pid == 0) {
                 if (fork() == 0)
-                        run_as(notice, user.gid);
+                        run_as(uid, user.gid, argv);
                 _exit(0);
         }
         while (waitpid(pid, &status, 0) < 0)
                 if (errno != EINTR)
                         return -errno;
         return 0;
+}
+
+int notify_desktop(const char *root, const DesktopNotice *notice) {
+        _cleanup_free_ char *program = file_path("%s" PROGRAM, root);
+        const char *argv[ARGUMENTS_MAX];
+        char tag[64];
+        Bus bus = {};
+        int r;
+
+        if (!program)
+                return -ENOMEM;
+        if (access(program, X_OK) < 0)
+                return -errno;
+        put_arguments(notice, tag, argv);
+        r = bus_open(root, CALL_TIMEOUT, clock_monotonic() + CALL_TIMEOUT, &bus);
+        if (r == -ENOENT || r == -ECONNREFUSED)
+                return start_child(notice->uid, argv);
+        if (r < 0)
+                return r;
+        r = start_service(&bus, notice->uid, argv);
+        bus_close(&bus);
+        return r;
 }

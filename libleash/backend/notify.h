@@ -2,20 +2,29 @@
 /* Telling the user: a notification on their desktop, a line on their terminals. */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/types.h>
 
-/* What a person is told of a leash. Everything but uid may hold what a user wrote: it is escaped
- * where it is shown. */
+/* What a person is told on their desktop. Everything but uid and tag may hold what a user wrote: it
+ * is escaped where it is shown. */
 typedef struct DesktopNotice {
         uid_t uid;
+        const char *tag; /* it takes the place of the last one of the same tag: NOTIFY_... */
         const char *summary;
         const char *body;
+        bool urgent; /* it stays until it is clicked away */
+        bool close;  /* it is only to be taken away */
 } DesktopNotice;
 
-/* Shows it on the user's desktop, in the place of the last one: by leash-notify, which runs as that
- * user alone, in the background and for at most 3 s. Returns at once; 0 or -errno if it could not
- * even be started. Nothing waits for it, and nothing depends on it. */
-int notify_desktop(const DesktopNotice *notice);
+#define NOTIFY_LIMITS "leash"    /* how the user is limited */
+#define NOTIFY_SESSION "session" /* what becomes of a session of theirs */
+
+/* Shows it on the user's desktop by leash-notify, which runs as that user alone, for at most 3 s:
+ * started by PID 1 as a service, so that it is no part of whoever asks, which may end and be
+ * cleared away, or may be limited itself. Where PID 1 is not systemd, as a child of nobody's.
+ * `root` stands before the program and PID 1's socket, to see whether they are there. Returns at
+ * once; 0 or -errno if it could not even be started. Nothing depends on it. */
+int notify_desktop(const char *root, const DesktopNotice *notice);
 
 /* Writes `text`, which must be escaped already, to every terminal of the user's sessions. Where
  * logind does not know that of each, to every pseudo-terminal and virtual console that is theirs:

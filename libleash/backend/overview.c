@@ -7,14 +7,31 @@
 #include <string.h>
 
 #include "backend/overview.h"
+#include "os/clock.h"
 #include "os/file.h"
 
-#define SESSIONS_FILE "/run/leashd/sessions"
+#define SESSIONS_FILE OVERVIEW_FOLDER "/sessions"
+#define LOCK_FILE OVERVIEW_FOLDER "/" OVERVIEW_LOCK
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
 void overview_done(Overview *o) {
         free(o->users);
         *o = (Overview){};
+}
+
+/* What a leashd that has ended knew is no longer true. Returns 0 if one runs. */
+static int find_leashd(const char *root) {
+        _cleanup_free_ char *path = file_path("%s" LOCK_FILE, root);
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        if (!path)
+                return -ENOMEM;
+        fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        r = file_is_locked(fd);
+        return r == 0 ? -ENOENT : MIN_OF(r, 0);
 }
 
 int overview_sessions(const char *root, Sessions *ret) {
@@ -26,6 +43,9 @@ int overview_sessions(const char *root, Sessions *ret) {
 
         if (!path)
                 return -ENOMEM;
+        r = find_leashd(root);
+        if (r < 0)
+                return r;
         n = file_read_buffer(BOOT_ID, boot, sizeof(boot));
         if (n < 0)
                 return n;
@@ -52,6 +72,12 @@ static OverviewUser *find(Overview *o, uid_t uid) {
         return NULL;
 }
 
+usec_t overview_realtime(usec_t boottime) {
+        usec_t now = clock_boottime();
+
+        return clock_realtime() - (now - MIN_OF(boottime, now));
+}
+
 static void add_sessions(const char *root, Overview *o) {
         Sessions sessions = {};
 
@@ -66,8 +92,12 @@ static void add_sessions(const char *root, Overview *o) {
                         continue;
                 u->n_sessions++;
                 u->n_connected += s->link == SESSION_LINK_CONNECTED;
-                for (SessionCondition c = 0; c < _SESSION_CONDITION_MAX; c++)
-                        u->n_in[c] += s->since[c] != 0;
+                for (SessionCondition c = 0; c < _SESSION_CONDITION_MAX; c++) {
+                        if (s->since[c] == 0)
+                                continue;
+                        u->n_in[c]++;
+                        u->since[c] = MAX_OF(u->since[c], overview_realtime(s->since[c]));
+                }
         }
         sessions_done(&sessions);
 }

@@ -7,11 +7,16 @@
 #include "backend/usage.h"
 #include "core/sessions.h"
 
+/* Where leashd keeps what outlives it, and a lock there that it holds for as long as it runs. */
+#define OVERVIEW_FOLDER "/run/leashd"
+#define OVERVIEW_LOCK "lock"
+
 typedef struct OverviewUser {
         UserUsage usage;
         unsigned n_sessions;                   /* that somebody has logged in to */
         unsigned n_connected;                  /* with somebody at the display */
         unsigned n_in[_SESSION_CONDITION_MAX]; /* in each condition */
+        usec_t since[_SESSION_CONDITION_MAX];  /* when the last of these came into it; realtime */
         Layer layer;                           /* that limits the user; _LAYER_INVALID for none */
         uint64_t quota;                        /* LIMIT_INFINITY for none */
         uint64_t memory_high;
@@ -31,5 +36,9 @@ void overview_done(Overview *o);
 int overview_read(const char *root, const CgroupFs *fs, Ledger *ledger, Overview *ret);
 
 /* The model of sessions as leashd has written it down. Every session in it counts as present.
- * Returns 0; -ENOENT if there is no leashd; -EACCES for others than root; -errno. */
+ * Returns 0; -ENOENT if no leashd runs, whatever the last one knew; -EACCES for others than root;
+ * -errno. */
 int overview_sessions(const char *root, Sessions *ret);
+
+/* What the date was at a time of the model's. */
+usec_t overview_realtime(usec_t boottime);

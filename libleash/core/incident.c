@@ -17,7 +17,8 @@ static const char *const kinds[_INCIDENT_KIND_MAX] = {
         [INCIDENT_TERMINATED] = "terminated", [INCIDENT_KILLED] = "killed",
         [INCIDENT_STUCK] = "stuck",           [INCIDENT_PENALISED] = "penalised",
         [INCIDENT_EXCUSED] = "excused",       [INCIDENT_RESTORED] = "restored",
-        [INCIDENT_YIELDED] = "yielded",       [INCIDENT_FAILED] = "failed",
+        [INCIDENT_YIELDED] = "yielded",       [INCIDENT_UNGUARDED] = "unguarded",
+        [INCIDENT_FAILED] = "failed",
 };
 
 const char *incident_kind_to_string(IncidentKind kind) {

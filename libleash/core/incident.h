@@ -20,6 +20,7 @@ typedef enum IncidentKind {
         INCIDENT_EXCUSED,    /* one whose burning processes are exempt */
         INCIDENT_RESTORED,   /* limits had drifted and are in force again */
         INCIDENT_YIELDED,    /* somebody else has changed them, and theirs stay */
+        INCIDENT_UNGUARDED,  /* a session has no lock helper, and the policy wants one */
         INCIDENT_FAILED,     /* could not be done */
         _INCIDENT_KIND_MAX,
         _INCIDENT_KIND_INVALID = -EINVAL,

@@ -105,12 +105,9 @@ static int parse_quota(const char *text, const LimitsHost *host, uint64_t *ret) 
         const char *rest;
         int r;
 
-        r = parse_decimal(text, 2, &hundredths, &rest);
+        r = parse_percent(text, &hundredths, &rest);
         if (r < 0)
                 return r;
-        if (rest[0] != '%')
-                return -EINVAL;
-        rest++;
         if (hundredths > QUOTA_MAX)
                 return -ERANGE;
         if (strcmp(rest, "host") == 0)
@@ -127,11 +124,11 @@ static int parse_bytes(const char *text, const LimitsHost *host, uint64_t *ret) 
         const char *rest;
 
         if (text[0] != '\0' && text[strlen(text) - 1] == '%') {
-                int r = parse_decimal(text, 2, &hundredths, &rest);
+                int r = parse_percent(text, &hundredths, &rest);
 
                 if (r < 0)
                         return r;
-                if (strcmp(rest, "%") != 0)
+                if (*rest != '\0')
                         return -EINVAL;
                 if (hundredths > 10000)
                         return -ERANGE;

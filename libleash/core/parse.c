@@ -50,6 +50,21 @@ int parse_decimal(const char *text, unsigned digits, uint64_t *ret, const char *
         return 0;
 }
 
+int parse_percent(const char *text, uint64_t *ret, const char **ret_rest) {
+        const char *rest;
+        uint64_t n;
+        int r;
+
+        r = parse_decimal(text, 2, &n, &rest);
+        if (r < 0)
+                return r;
+        if (*rest != '%')
+                return -EINVAL;
+        *ret = n;
+        *ret_rest = rest + 1;
+        return 0;
+}
+
 int parse_u64(const char *text, uint64_t *ret) {
         const char *rest;
         uint64_t n;

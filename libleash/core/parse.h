@@ -16,6 +16,9 @@
  * points behind the last character used. */
 int parse_decimal(const char *text, unsigned digits, uint64_t *ret, const char **ret_rest);
 
+/* Reads "12.5%", in hundredths of a percent, up to behind the sign. Returns as parse_decimal(). */
+int parse_percent(const char *text, uint64_t *ret, const char **ret_rest);
+
 int parse_u64(const char *text, uint64_t *ret);
 
 /* A process id: 1 to 4194304, the kernel's PID_MAX_LIMIT. */

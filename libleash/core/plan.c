@@ -7,37 +7,39 @@
 
 typedef struct RefusalInfo {
         const char *what;
+        const char *unnamed; /* the same where no unit tells which; NULL: as above */
         const char *remedy;
         bool can_force;
 } RefusalInfo;
 
 static const RefusalInfo refusals[_PLAN_REFUSAL_MAX] = {
-        [PLAN_OK] = { "may be limited", "", false },
-        [PLAN_INIT] = { "is the init process, which runs the whole system",
+        [PLAN_OK] = { "may be limited", NULL, "", false },
+        [PLAN_INIT] = { "is the init process, which runs the whole system", NULL,
                         "name a process of the user instead", false },
-        [PLAN_KERNEL_THREAD] = { "is a kernel thread and belongs to no session",
+        [PLAN_KERNEL_THREAD] = { "is a kernel thread and belongs to no session", NULL,
                                  "find the process that causes its work, e.g. with 'perf top'",
                                  false },
-        [PLAN_SERVICE] = { "belongs to the system service %s, not to a login session",
+        [PLAN_SERVICE] = { "belongs to the system service %s, not to a login session", NULL,
                            "limit the service: systemctl set-property --runtime %s CPUQuota=50%%",
                            false },
         [PLAN_MACHINE] = { "runs in a container (%s), not in a login session",
+                           "runs in a container, not in a login session",
                            "limit the container through its manager", false },
-        [PLAN_NO_SESSION] = { "belongs to no login session",
+        [PLAN_NO_SESSION] = { "belongs to no login session", NULL,
                               "see 'leash explain' for where it runs", false },
-        [PLAN_ROOT_SESSION] = { "belongs to a session of root",
+        [PLAN_ROOT_SESSION] = { "belongs to a session of root", NULL,
                                 "use --force if you mean it: root's own tools will be slow, leash among them",
                                 true },
-        [PLAN_SYSTEM_USER] = { "belongs to a session of a system user",
+        [PLAN_SYSTEM_USER] = { "belongs to a session of a system user", NULL,
                                "use --force if you mean it: a greeter or a service may hang",
                                true },
-        [PLAN_OWN_SESSION] = { "belongs to the session that leash was called from",
+        [PLAN_OWN_SESSION] = { "belongs to the session that leash was called from", NULL,
                                "use --force if you mean it: this shell will be limited, too",
                                true },
 };
 
-const char *plan_refusal_what(PlanRefusal refusal) {
-        return refusals[refusal].what;
+const char *plan_refusal_what(PlanRefusal refusal, bool named) {
+        return named ? refusals[refusal].what : refusals[refusal].unnamed ?: refusals[refusal].what;
 }
 
 const char *plan_refusal_remedy(PlanRefusal refusal) {

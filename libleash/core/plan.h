@@ -56,8 +56,8 @@ PlanRefusal plan_process(const ProcessFacts *facts, const CallerFacts *caller, P
 PlanRefusal plan_owner(uid_t owner, const CallerFacts *caller);
 
 /* What the process belongs to, and what to do instead: two sentences' worth. May hold %s for the
- * unit. */
-const char *plan_refusal_what(PlanRefusal refusal);
+ * unit; `named` says whether there is one. */
+const char *plan_refusal_what(PlanRefusal refusal, bool named);
 const char *plan_refusal_remedy(PlanRefusal refusal);
 
 /* True where --force overrides it. */

@@ -186,15 +186,15 @@ static int parse_time(const char *text, usec_t *ret) {
         return parse_duration(text, ret);
 }
 
-static int parse_percent(const char *text, unsigned *ret) {
+static int parse_share(const char *text, unsigned *ret) {
         uint64_t hundredths;
         const char *rest;
         int r;
 
-        r = parse_decimal(text, 2, &hundredths, &rest);
+        r = parse_percent(text, &hundredths, &rest);
         if (r < 0)
                 return r;
-        if (strcmp(rest, "%") != 0)
+        if (*rest != '\0')
                 return -EINVAL;
         if (hundredths > 100 * 10000) /* a hundred times the share is nobody's */
                 return -ERANGE;
@@ -293,7 +293,7 @@ static int parse_item(const PolicyItem *item, const char *text, const LimitsHost
         case POLICY_TYPE_TIME:
                 return parse_time(text, dst);
         case POLICY_TYPE_PERCENT:
-                return parse_percent(text, dst);
+                return parse_share(text, dst);
         case POLICY_TYPE_STEPS:
                 return parse_steps(text, host, dst);
         case POLICY_TYPE_TEXT:

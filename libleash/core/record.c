@@ -9,6 +9,7 @@
 
 #include "core/parse.h"
 #include "core/record.h"
+#include "core/statefile.h"
 
 static const char *const target_scope_names[_TARGET_SCOPE_MAX] = {
         [TARGET_USER] = "user",
@@ -59,6 +60,7 @@ Record *record_free(Record *r) {
         free(r->origins);
         free(r->timer);
         free(r->fingerprint);
+        free(r->backend);
         free(r->user);
         free(r);
         return NULL;
@@ -238,6 +240,9 @@ static int put_head(FILE *f, const Record *r) {
         k = put_text(f, "User", r->user);
         if (k < 0)
                 return k;
+        k = r->backend ? put_text(f, "Backend", r->backend) : 0;
+        if (k < 0)
+                return k;
         k = r->timer ? put_text(f, "Timer", r->timer) : 0;
         if (k < 0)
                 return k;
@@ -372,6 +377,8 @@ static int read_head(Record *r, const char *key, const char *value) {
                 return read_share(value, &r->share);
         if (strcmp(key, "User") == 0)
                 return read_text(value, &r->user);
+        if (strcmp(key, "Backend") == 0)
+                return read_text(value, &r->backend);
         if (strcmp(key, "Timer") == 0)
                 return read_text(value, &r->timer);
         if (strcmp(key, "Fingerprint") == 0)
@@ -472,7 +479,8 @@ static int read_entry(Reader *reader, const char *key, const char *value) {
         return value ? read_layer(&r->layers[layer], key, value) : -EBADMSG;
 }
 
-static int read_line(Reader *reader, char *line) {
+static int read_line(char *line, void *userdata) {
+        Reader *reader = userdata;
         size_t n = strlen(line);
         char *equals;
 
@@ -495,27 +503,14 @@ static int read_line(Reader *reader, char *line) {
 
 int record_from_text(const char *text, size_t size, Record **ret) {
         _cleanup_(record_freep) Record *record = record_new("", TARGET_USER, (uid_t) -1, "");
-        _cleanup_free_ char *copy = malloc(size + 1);
         Reader reader = { .record = record };
         int r;
 
-        if (!record || !copy)
+        if (!record)
                 return -ENOMEM;
-        if (size > RECORD_TEXT_MAX || memchr(text, '\0', size))
-                return -EBADMSG;
-        memcpy(copy, text, size);
-        copy[size] = '\0';
-        for (char *line = copy, *next; *line != '\0'; line = next) {
-                next = strchr(line, '\n');
-                if (!next)
-                        return -EBADMSG;
-                *next++ = '\0';
-                if (line[0] == '\0')
-                        continue;
-                r = read_line(&reader, line);
-                if (r < 0)
-                        return r;
-        }
+        r = statefile_each_line(text, size, RECORD_TEXT_MAX, read_line, &reader);
+        if (r < 0)
+                return r;
         if (!reader.ended || record->target[0] == '\0' || record->uid == (uid_t) -1)
                 return -EBADMSG;
         *ret = TAKE_PTR(record);

@@ -68,6 +68,7 @@ typedef struct Record {
         bool persist;
         unsigned
                 share; /* of the quota, in percent, for the offenders' scope; 0: nobody is spared */
+        char *backend; /* whose means are used; NULL in records from before this was written down */
         char *timer;   /* what ends the leash when its time is up, named by the backend */
         char *fingerprint; /* of the admin's drop-ins when base was read */
         Limits base;

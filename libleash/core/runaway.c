@@ -318,39 +318,29 @@ void runaways_pardon(Runaways *r, uid_t uid, usec_t now) {
 /* ---- kept through a restart ------------------------------------------------------------------ */
 
 int runaways_to_text(const Runaways *r, const char *boot, char **ret, size_t *ret_size) {
-        _cleanup_free_ char *text = NULL;
-        size_t size = 0;
-        bool failed;
-        FILE *f;
+        StatefileText text;
+        int k;
 
-        f = open_memstream(&text, &size);
-        if (!f)
-                return -ENOMEM;
-        (void) fprintf(f, "[runaways]\nVersion=1\nBoot=%s\n", boot);
+        k = statefile_begin(&text, "runaways", boot);
+        if (k < 0)
+                return k;
         for (size_t i = 0; i < r->n; i++) {
                 const Runaway *u = &r->all[i];
 
                 if (u->strikes == 0)
                         continue;
-                (void) fprintf(f,
+                (void) fprintf(text.f,
                                "[user %" PRIu32 "]\nStrikes=%u\nUntil=%" PRIu64 "\nForget=%" PRIu64
                                "\n",
                                (uint32_t) u->uid, u->strikes, u->until, u->forget);
         }
-        (void) fputs("[end]\n", f);
-        failed = ferror(f) != 0;
-        if (fclose(f) != 0 || failed)
-                return -ENOMEM;
-        *ret = TAKE_PTR(text);
-        *ret_size = size;
-        return 0;
+        return statefile_end(&text, ret, ret_size);
 }
 
 typedef struct Reading {
         Runaways *runaways;
         Runaway *user;
-        const char *boot;
-        bool versioned;
+        StatefileHead head;
 } Reading;
 
 static int read_number(const char *value, uint64_t max, uint64_t *ret) {
@@ -377,14 +367,6 @@ static int read_user(Runaway *u, const char *key, const char *value) {
         return 0;
 }
 
-static int read_head(Reading *r, const char *key, const char *value) {
-        if (strcmp(key, "Version") == 0) {
-                r->versioned = strcmp(value, "1") == 0;
-                return r->versioned ? 0 : -EBADMSG;
-        }
-        return strcmp(key, "Boot") == 0 && strcmp(value, r->boot) != 0 ? -ESTALE : 0;
-}
-
 static int read_entry(const char *section, const char *name, const char *key, const char *value,
                       void *userdata) {
         Reading *r = userdata;
@@ -392,10 +374,10 @@ static int read_entry(const char *section, const char *name, const char *key, co
         int k;
 
         if (strcmp(section, "runaways") == 0)
-                return key ? read_head(r, key, value) : 0;
+                return statefile_read_head(&r->head, key, value);
         if (strcmp(section, "user") != 0)
                 return 0;
-        if (!r->versioned)
+        if (!r->head.versioned)
                 return -EBADMSG;
         if (key)
                 return read_user(r->user, key, value);
@@ -410,7 +392,7 @@ static int read_entry(const char *section, const char *name, const char *key, co
 }
 
 int runaways_from_text(Runaways *r, const char *text, size_t size, const char *boot) {
-        Reading reading = { .runaways = r, .boot = boot };
+        Reading reading = { .runaways = r, .head.boot = boot };
         int k;
 
         k = statefile_read(text, size, RUNAWAYS_TEXT_MAX, read_entry, &reading);

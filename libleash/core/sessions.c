@@ -334,10 +334,11 @@ static const Field fields[] = {
         FIELD("WarnedLocked", warned[SESSION_LOCKED], UINT64_MAX),
         FIELD("WarnedIdle", warned[SESSION_IDLE], UINT64_MAX),
         FIELD("WarnedClosing", warned[SESSION_CLOSING], UINT64_MAX),
-        FIELD("Notice", notice, 1),
+        FIELD("Notice", notice, _SESSION_NOTICE_MAX - 1),
         FIELD("Rung", rung, _SESSION_RUNG_MAX - 1),
         FIELD("RungFor", rung_for, _SESSION_CONDITION_MAX - 1),
         FIELD("RungAt", rung_at, UINT64_MAX),
+        FIELD("Unguarded", unguarded, 1),
 };
 
 static uint64_t get_field(const Session *s, const Field *f) {
@@ -369,15 +370,14 @@ static void set_field(Session *s, const Field *f, uint64_t value) {
 }
 
 int sessions_to_text(const Sessions *s, const char *boot, char **ret, size_t *ret_size) {
-        _cleanup_free_ char *text = NULL;
-        size_t size = 0;
-        bool failed;
+        StatefileText text;
         FILE *f;
+        int r;
 
-        f = open_memstream(&text, &size);
-        if (!f)
-                return -ENOMEM;
-        (void) fprintf(f, "[sessions]\nVersion=1\nBoot=%s\n", boot);
+        r = statefile_begin(&text, "sessions", boot);
+        if (r < 0)
+                return r;
+        f = text.f;
         for (size_t i = 0; i < s->n; i++) {
                 const Session *session = s->all[i];
 
@@ -392,29 +392,14 @@ int sessions_to_text(const Sessions *s, const char *boot, char **ret, size_t *re
                                 (void) fprintf(f, "%s=%" PRIu64 "\n", fields[k].key, value);
                 }
         }
-        (void) fputs("[end]\n", f);
-        failed = ferror(f) != 0;
-        if (fclose(f) != 0 || failed)
-                return -ENOMEM;
-        *ret = TAKE_PTR(text);
-        *ret_size = size;
-        return 0;
+        return statefile_end(&text, ret, ret_size);
 }
 
 typedef struct Reading {
         Sessions *sessions;
         Session *session; /* the one whose section it is */
-        const char *boot;
-        bool versioned;
+        StatefileHead head;
 } Reading;
-
-static int read_head(Reading *r, const char *key, const char *value) {
-        if (strcmp(key, "Version") == 0) {
-                r->versioned = strcmp(value, "1") == 0;
-                return r->versioned ? 0 : -EBADMSG;
-        }
-        return strcmp(key, "Boot") == 0 && strcmp(value, r->boot) != 0 ? -ESTALE : 0;
-}
 
 static int read_field(Session *s, const char *key, const char *value) {
         uint64_t number;
@@ -447,10 +432,10 @@ static int read_entry(const char *section, const char *name, const char *key, co
         int k;
 
         if (strcmp(section, "sessions") == 0)
-                return key ? read_head(r, key, value) : 0;
+                return statefile_read_head(&r->head, key, value);
         if (strcmp(section, "session") != 0)
                 return 0;
-        if (!r->versioned)
+        if (!r->head.versioned)
                 return -EBADMSG;
         if (!key) {
                 k = add(r->sessions, name, &r->session);
@@ -460,7 +445,7 @@ static int read_entry(const char *section, const char *name, const char *key, co
 }
 
 int sessions_from_text(Sessions *s, const char *text, size_t size, const char *boot) {
-        Reading reading = { .sessions = s, .boot = boot };
+        Reading reading = { .sessions = s, .head.boot = boot };
         int r;
 
         r = statefile_read(text, size, SESSIONS_TEXT_MAX, read_entry, &reading);

@@ -66,6 +66,14 @@ typedef enum SessionRung {
         _SESSION_RUNG_MAX,
 } SessionRung;
 
+/* A warning that the user has not been told is over. */
+typedef enum SessionNotice {
+        SESSION_NOTICE_NONE,
+        SESSION_NOTICE_MISSED, /* nobody was there to see it */
+        SESSION_NOTICE_SHOWN,
+        _SESSION_NOTICE_MAX,
+} SessionNotice;
+
 #define SESSION_ID_MAX 64
 #define SESSION_SERVICE_MAX 32
 #define SESSIONS_MAX 8192
@@ -89,11 +97,16 @@ typedef struct Session {
 
         /* Kept by core/states. */
         usec_t warned[_SESSION_CONDITION_MAX];
-        bool notice; /* a warning that nobody was there to see */
+        SessionNotice notice;
         SessionRung rung;
         SessionCondition rung_for;
         usec_t rung_at;
         const void *rules;
+
+        /* Kept by core/guard. */
+        usec_t guard_at; /* when its lock helper is to be looked for; 0 for not */
+        bool guarded;    /* it was found, and its end will be heard of */
+        bool unguarded;  /* that there is none was told */
 
         /* Kept by the model. */
         bool present; /* logind has told of it since the model was read back */

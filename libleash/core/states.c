@@ -232,6 +232,14 @@ static usec_t end_at(const Session *s, SessionCondition c, const StateRule *rule
                       later(s->warned[c], MIN_OF(distance, STATES_NOTICE)));
 }
 
+/* Without effect on one that was missed before: it has still not been read. */
+static void note_warning(Session *s) {
+        if (s->link == SESSION_LINK_DISCONNECTED)
+                s->notice = SESSION_NOTICE_MISSED;
+        else if (s->notice == SESSION_NOTICE_NONE)
+                s->notice = SESSION_NOTICE_SHOWN;
+}
+
 /* Warns of the end in one condition. Returns true if the session is to be ended now. */
 static bool warn(Run *run, Session *s, SessionCondition c, const StateRule *rule) {
         usec_t due = warn_at(s, c, rule);
@@ -250,7 +258,7 @@ static bool warn(Run *run, Session *s, SessionCondition c, const StateRule *rule
                         look_again(run, later(run->now, STATES_RETRY));
                         return false;
                 }
-                s->notice |= s->link == SESSION_LINK_DISCONNECTED;
+                note_warning(s);
                 run->sessions->changed = true;
         }
         due = end_at(s, c, rule);
@@ -332,20 +340,33 @@ static void warn_only(Run *run, Session *s) {
                 if (due > run->now || act(run, &action) < 0)
                         continue;
                 s->warned[c] = run->now;
-                s->notice |= s->link == SESSION_LINK_DISCONNECTED;
+                note_warning(s);
                 run->sessions->changed = true;
         }
 }
 
+/* A warning is over when nothing that was warned of holds any more: a screen that was locked when
+ * its viewer went is locked still when they are back, and may be for too long. */
+static bool is_warned(const Session *s) {
+        for (SessionCondition c = 0; c < _SESSION_CONDITION_MAX; c++)
+                if (s->warned[c] != 0)
+                        return true;
+        return s->link == SESSION_LINK_DISCONNECTED;
+}
+
 static void welcome(Run *run, Session *s) {
         const StateAction action = {
-                STATE_WELCOME, s->uid, s, SESSION_DISCONNECTED, NULL, NULL, 0
+                .kind = STATE_WELCOME,
+                .uid = s->uid,
+                .session = s,
+                .condition = s->notice == SESSION_NOTICE_MISSED ? SESSION_DISCONNECTED
+                                                                : _SESSION_CONDITION_INVALID,
         };
 
-        if (!s->notice || s->link == SESSION_LINK_DISCONNECTED)
+        if (s->notice == SESSION_NOTICE_NONE || is_warned(s))
                 return;
         (void) act(run, &action); /* told or not, it is over */
-        s->notice = false;
+        s->notice = SESSION_NOTICE_NONE;
         run->sessions->changed = true;
 }
 

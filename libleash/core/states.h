@@ -41,7 +41,8 @@ typedef struct StateRule {
         usec_t after;
         usec_t warn_after, end_after;
         Limits limits;
-        char origin[STATE_ORIGIN_MAX]; /* file:line; may be empty */
+        char origin[STATE_ORIGIN_MAX];     /* file:line; may be empty */
+        char end_origin[STATE_ORIGIN_MAX]; /* of the warning and the end, if not the same */
 } StateRule;
 
 #define STATE_RULE_NULL \
@@ -51,13 +52,16 @@ typedef struct StateRule {
 typedef struct StateRules {
         bool exempt;
         StateRule when[_SESSION_CONDITION_MAX];
+        bool lock; /* a lock helper is wanted; for core/guard */
+        char lock_origin[STATE_ORIGIN_MAX];
 } StateRules;
 
 typedef enum StateActionKind {
         STATE_SQUEEZE,   /* the user's state layer is to be these limits */
         STATE_LIFT,      /* it is to be empty */
         STATE_WARN,      /* tell the user that the session will be ended */
-        STATE_WELCOME,   /* tell a user who is back what nobody was there to read */
+        STATE_WELCOME,   /* a user who was warned is back: `condition` is SESSION_DISCONNECTED if
+                          * nobody was there to read the warning, else invalid */
         STATE_ASK,       /* first rung: SIGTERM to the leader */
         STATE_TERMINATE, /* second: logind ends it */
         STATE_KILL,      /* third */

@@ -114,6 +114,20 @@ int file_write_atomic(int dir_fd, const char *name, const char *data, size_t siz
         return r;
 }
 
+/* Locks of the opening, not of the process: closing another descriptor of the file in the same
+ * process keeps them (fcntl(2), F_OFD_SETLK). */
+int file_lock(int fd) {
+        struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+        return fcntl(fd, F_OFD_SETLK, &lock) < 0 ? -errno : 0;
+}
+
+int file_is_locked(int fd) {
+        struct flock lock = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+
+        return fcntl(fd, F_OFD_GETLK, &lock) < 0 ? -errno : lock.l_type != F_UNLCK;
+}
+
 int file_write_existing(const char *path, const char *data) {
         _cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 
@@ -144,6 +158,18 @@ int file_mkdir_parents(const char *path, mode_t mode) {
                 *slash = '/';
         }
         return make_dir(copy, mode);
+}
+
+int file_open_own_folder(const char *path, int *ret) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        struct stat st;
+
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (st.st_uid != geteuid() || st.st_mode & 0022)
+                return -EPERM;
+        *ret = TAKE_FD(fd);
+        return 0;
 }
 
 int file_unlink(int dir_fd, const char *name) {

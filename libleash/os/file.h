@@ -48,11 +48,22 @@ ssize_t file_read_buffer(const char *path, char *buf, size_t size);
 int file_write_atomic(int dir_fd, const char *name, const char *data, size_t size, mode_t mode,
                       bool durable);
 
+/* Takes a lock on an open file, which goes with the last descriptor of this opening, however its
+ * process ends. Returns 0; -EAGAIN if somebody has it; -errno. */
+int file_lock(int fd);
+
+/* 1 if somebody has the lock, 0 if nobody, -errno. Takes nothing, and disturbs nobody. */
+int file_is_locked(int fd);
+
 /* Writes in one go into a file that exists, as the kernel's own files want it. */
 int file_write_existing(const char *path, const char *data);
 
 /* Makes a folder with its parents, all of `mode`. What exists is left as it is. */
 int file_mkdir_parents(const char *path, mode_t mode);
+
+/* Opens a folder that is the caller's own and that nobody else may write to. Returns 0; -EPERM if
+ * it is not so; -errno. */
+int file_open_own_folder(const char *path, int *ret);
 
 /* Removes a file, and what a killed file_write_atomic() left; one that is gone already counts as
  * success. */

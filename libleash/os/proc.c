@@ -362,23 +362,59 @@ int proc_list(pid_t **ret, size_t *ret_n) {
         return 0;
 }
 
+static bool is_same_file(const struct stat *a, const struct stat *b) {
+        return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+/* True if the process sees the same mounts as PID 1, or as we do, whom a unit may have given mounts
+ * of our own. */
+static bool has_system_mounts(pid_t pid) {
+        struct stat theirs, systems;
+        char path[32];
+
+        (void) snprintf(path, sizeof(path), "/proc/%d/ns/mnt", (int) pid);
+        return stat(path, &theirs) == 0 &&
+               ((stat("/proc/1/ns/mnt", &systems) == 0 && is_same_file(&theirs, &systems)) ||
+                (stat("/proc/self/ns/mnt", &systems) == 0 && is_same_file(&theirs, &systems)));
+}
+
+static bool is_roots(const struct stat *st) {
+        return st->st_uid == 0 && (st->st_mode & 0022) == 0;
+}
+
+/* The name is worth something if nobody but root can have given it: in a mount namespace of their
+ * own a user can have any file stand under any name, and in a folder of theirs rename it. `path` is
+ * cut after the folder. */
+static bool is_named_by_root(pid_t pid, char *path, char *slash, const struct stat *st) {
+        struct stat there, folder;
+
+        if (st->st_nlink > 0 ? stat(path, &there) < 0 || !is_same_file(&there, st)
+                             : !has_system_mounts(pid)) /* replaced by a newer one meanwhile */
+                return false;
+        *slash = '\0';
+        return stat(slash == path ? "/" : path, &folder) == 0 && is_roots(&folder);
+}
+
 int proc_read_program(pid_t pid, char *buf, size_t size) {
-        char link[32], path[4096];
+        static const char deleted[] = " (deleted)"; /* proc(5), of /proc/PID/exe */
+        char link[32], path[4096], *slash;
         struct stat st;
-        const char *name;
         ssize_t n;
 
         (void) snprintf(link, sizeof(link), "/proc/%d/exe", (int) pid);
         if (stat(link, &st) < 0)
                 return errno == ENOENT ? -ESRCH : -errno;
-        if (st.st_uid != 0 || st.st_mode & 0022)
+        if (!is_roots(&st))
                 return -EPERM;
         n = readlink(link, path, sizeof(path) - 1);
         if (n < 0)
                 return errno == ENOENT ? -ESRCH : -errno;
         path[n] = '\0';
-        name = strrchr(path, '/');
-        if (!name || snprintf(buf, size, "%s", name + 1) >= (int) size)
-                return -ENAMETOOLONG;
-        return 0;
+        if (st.st_nlink == 0 && n > (ssize_t) sizeof(deleted) &&
+            strcmp(path + n - (sizeof(deleted) - 1), deleted) == 0)
+                path[n - (ssize_t) (sizeof(deleted) - 1)] = '\0';
+        slash = strrchr(path, '/');
+        if (!slash || !is_named_by_root(pid, path, slash, &st))
+                return -EPERM;
+        return snprintf(buf, size, "%s", slash + 1) >= (int) size ? -ENAMETOOLONG : 0;
 }

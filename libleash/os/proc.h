@@ -54,9 +54,10 @@ uid_t proc_read_userns_owner(pid_t pid);
  * ("name=systemd", "cpu") of v1 where controller is not NULL. -ENODATA if it is in none. */
 int proc_read_cgroup(pid_t pid, const char *controller, char **ret);
 
-/* The file name of the program that the process runs, without its folder, if that file belongs to
- * root and nobody else may change it: then what it is called is what the system calls it, and not
- * the user. Returns 0; -EPERM if it is the user's own; -ESRCH; -errno. */
+/* The file name of the program that the process runs, without its folder, if file and folder belong
+ * to root, nobody else may change them, and it is there for us, too, under that name: then what it
+ * is called is what the system calls it, and not the user. A file that an upgrade has replaced
+ * since keeps its name. Returns 0; -EPERM if the name may be the user's; -ESRCH; -errno. */
 int proc_read_program(pid_t pid, char *buf, size_t size);
 
 /* How much CPU the threads of a process (at most 256 of them) want now, out of UTIL_FULL each: the

@@ -233,6 +233,20 @@ timers() { (cd "$root/run/systemd/transient" && ls -A -- *.timer 2>/dev/null); }
 # ledger KEY [TARGET]: a value of the record
 ledger() { sed -n "s/^$1=//p" "$root/run/leash/${2:-$slice}" | head -n 1; }
 
+# with_notify: leash-notify is installed, which the fake PID 1 does not start: see notices()
+with_notify() {
+    notify=$(grep -aoE '/[[:print:]]*/leash-notify' "$leash" | head -n 1)
+    install -D -m 755 /bin/true "$root$notify"
+}
+
+# notices [PATTERN]: the services that PID 1 was to show notices by, one a line
+notices() {
+    # An argument may hold newlines.
+    calls | awk '/^(Start|Stop|Get|Set|Attach|Freeze|Thaw|Reload)/ { print line; line = $0; next } { line = line " | " $0 } END { print line }' |
+        grep -E "^StartTransientUnit leash-notify-.*${1:-}"
+}
+notices_are() { (($(notices "$1" | wc -l) == $2)); }
+
 # ---- leashd ---------------------------------------------------------------------------------------
 
 # rules_are LINE...: leash.conf; before leashd, or followed by its SIGHUP

@@ -266,11 +266,19 @@ static void check_format(const char *text) {
         check_row(text, n_strings <= 1);
 }
 
+static void a_container_without_a_name_has_no_empty_brackets(void **state _unused_) {
+        assert_non_null(strstr(plan_refusal_what(PLAN_MACHINE, true), "(%s)"));
+        assert_null(strchr(plan_refusal_what(PLAN_MACHINE, false), '('));
+        assert_string_equal(plan_refusal_what(PLAN_INIT, false),
+                            plan_refusal_what(PLAN_INIT, true));
+}
+
 static void every_refusal_says_what_and_what_to_do(void **state _unused_) {
         for (PlanRefusal i = 0; i < _PLAN_REFUSAL_MAX; i++) {
-                check_format(plan_refusal_what(i));
+                check_format(plan_refusal_what(i, true));
+                check_format(plan_refusal_what(i, false));
                 check_format(plan_refusal_remedy(i));
-                assert_true(strlen(plan_refusal_what(i)) > 0);
+                assert_true(strlen(plan_refusal_what(i, true)) > 0);
                 if (i != PLAN_OK)
                         assert_true(strlen(plan_refusal_remedy(i)) > 0);
                 assert_int_equal(!!strstr(plan_refusal_remedy(i), "--force"),
@@ -300,6 +308,7 @@ int main(void) {
                 cmocka_unit_test(without_placement_namespaces_tell),
                 cmocka_unit_test(owners_are_judged_alone),
                 cmocka_unit_test(force_is_for_sessions_only),
+                cmocka_unit_test(a_container_without_a_name_has_no_empty_brackets),
                 cmocka_unit_test(every_refusal_says_what_and_what_to_do),
                 cmocka_unit_test(job_services_are_known),
         };

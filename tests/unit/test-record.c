@@ -61,6 +61,7 @@ static void assert_same_record(const Record *a, const Record *b) {
         assert_int_equal(a->share, b->share);
         assert_same_text(a->timer, b->timer);
         assert_same_text(a->fingerprint, b->fingerprint);
+        assert_same_text(a->backend, b->backend);
         assert_true(limits_equal(&a->base, &b->base));
         for (Layer i = 0; i < _LAYER_MAX; i++)
                 assert_same_layer(&a->layers[i], &b->layers[i]);
@@ -106,6 +107,7 @@ static Record *full_record(void) {
         r->share = 80;
         r->timer = strdup("leash-expire-1000-5f.timer");
         r->fingerprint = strdup("0123456789abcdef");
+        r->backend = strdup("systemd");
         limits_set(&r->base, LIMIT_CPU_QUOTA, LIMIT_INFINITY);
         limits_set(&r->base, LIMIT_CPU_PERIOD, LIMIT_INFINITY);
         limits_set(&r->base, LIMIT_MEMORY_HIGH, 123456789);
@@ -366,6 +368,7 @@ static void hostile_text_is_read_back(void **state _unused_) {
                                  0);
                 r->timer = strdup(hostile[i]);
                 r->fingerprint = strdup(hostile[i]);
+                r->backend = strdup(hostile[i]);
                 assert_int_equal(record_add_file(r, "50-CPUQuota.conf", hostile[i]), 0);
                 cgroup = malloc(strlen(hostile[i]) + 2);
                 assert_non_null(cgroup);

@@ -54,6 +54,7 @@ typedef struct World {
         uint64_t quota; /* of the one user looked at; 0 for none */
         int answer;
         usec_t ends;
+        SessionCondition condition; /* of the last action */
 } World;
 
 static int note(const StateAction *a, void *userdata) {
@@ -68,6 +69,7 @@ static int note(const StateAction *a, void *userdata) {
                 return w->answer;
         if (w->n_done + 1 < sizeof(w->done))
                 w->done[w->n_done++] = letters[a->kind];
+        w->condition = a->condition;
         if (a->kind == STATE_SQUEEZE)
                 w->quota = a->limits->value[LIMIT_CPU_QUOTA];
         if (a->kind == STATE_LIFT)
@@ -290,6 +292,34 @@ static void test_the_ladder(void **state) {
         assert_string_equal(w.done, "Swatk!");
         pass(&w, DAY); /* and nothing more */
         assert_string_equal(w.done, "Swatk!");
+        done(&w);
+}
+
+static void test_a_warning_is_taken_back_when_it_is_over(void **state) {
+        World w = world();
+
+        (void) state;
+        w.rules.when[SESSION_LOCKED].warn_after = HOUR;
+        w.rules.when[SESSION_LOCKED].end_after = 2 * HOUR;
+        w.rules.when[SESSION_DISCONNECTED].warn_after = HOUR;
+        update(&w.sessions, "c1", 1001, 10, true, false, w.now);
+        pass(&w, HOUR + SECOND);
+        assert_string_equal(w.done, "w");
+        update(&w.sessions, "c1", 1001, 10, false, false, w.now);
+        run(&w);
+        assert_string_equal(w.done, "wh");
+        assert_int_equal(w.condition, _SESSION_CONDITION_INVALID); /* it was there to be read */
+        /* Locked when its viewer goes: both are warned of, and it is not over before both are. */
+        link(&w, 10, SESSION_LINK_DISCONNECTED);
+        update(&w.sessions, "c1", 1001, 10, true, false, w.now);
+        pass(&w, HOUR + SECOND);
+        assert_string_equal(w.done, "whww");
+        link(&w, 10, SESSION_LINK_CONNECTED);
+        assert_string_equal(w.done, "whww");
+        update(&w.sessions, "c1", 1001, 10, false, false, w.now);
+        run(&w);
+        assert_string_equal(w.done, "whwwh");
+        assert_int_equal(w.condition, SESSION_DISCONNECTED);
         done(&w);
 }
 
@@ -659,6 +689,7 @@ int main(void) {
                 cmocka_unit_test(test_a_closing_session_keeps_nobody),
                 cmocka_unit_test(test_managers_and_greeters_count_for_nothing),
                 cmocka_unit_test(test_the_ladder),
+                cmocka_unit_test(test_a_warning_is_taken_back_when_it_is_over),
                 cmocka_unit_test(test_coming_back_stops_the_ladder_and_tells),
                 cmocka_unit_test(test_nobody_is_ended_unwarned),
                 cmocka_unit_test(test_a_warning_alone),

@@ -121,6 +121,7 @@ static void test_lines(void **state) {
         a[0].until = 100 * USEC_PER_SEC;
         a[0].n_sessions = 2;
         a[0].n_in[SESSION_DISCONNECTED] = 2;
+        a[0].since[SESSION_DISCONNECTED] = 7 * USEC_PER_SEC;
         look(&m, a, 2, USEC_PER_SEC);
         for (int width = 1; width < 300; width++) {
                 for (size_t i = 0; i < m.n; i++) {
@@ -138,6 +139,11 @@ static void test_lines(void **state) {
         assert_non_null(strstr(line, "0/2"));
         assert_non_null(strstr(line, "runaway 100%"));
         assert_non_null(strstr(line, "1min 30s"));
+        assert_non_null(strstr(line, "   3s ")); /* away for so long */
+        topmodel_format(&m.users[0], 100, (3 * 24 * 3600 + 3607) * USEC_PER_SEC, line);
+        assert_non_null(strstr(line, "   3d "));
+        topmodel_format(&m.users[1], 100, 10 * USEC_PER_SEC, line);
+        assert_non_null(strstr(line, "    - ")); /* no session */
         topmodel_done(&m);
 }
 

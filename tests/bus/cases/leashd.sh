@@ -357,3 +357,195 @@ test_leashd_keeps_a_textfile() {
     like "the file" "$(cat "$root/metrics.prom")" "*leash_user_cpu_seconds_total{uid=\"$uid\",*"
     stop_leashd
 }
+
+test_leashd_is_there_once() {
+    rules_are "[daemon all]" mode=watch
+    desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    LEASH_TEST_ROOT=$root timeout 10 "$tools/leashd" >"$root/second" 2>&1
+    equal "status of the second" $? 1
+    like "what it says" "$(<"$root/second")" "*cannot begin: another leashd runs"
+    stop_leashd KILL
+    start_leashd # and the lock went with the first
+    tell set c1 LockedHint 1
+    wait_until noted_some Locked c1
+    stop_leashd
+    equal status "$status" 0
+}
+
+# Since when, as leash tells it; $1 is the key
+since_of() { sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p" <<<"$out"; }
+shows_since() { leash show -u $uid --json; [[ -n $(since_of locked_since) ]]; }
+
+test_leashd_tells_since_when() {
+    local before after since
+    rules_are "[state locked]" when=locked end-after=1h
+    desktop || return
+    host_session c1 $uid
+    with_host
+    leash show -u $uid --json
+    like "without leashd" "$out" "*\"connected\": *null*\"connected_since\": *null*\"disconnected_since\": *null*\"locked_since\": *null*"
+    start_leashd
+    wait_until noted_some Connected c1
+    before=$EPOCHSECONDS
+    tell set c1 LockedHint 1
+    wait_until noted_some Locked c1
+    after=$EPOCHSECONDS
+    tell hangup 10
+    wait_until noted_some Disconnected c1
+    leash show -u $uid --json
+    like "in JSON" "$out" "*\"connected\": *false*\"connected_since\": *null*\"idle_since\": *null*"
+    since=$(date -d "$(since_of locked_since)" +%s)
+    ((since >= before - 1 && since <= after + 1)) || fail "locked since $since, not $before to $after"
+    [[ -n $(since_of disconnected_since) ]] || fail "it is not told since when nobody is connected"
+    sleep 1.1
+    stop_leashd KILL
+    start_leashd
+    wait_until shows_since
+    since=$(date -d "$(since_of locked_since)" +%s)
+    ((since >= before - 1 && since <= after + 1)) || fail "after a restart locked since $since, not $before to $after"
+    leash show -u $uid
+    like "as text" "$out" "*session *c1,*disconnected since *[0-9]:[0-9]*, locked since *[0-9]:[0-9]*"
+    as+=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+    chmod 755 "$root"
+    leash show -u $uid
+    [[ $out != *locked* ]] || fail "others than root are told: $out"
+    as=("${as[@]:0:${#as[@]}-4}")
+    stop_leashd
+    leash show -u $uid
+    [[ $out != *locked* ]] || fail "what a leashd that has ended knew is told: $out"
+}
+
+# What `leash log` has of the incidents of one kind: their rules
+rule_of() { sed -n "s/.*kind=$1.*rule=\([^\t]*\).*/\1/p" "$root/var/lib/leash/log/incidents"; }
+
+test_leashd_ends_what_is_locked_for_too_long() {
+    rules_are "[state locked]" when=locked warn-after=1s end-after=3s
+    desktop || return
+    with_notify
+    start_leashd
+    wait_until noted_some Connected c1
+    tell set c1 LockedHint 1
+    wait_until incident_is warned 1
+    wait_until notices_are "has been locked for [1-9]s It will be ended at .* unless you come back to it" 1
+    tell set c1 LockedHint 0 # it is taken
+    wait_until notices_are --close 1
+    tell set c1 LockedHint 1
+    wait_until incident_is warned 2
+    equal "ended too early" "$(incidents asked)" 0
+    wait_until incident_is asked 1
+    wait_until grep -qx "KillSession c1 leader 15" "$root/fake/logind-calls"
+    stop_leashd
+}
+
+test_leashd_sees_to_the_end_that_leash_lock_owes() {
+    local end
+    rules_are "[lock all]" idle=10min logout-after=90min "[exempt all]" exempt=yes
+    desktop || return
+    tell set c1 LockedHint 1
+    start_leashd
+    wait_until noted_some Locked c1
+    sed -i "s/^Locked=.*/Locked=1/" "$root/run/leashd/sessions"
+    stop_leashd KILL
+    start_leashd
+    if awk '{ exit !($1 < 5415) }' /proc/uptime; then
+        sleep 1
+        equal "too early" "$(incidents warned)" 0
+    else
+        wait_until incident_is warned 1
+        equal "by which rule" "$(rule_of warned)" "$root/etc/leash/leash.conf:3"
+        end=$(sed -n 's/.*kind=warned.*until=\([0-9]*\)[0-9]\{6\}.*/\1/p' "$root/var/lib/leash/log/incidents")
+        ((end >= EPOCHSECONDS + 50 && end <= EPOCHSECONDS + 62)) || fail "it ends in $((end - EPOCHSECONDS)) s"
+    fi
+    stop_leashd
+}
+
+# guarded_desktop: a desktop whose login was long ago, with leash-lock at $helper in its session
+guarded_desktop() {
+    desktop || return
+    scope=$root/sys/fs/cgroup/user.slice/$slice/session-c1.scope
+    mkdir -p "$scope" "$root/bin"
+    : >"$scope/cgroup.procs"
+    cp -L "$(command -v sleep)" "$root/bin/leash-lock"
+    start_leashd
+    wait_until noted_some Connected c1
+    stop_leashd KILL
+    sed -i "s/^Created=.*/Created=1/" "$root/run/leashd/sessions"
+}
+
+# helper: starts one, as the user; sets $helper
+helper() {
+    setpriv --reuid=$uid --clear-groups --pdeathsig KILL "${1:-$root/bin/leash-lock}" 60 &
+    helper=$!
+    echo $helper >>"$scope/cgroup.procs"
+    wait_until eval '[[ $(readlink /proc/$helper/exe) == */leash-lock ]]'
+}
+helper_ends() {
+    kill -KILL $helper
+    wait $helper 2>/dev/null
+    : >"$scope/cgroup.procs"
+}
+
+test_slow_leashd_misses_a_lock_helper_that_was_killed() {
+    local i
+    rules_are "[lock all]" idle=10min
+    guarded_desktop || return
+    helper
+    start_leashd
+    sleep 2.5
+    equal "there is one" "$(incidents unguarded)" 0
+    helper_ends
+    helper # it is kept
+    sleep 12
+    equal "it was back at once" "$(incidents unguarded)" 0
+    helper_ends
+    for ((i = 0; i < 20; i++)); do ! incident_is unguarded 1 || break; sleep 1; done
+    incident_is unguarded 1 || fail "that it is gone is not told"
+    equal "the rule" "$(rule_of unguarded)" "$root/etc/leash/leash.conf:2"
+    leash log -u $uid
+    like "the log" "$out" "*unguarded *session c1*"
+    stop_leashd KILL
+    start_leashd
+    tell set c1 LockedHint 1
+    wait_until noted_some Locked c1
+    helper
+    sleep 1.5
+    helper_ends
+    sleep 1.5
+    equal "told once" "$(incidents unguarded)" 1
+    stop_leashd
+}
+
+test_leashd_misses_a_lock_helper_at_once_after_a_long_login() {
+    rules_are "[lock all]" on-disconnect=lock
+    guarded_desktop || return
+    start_leashd
+    wait_until incident_is unguarded 1
+    stop_leashd
+}
+
+test_leashd_another_program_is_no_lock_helper() {
+    rules_are "[lock all]" on-disconnect=lock
+    guarded_desktop || return
+    mkdir "$root/home"
+    cp "$root/bin/leash-lock" "$root/home/"
+    chown $uid "$root/home/leash-lock"
+    helper "$root/home/leash-lock" # the user's own
+    start_leashd
+    wait_until incident_is unguarded 1
+    helper_ends
+    stop_leashd
+}
+
+test_leashd_wants_no_lock_helper_without_a_policy() {
+    rules_are "[lock some]" match-user=root idle=10min
+    guarded_desktop || return
+    tell new 7 $uid -
+    start_leashd
+    tell set c1 LockedHint 1
+    wait_until noted_some Locked c1
+    sleep 1.5
+    equal "missed" "$(incidents unguarded)" 0
+    stop_leashd
+}

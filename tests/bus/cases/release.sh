@@ -336,3 +336,37 @@ test_release_after_the_slice_got_a_unit_file() {
     leash release -u $uid
     like calls "$(calls)" "*Reload*"
 }
+
+# A ledger outlives a boot, after which PID 1 may be another one.
+test_release_leash_of_another_backend() {
+    local before
+    login $uid && pid1
+    leash -u $uid -q 30%
+    expect 0 "*" ""
+    equal "whose it is" "$(ledger Backend)" systemd
+    sed -i 's/^Backend=.*/Backend=cgroup/' "$root/run/leash/$slice"
+    before=$(snapshot)
+    forget
+    leash list
+    expect 0 "*$slice *CPU 30% (BY ANOTHER BACKEND) *" ""
+    leash show -u $uid
+    expect 0 "*BY ANOTHER BACKEND*backend *cgroup: not looked at*" ""
+    leash show -u $uid --json
+    like json "$out" '*"backend": "cgroup"*"enforced": null*'
+    leash -u $uid -q 20%
+    expect_error 1 "not limited: a leash by another backend is on; release it first"
+    leash release -u $uid # it is not to be had below another root
+    expect_error 1 "leashed by the backend 'cgroup', which does not work here now: *; release it where it does"
+    leash release --expired
+    expect 0 "" ""
+    no_changes
+    unchanged "$before"
+    sed -i 's/^Backend=.*/Backend=of-a-later-version/' "$root/run/leash/$slice"
+    leash release -u $uid
+    expect_error 1 "'of-a-later-version'*this leash does not know it"
+    sed -i '/^Backend=/d' "$root/run/leash/$slice" # of an earlier version
+    leash release -u $uid
+    expect 0 "$uid: released" ""
+    absent run/leash/$slice
+    equal quota "$(kernel cpu.max)" "max 100000"
+}

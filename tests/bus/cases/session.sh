@@ -197,6 +197,22 @@ test_session_list_of_processes_ends_with_the_worst() {
     kill $idle
 }
 
+test_session_container_that_no_unit_tells_of_is_refused() {
+    local sandbox job=
+    unshare -pf --kill-child -- true 2>/dev/null || skip "needs pid namespaces"
+    pid1
+    unshare -pf --kill-child sleep 60 &
+    sandbox=$!
+    for _ in {1..100}; do
+        job=$(pgrep -P $sandbox -x sleep) && break
+        sleep 0.05
+    done
+    place $job /
+    leash $job
+    expect_error 3 "$job (sleep) runs in a container, not in a login session; limit the container through its manager"
+    kill $sandbox
+}
+
 # "unshare -p" takes no rights, so a pid namespace in a job's service is the job's own doing.
 test_session_cron_job_in_a_pid_namespace_is_captured() {
     local job sandbox

@@ -64,6 +64,9 @@ since=$(noted Disconnected "$desktop")
 check "who is away is squeezed" wait_for 60 quota_is 20
 measures "a busy loop is held" 15 25 cpu_of_slice $uid 4
 
+run leash show -u alice --json
+check "and for how long is shown" jq -e --arg id "$desktop" '.[0].sessions[] | select(.session == $id) | .connected == false and (.disconnected_since | fromdateiso8601) > now - 600' "$lib_run/out"
+
 systemctl restart leashd
 check "after a restart" wait_for 60 noted_some Disconnected "$desktop"
 check_equal "nothing is forgotten" "$(noted Disconnected "$desktop") $(quota $uid)" "$since 20"

@@ -6,7 +6,7 @@
 suite_begin
 
 # Policies of the suites must not stay for the next one.
-trap 'rm -f /etc/leash/leash.conf; tidy' EXIT
+trap 'systemctl stop leashd; rm -rf /etc/leash/leash.conf /run/leashd; tidy' EXIT
 
 policy=/etc/leash/leash.conf
 
@@ -24,6 +24,11 @@ state_is() { [[ $(state) == "$1" ]]; }
 locker_pid() { as_alice leash-lock status --json | jq -r '.[0].locker_pid'; }
 is_up() { [[ $(as_alice leash-lock status --json 2>/dev/null | jq -r '.[0].locker_up') == true ]]; }
 runs() { pgrep -u alice -x leash-lock; }
+
+# unguarded: how often leashd has told that a session has no leash-lock
+unguarded() { leash log --json | jq '[.[] | select(.kind == "unguarded")] | length'; }
+
+no_notice_runs() { [[ -z $(systemctl list-units --all --plain --no-legend 'leash-notify-*') ]]; }
 
 conf() {
     install -d /etc/leash
@@ -125,7 +130,45 @@ check "its text is no markup" grep -q '&lt;b&gt;too much' /tmp/shown
 leash release -u alice >/dev/null
 check "and when it is over, in the place of that" wait_for 20 grep -q '^1 .*no longer limited' /tmp/shown
 check_equal "nothing of it is left" "$(pgrep -c -x leash-notify)" 0
+# The service that ends it is cleared away when it has done so, and the notice must not go with it.
+rm -f /tmp/shown
+leash -u alice -q 80% --for=5s --no-notify >/dev/null
+check "an end by time is told, too" wait_for 60 grep -q 'no longer limited' /tmp/shown
+check "no service of it is left" wait_for 20 no_notice_runs
+
+# leashd, from inside its own walls: a warning that nobody is there to see.
+conf idle=never "locker=$command_line" "[state away]" when=disconnected warn-after=5s end-after=1h
+again
+rm -f /tmp/shown
+systemctl start leashd
+sleep 5
+kill "$RDP_CLIENT"
+check "leashd warns on the desktop" wait_for 90 grep -q 'has been disconnected.*It will be ended at' /tmp/shown
+check "nobody is welcomed before they are back" bash -c '! grep -q Welcome /tmp/shown'
+rdp_open alice
+check "and when she is back" wait_for 90 grep -q 'Welcome back' /tmp/shown
+check "in its place" awk '/has been disconnected/ { id = $1 } /Welcome back/ { same = $1 == id } END { exit !same }' /tmp/shown
 kill "$fake"
+
+# A session without leash-lock. That it began long ago saves two minutes.
+systemctl stop leashd
+sed -i 's/^Created=.*/Created=1/' /run/leashd/sessions
+conf idle=1h "locker=$command_line"
+again
+before=$(unguarded)
+systemctl start leashd
+sleep 15
+check_equal "leashd sees leash-lock in the session" "$(unguarded)" "$before"
+pkill -KILL -u alice -x leash-lock
+wait_for 30 runs
+sleep 20
+check_equal "killed and back: nothing to tell" "$(unguarded)" "$before"
+pkill -KILL -u alice -x leash-lock-keep
+pkill -KILL -u alice -x leash-lock
+check "killed for good: told" wait_for 90 eval '(($(unguarded) == before + 1))'
+systemctl stop leashd
+as_alice setsid /usr/libexec/leash/leash-lock-keep >/dev/null 2>&1 &
+check "and back for what follows" wait_for 60 runs
 
 conf idle=never "locker=/nowhere/locker"
 pkill -KILL -u alice -x leash-lock

@@ -111,6 +111,57 @@ test_bus_garbage_is_ignored() {
     alive
 }
 
+# manager NAME: of a desktop that has the name; `manager_say LINE` commands it
+manager() {
+    mkfifo "$root/manager.in.$1"
+    exec {manager_fd}<>"$root/manager.in.$1"
+    spawn "$build/tests/fake-manager" "$1" <"$root/manager.in.$1" >"$root/manager.out"
+    manager_pid=$spawned
+    wait_until 5 grep -q ready "$root/manager.out"
+}
+manager_say() { echo "$*" >&"$manager_fd"; }
+inhibitors_are() { [[ $(status inhibitors) == "$1" ]]; }
+
+desktop_inhibits() { # NAME SHOWN
+    policy idle=3s warn=1s inhibit-max=1h "locker=$(locker)"
+    desktop
+    manager "$1"
+    manager_say on
+    start
+    wait_until 5 inhibitors_are 1
+    like "who inhibits" "$(status inhibitor_names)" "*$2*"
+    sleep 3.5
+    equal "state while inhibited" "$(status state)" open
+    manager_say garbage
+    wait_until 2 inhibitors_are 0
+    manager_say on
+    wait_until 2 inhibitors_are 1
+    kill -KILL $manager_pid # and what it held goes with it
+    wait_until 2 inhibitors_are 0
+    wait_until 5 locker_up
+    alive
+}
+
+test_bus_inhibitors_of_gnome_count() { desktop_inhibits gnome "session manager"; }
+
+test_bus_inhibitors_of_kde_count() { desktop_inhibits kde "power management"; }
+
+test_bus_inhibitors_of_a_desktop_that_comes_later() {
+    local covered t0
+    policy idle=4s warn=1s inhibit-max=2s "locker=$(locker)"
+    desktop && start
+    equal "at first" "$(status inhibitors)" 0
+    manager kde || return
+    manager_say on
+    wait_until 5 inhibitors_are 1
+    xdotool mousemove 9 9
+    t0=$(now)
+    wait_until 10 locker_up # the ceiling counts for these, too
+    covered=$(($(time_of seen covered) - t0))
+    within covered $covered 5800000 7000000
+    alive
+}
+
 test_bus_activity_is_an_inhibitor_like_others() {
     policy idle=2s warn=1s inhibit-max=2s "locker=$(locker)"
     desktop && start
