@@ -97,7 +97,7 @@ type_password leash
 check "the right password opens" wait_for 60 state_is open
 check "LockedHint says that, too" wait_for 10 hint_is LockedHint no
 
-conf idle=20s warn=5s "locker=$command_line" on-disconnect=lock
+conf idle=50s warn=35s "locker=$command_line" on-disconnect=lock
 again
 as_alice xdotool mousemove 50 50
 check "warned" wait_for 40 state_is warning
@@ -121,7 +121,7 @@ type_password leash
 wait_for 60 state_is open
 
 # What root's leash tells arrives on her desktop, from a process that is hers alone.
-as_alice fake-desktop /tmp/shown >/dev/null 2>&1 &
+as_alice "$LEASH_TESTS/fake-desktop" /tmp/shown >/dev/null 2>&1 &
 fake=$!
 sleep 2
 leash -u alice -q 80% --reason "<b>too much</b>" >/dev/null

@@ -280,7 +280,8 @@ test_many() {
         pamtester sshd bob open_session close_session >"$lib_run/many.$i" 2>&1 &
         pids+=($!)
     done
-    for i in "${pids[@]}"; do wait "$i" || problem "one failed"; done
+    for i in "${pids[@]}"; do wait "$i" || problem "status $?"; done
+    ((${#problems[@]} == 0)) || problem "$(cat "$lib_run"/many.* | sort | uniq -c)"
     [[ -z $(missing "$1") ]] || problem "$(missing "$1" | tail -n 2)"
     : >"$lib_run/out"
     : >"$lib_run/err"
