@@ -76,8 +76,8 @@ LIB_SOURCES = \
     core/cgfile.c core/idle.c core/incident.c core/layers.c core/limits.c core/offenders.c core/parse.c \
     core/placement.c core/plan.c core/policy.c core/policykeys.c core/policyread.c core/record.c \
     core/runaway.c core/sessions.c core/statefile.c core/states.c \
-    os/cgroupfs.c os/clock.c os/file.c os/identity.c os/machine.c os/policyfile.c os/proc.c os/psi.c \
-    os/sockdiag.c os/user.c os/watch.c \
+    os/cgroupfs.c os/clock.c os/file.c os/identity.c os/machine.c os/output.c os/policyfile.c os/proc.c \
+    os/psi.c os/sockdiag.c os/user.c os/watch.c \
     backend/backend.c backend/bus.c backend/buslink.c backend/choose.c $(CGROUP_SOURCE) \
     backend/defaults.c backend/displays.c backend/dropin.c backend/incidents.c backend/inhibit.c \
     backend/journal.c backend/layer.c backend/ledger.c backend/login.c backend/logind.c \
@@ -85,7 +85,7 @@ LIB_SOURCES = \
     backend/systemd.c backend/usage.c
 
 LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c log.c main.c metrics.c options.c \
-    output.c policy.c release.c show.c $(TOP_SOURCE) topmodel.c view.c
+    policy.c release.c show.c $(TOP_SOURCE) topmodel.c view.c
 
 LOCK_SOURCES = daemon.c leash-lock.c locker.c lockpolicy.c notice.c options.c status.c x11-cover.c \
     x11.c xrdp.c

@@ -11,9 +11,9 @@
 #include "core/parse.h"
 #include "os/file.h"
 #include "os/machine.h"
+#include "os/output.h"
 #include "os/policyfile.h"
 #include "os/user.h"
-#include "output.h"
 #include "verbs.h"
 
 #define LOCK_TIMEOUT (30 * USEC_PER_SEC)

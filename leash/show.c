@@ -9,9 +9,9 @@
 
 #include "backend/login.h"
 #include "core/parse.h"
+#include "os/output.h"
 #include "os/proc.h"
 #include "os/user.h"
-#include "output.h"
 #include "verbs.h"
 
 #define PROCESSES_SHOWN 50 /* in text; JSON has all */

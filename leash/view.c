@@ -10,7 +10,7 @@
 #include "core/parse.h"
 #include "os/clock.h"
 #include "os/file.h"
-#include "output.h"
+#include "os/output.h"
 #include "view.h"
 
 /* Two periods of the usual 100 ms: less would catch one side of the throttling only. */
