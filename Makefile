@@ -80,7 +80,7 @@ LIB_SOURCES = \
     os/psi.c os/sockdiag.c os/user.c os/watch.c \
     backend/backend.c backend/bus.c backend/buslink.c backend/choose.c $(CGROUP_SOURCE) \
     backend/defaults.c backend/displays.c backend/dropin.c backend/incidents.c backend/inhibit.c \
-    backend/journal.c backend/layer.c backend/ledger.c backend/login.c backend/logind.c \
+    backend/journal.c backend/json.c backend/layer.c backend/ledger.c backend/login.c backend/logind.c \
     backend/loginwatch.c backend/metrics.c backend/notify.c backend/overview.c backend/spare.c \
     backend/systemd.c backend/usage.c
 
