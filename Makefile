@@ -94,6 +94,8 @@ PAM_SOURCES = args.c login.c pam_leash.c
 
 LEASHD_SOURCES = act.c drift.c keep.c loop.c main.c punish.c rules.c textfile.c
 
+XRDP_SOURCES = leash-xrdp.c list.c options.c
+
 UNIT_TESTS = cgfile displays dropin identity idle incident layers ledger limits offenders parse placement \
     plan policy policyfile record runaway sessions sockdiag states topmodel
 
@@ -113,17 +115,19 @@ LIB_OBJECTS = $(LIB_SOURCES:%.c=$(OBJ)/libleash/%.o)
 LEASH_OBJECTS = $(LEASH_SOURCES:%.c=$(OBJ)/leash/%.o)
 LOCK_OBJECTS = $(LOCK_SOURCES:%.c=$(OBJ)/screensaver/%.o)
 LEASHD_OBJECTS = $(LEASHD_SOURCES:%.c=$(OBJ)/leashd/%.o)
+XRDP_OBJECTS = $(XRDP_SOURCES:%.c=$(OBJ)/xrdp-helpers/%.o)
 LIBLEASH = $(BUILD)/libleash.a
 LOCK_PROGRAMS = $(if $(X11_LIBS),$(BUILD)/leash-lock) $(if $(NOTIFY_LIBS),$(BUILD)/leash-notify)
 PAM_OBJECTS = $(PAM_SOURCES:%.c=$(OBJ)/pam_module/%.o)
 PAM_MODULE = $(if $(HAVE_PAM),$(BUILD)/pam_leash.so)
 MAN_PAGES = $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
-COMPLETIONS = $(BUILD)/completions/leash.bash $(BUILD)/completions/_leash
+COMPLETIONS = $(foreach program,leash leash-xrdp,$(BUILD)/completions/$(program).bash \
+    $(BUILD)/completions/_$(program))
 
 .DEFAULT_GOAL = all
 
 .PHONY: all
-all: $(BUILD)/leash $(BUILD)/leashd $(PAM_MODULE) $(LOCK_PROGRAMS) $(COMPLETIONS) man
+all: $(BUILD)/leash $(BUILD)/leashd $(BUILD)/leash-xrdp $(PAM_MODULE) $(LOCK_PROGRAMS) $(COMPLETIONS) man
 
 $(BUILD)/leash: $(LEASH_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
@@ -132,6 +136,10 @@ $(BUILD)/leash: $(LEASH_OBJECTS) $(LIBLEASH) | said
 $(BUILD)/leashd: $(LEASHD_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
+
+$(BUILD)/leash-xrdp: $(XRDP_OBJECTS) $(LIBLEASH) | said
+	@echo "  LINK $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(JSON_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
 
 $(BUILD)/leash-lock: $(LOCK_OBJECTS) $(OBJ)/screensaver/testing.o $(LIBLEASH) | said
 	@echo "  LINK $@"
@@ -167,11 +175,11 @@ $(OBJ)/%.o: %.c | said
 
 $(OBJ)/leash/top.o: ALL_CFLAGS += $(CURSES_CFLAGS)
 
-$(BUILD)/completions/leash.bash: $(BUILD)/leash
+$(BUILD)/completions/%.bash: $(BUILD)/%
 	@mkdir -p $(@D)
 	$(Q)$< --completion=bash >$@
 
-$(BUILD)/completions/_leash: $(BUILD)/leash
+$(BUILD)/completions/_%: $(BUILD)/%
 	@mkdir -p $(@D)
 	$(Q)$< --completion=zsh >$@
 
@@ -183,7 +191,7 @@ $(BUILD)/man/%: docs/man/%.scd
 	@if command -v scdoc >/dev/null; then scdoc <$< >$@; else echo "scdoc is not here: $(@F) is not made"; fi
 
 -include $(LIB_OBJECTS:.o=.d) $(LEASH_OBJECTS:.o=.d) $(LOCK_OBJECTS:.o=.d) \
-    $(LEASHD_OBJECTS:.o=.d) $(PAM_OBJECTS:.o=.d)
+    $(LEASHD_OBJECTS:.o=.d) $(XRDP_OBJECTS:.o=.d) $(PAM_OBJECTS:.o=.d)
 
 # ---- tests ------------------------------------------------------------------------------------------
 
@@ -333,8 +341,10 @@ format:
 install: all
 	install -Dm755 $(BUILD)/leash $(DESTDIR)$(BINDIR)/leash
 	install -Dm755 $(BUILD)/leashd $(DESTDIR)$(SBINDIR)/leashd
-	install -Dm644 $(BUILD)/completions/leash.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/leash
-	install -Dm644 $(BUILD)/completions/_leash $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_leash
+	install -Dm755 $(BUILD)/leash-xrdp $(DESTDIR)$(SBINDIR)/leash-xrdp
+	$(Q)for program in leash leash-xrdp; do \
+	    install -Dm644 $(BUILD)/completions/$$program.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$program; \
+	    install -Dm644 $(BUILD)/completions/_$$program $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_$$program; done
 	$(Q)mkdir -p $(DESTDIR)$(POLKITDIR)/actions $(DESTDIR)$(UNITDIR)
 	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/polkit/org.leash.policy >$(DESTDIR)$(POLKITDIR)/actions/org.leash.policy
 	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/systemd/leash-restore.service >$(DESTDIR)$(UNITDIR)/leash-restore.service
@@ -381,8 +391,9 @@ uninstall:
 	    $(DESTDIR)$(UNITDIR)/user-.slice.d/50-leash.conf $(DESTDIR)$(PAMDIR)/pam_leash.so \
 	    $(if $(PAMCONFIGDIR),$(DESTDIR)$(PAMCONFIGDIR)/leash) \
 	    $(foreach page,$(MAN_PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
-	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/leash \
-	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_leash $(DESTDIR)$(BINDIR)/leash-lock \
+	    $(foreach program,leash leash-xrdp,$(DESTDIR)$(PREFIX)/share/bash-completion/completions/$(program) \
+	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_$(program)) \
+	    $(DESTDIR)$(SBINDIR)/leash-xrdp $(DESTDIR)$(BINDIR)/leash-lock \
 	    $(DESTDIR)$(MANDIR)/man1/leash-lock.1 $(DESTDIR)$(MANDIR)/man1/leash-notify.1
 	for file in $(LOCK_FILES); do rm -f $(DESTDIR)$${file##*:}; done
 	rm -rf $(DESTDIR)$(DOCDIR) $(DESTDIR)$(LIBEXECDIR)

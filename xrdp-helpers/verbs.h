@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: MIT */
+/* The verbs, one file each. */
+#pragma once
+
+#include "options.h"
+
+Exit verb_list(const Arguments *a);
