@@ -10,8 +10,11 @@
 
 /* name, operands, help; options; operands from .. to; needs root */
 const Verb verbs[] = {
-        { "list", "[--json]", "every remote desktop of this host",
-          TAKES(OPTION_JSON) | TAKES(OPTION_USER), 0, 0, false, verb_list },
+        { "list", "[--json] [-u USER]", "every remote desktop of this host",
+          TAKES(OPTION_JSON) | TAKES(OPTION_USER), 0, 0, true, verb_list },
+        { "show", "SESSION... | -u USER [--json]", "all about some of them",
+          TAKES(OPTION_JSON) | TAKES(OPTION_USER) | TAKES(OPTION_SESSION), 0, SIZE_MAX, true,
+          verb_show },
 };
 const size_t n_verbs = ELEMENTSOF(verbs);
 

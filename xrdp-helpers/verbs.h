@@ -5,3 +5,4 @@
 #include "options.h"
 
 Exit verb_list(const Arguments *a);
+Exit verb_show(const Arguments *a);

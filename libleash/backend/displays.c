@@ -164,8 +164,11 @@ static int on_connection(const UnixConnection *c, void *userdata) {
         if (number < 0 || (c->peer != (uid_t) -1 && c->peer >= s->uid_min))
                 return 0;
         for (size_t i = first_of(s, number); i < s->n && s->all[i].display.number == number; i++)
-                if (s->all[i].display.via == SESSION_VIA_XRDP && is_path_of(s, &s->all[i], c->path))
+                if (s->all[i].display.via == SESSION_VIA_XRDP &&
+                    is_path_of(s, &s->all[i], c->path)) {
                         s->all[i].display.link = SESSION_LINK_CONNECTED;
+                        s->all[i].display.peer_inode = c->peer_inode;
+                }
         return 0;
 }
 
@@ -196,6 +199,7 @@ static int on_port(const TcpSocket *t, void *userdata) {
                         .uid = t->uid,
                         .via = SESSION_VIA_VNC,
                         .link = SESSION_LINK_DISCONNECTED,
+                        .inode = t->inode,
                 },
         };
 

@@ -66,7 +66,7 @@ typedef struct Properties {
         const char *id, *name, *class, *type, *service, *display, *seat, *state, *remote;
         uint32_t uid, leader;
         int idle, locked;
-        uint64_t idle_since; /* CLOCK_MONOTONIC */
+        uint64_t idle_since, created; /* CLOCK_MONOTONIC */
 } Properties;
 
 typedef struct PropertyInfo {
@@ -92,6 +92,7 @@ static const PropertyInfo properties[] = {
         PROPERTY("IdleHint", "b", idle),
         PROPERTY("LockedHint", "b", locked),
         PROPERTY("IdleSinceHintMonotonic", "t", idle_since),
+        PROPERTY("TimestampMonotonic", "t", created),
 };
 
 static int read_value(sd_bus_message *m, const PropertyInfo *info, Properties *p) {
@@ -144,8 +145,13 @@ static bool is_graphical(const char *type) {
                         strcmp(type, "mir") == 0);
 }
 
+static usec_t as_boottime(usec_t monotonic) {
+        usec_t now = clock_monotonic();
+
+        return monotonic == 0 ? 0 : clock_boottime() - (now - MIN_OF(monotonic, now));
+}
+
 static void tell_session(LogindWatch *w, const Properties *p) {
-        usec_t ago = clock_monotonic() - MIN_OF(p->idle_since, clock_monotonic());
         const LogindSession s = {
                 .facts = {
                         .id = p->id,
@@ -157,7 +163,8 @@ static void tell_session(LogindWatch *w, const Properties *p) {
                         .closing = p->state && strcmp(p->state, "closing") == 0,
                         .locked = p->locked,
                         .idle = p->idle,
-                        .idle_since = p->idle_since == 0 ? 0 : clock_boottime() - ago,
+                        .idle_since = as_boottime(p->idle_since),
+                        .created = as_boottime(p->created),
                         /* A display at a seat has a screen, whoever else is connected to it. */
                         .display = filled(p->seat) ? -1 : session_display_from_string(p->display),
                 },

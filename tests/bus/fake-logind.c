@@ -5,11 +5,12 @@
  *
  *   new ID UID DISPLAY [CLASS]   a session comes; DISPLAY is a number or "-" for a terminal
  *   del ID                       it goes
- *   set ID PROPERTY VALUE        LockedHint 0|1, IdleHint 0|1, State TEXT
+ *   set ID PROPERTY VALUE        LockedHint 0|1, IdleHint 0|1, State TEXT, Leader PID, Service TEXT
  *   storm N UID                  N sessions come, of a hundred users
  *   calm N                       they go
  *   serve DISPLAY UID            an X server of xrdp's listens, the socket belongs to UID
  *   call DISPLAY                 xrdp connects to it
+ *   take DISPLAY                 the server takes a connection that somebody else has made
  *   hangup DISPLAY               and leaves
  *   shut DISPLAY                 the X server ends
  *   reloaded                     PID 1 says that it has read its unit files again
@@ -40,8 +41,8 @@
 #define DISPLAYS_MAX 128
 
 typedef struct Session {
-        char id[64], class[32], display[16], state[16];
-        unsigned uid;
+        char id[64], class[32], display[16], state[16], service[32];
+        unsigned uid, leader;
         int locked, idle;
         sd_bus_slot *slot;
 } Session;
@@ -94,7 +95,7 @@ static int get_property(sd_bus *bus, const char *path, const char *interface, co
         if (strcmp(property, "Type") == 0)
                 return sd_bus_message_append(reply, "s", tty ? "tty" : "x11");
         if (strcmp(property, "Service") == 0)
-                return sd_bus_message_append(reply, "s", tty ? "sshd" : "xrdp-sesman");
+                return sd_bus_message_append(reply, "s", s->service);
         if (strcmp(property, "Display") == 0)
                 return sd_bus_message_append(reply, "s", tty ? "" : s->display);
         if (strcmp(property, "Seat") == 0)
@@ -104,7 +105,7 @@ static int get_property(sd_bus *bus, const char *path, const char *interface, co
         if (strcmp(property, "RemoteHost") == 0)
                 return sd_bus_message_append(reply, "s", "192.0.2.7");
         if (strcmp(property, "Leader") == 0)
-                return sd_bus_message_append(reply, "u", 1U);
+                return sd_bus_message_append(reply, "u", s->leader);
         if (strcmp(property, "LockedHint") == 0)
                 return sd_bus_message_append(reply, "b", s->locked);
         if (strcmp(property, "IdleHint") == 0)
@@ -160,6 +161,8 @@ static void add(Fake *f, const char *id, unsigned uid, const char *display, cons
         (void) snprintf(s->display, sizeof(s->display), strcmp(display, "-") == 0 ? "%s" : ":%s",
                         display);
         (void) strcpy(s->state, "active");
+        (void) strcpy(s->service, display[0] == '-' ? "sshd" : "xrdp-sesman");
+        s->leader = 1;
         s->uid = uid;
         r = sd_bus_add_object_vtable(f->bus, &s->slot, path, "org.freedesktop.login1.Session",
                                      session_vtable, s);
@@ -194,6 +197,10 @@ static void set(Fake *f, const char *id, const char *property, const char *value
                 s->locked = atoi(value);
         else if (strcmp(property, "IdleHint") == 0)
                 s->idle = atoi(value);
+        else if (strcmp(property, "Leader") == 0)
+                s->leader = strtoul(value, NULL, 10);
+        else if (strcmp(property, "Service") == 0)
+                (void) snprintf(s->service, sizeof(s->service), "%.31s", value);
         else
                 (void) snprintf(s->state, sizeof(s->state), "%.15s", value);
         if (sd_bus_emit_properties_changed(f->bus, path, "org.freedesktop.login1.Session", property,
@@ -319,6 +326,15 @@ static void call(Fake *f, int display) {
         announce(f, display, true);
 }
 
+/* With the sockets that the viewer's chansrv makes. */
+static void take(Fake *f, int display) {
+        Display *d = &f->displays[display];
+
+        d->client = -1;
+        d->accepted = accept4(d->listener, NULL, NULL, SOCK_CLOEXEC);
+        announce(f, display, true);
+}
+
 static void hang_up(Fake *f, int display) {
         Display *d = &f->displays[display];
 
@@ -382,6 +398,8 @@ static void obey(Fake *f, const char *line) {
                 serve(f, display, strtoul(b, NULL, 10));
         else if (strcmp(verb, "call") == 0)
                 call(f, display);
+        else if (strcmp(verb, "take") == 0)
+                take(f, display);
         else if (strcmp(verb, "hangup") == 0)
                 hang_up(f, display);
         else if (strcmp(verb, "shut") == 0)
