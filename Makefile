@@ -80,7 +80,7 @@ LIB_SOURCES = \
     os/procsocket.c os/psi.c os/sockdiag.c os/user.c os/watch.c \
     backend/backend.c backend/bus.c backend/buslink.c backend/choose.c $(CGROUP_SOURCE) \
     backend/defaults.c backend/desktops.c backend/displays.c backend/dropin.c backend/incidents.c backend/inhibit.c \
-    backend/journal.c backend/json.c backend/layer.c backend/ledger.c backend/login.c backend/logind.c \
+    backend/journal.c backend/json.c backend/layer.c backend/ledger.c backend/login.c backend/logind.c backend/loginend.c \
     backend/loginwatch.c backend/metrics.c backend/notify.c backend/overview.c backend/spare.c \
     backend/systemd.c backend/usage.c backend/viewers.c backend/vncserver.c
 
@@ -94,7 +94,7 @@ PAM_SOURCES = args.c login.c pam_leash.c
 
 LEASHD_SOURCES = act.c drift.c keep.c loop.c main.c punish.c rules.c textfile.c
 
-XRDP_SOURCES = leash-xrdp.c list.c options.c table.c
+XRDP_SOURCES = disconnect.c end.c leash-xrdp.c list.c message.c options.c table.c
 
 UNIT_TESTS = cgfile displays dropin identity idle incident layers ledger limits offenders parse placement \
     plan policy policyfile record runaway sessions sockdiag states topmodel

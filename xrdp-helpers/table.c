@@ -15,9 +15,13 @@
 
 #define CALL_TIMEOUT (5 * USEC_PER_SEC)
 
+const char *table_root(void) {
+        return secure_getenv("LEASH_TEST_ROOT") ?: "";
+}
+
 Exit table_read(bool measure, Desktops *ret) {
         const DesktopsOptions options = {
-                .root = secure_getenv("LEASH_TEST_ROOT") ?: "",
+                .root = table_root(),
                 .uid_min = user_uid_min(),
                 .timeout = CALL_TIMEOUT,
                 .measure = measure,

@@ -5,6 +5,9 @@
 #include "backend/desktops.h"
 #include "options.h"
 
+/* What stands before /run and the like: "" but in tests. */
+const char *table_root(void);
+
 /* Reads all. Prints what is wrong. */
 Exit table_read(bool measure, Desktops *ret);
 

@@ -6,3 +6,6 @@
 
 Exit verb_list(const Arguments *a);
 Exit verb_show(const Arguments *a);
+Exit verb_disconnect(const Arguments *a);
+Exit verb_end(const Arguments *a);
+Exit verb_message(const Arguments *a);

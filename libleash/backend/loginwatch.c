@@ -3,11 +3,11 @@
 
 #define _GNU_SOURCE
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <systemd/sd-bus.h>
 
+#include "backend/loginend.h"
 #include "backend/loginwatch.h"
 #include "os/clock.h"
 
@@ -23,7 +23,6 @@
 /* A bus allows a connection only so many calls that wait for an answer. */
 #define CALLS_MAX 32
 
-#define _cleanup_error_ _cleanup_(sd_bus_error_free)
 #define _cleanup_message_ _cleanup_(sd_bus_message_unrefp)
 
 /* A session that is to be asked about. */
@@ -439,21 +438,5 @@ LogindWatch *loginwatch_free(LogindWatch *w) {
 }
 
 int loginwatch_end(LogindWatch *w, const char *id, SessionRung rung) {
-        _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_message_ sd_bus_message *m = NULL;
-        bool terminate = rung == SESSION_RUNG_TERMINATED;
-        int r;
-
-        r = sd_bus_message_new_method_call(w->bus, &m, LOGIND, LOGIND_PATH, LOGIND_MANAGER,
-                                           terminate ? "TerminateSession" : "KillSession");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "s", id);
-        if (r >= 0 && !terminate)
-                r = sd_bus_message_append(m, "si", rung == SESSION_RUNG_ASKED ? "leader" : "all",
-                                          rung == SESSION_RUNG_ASKED ? SIGTERM : SIGKILL);
-        if (r >= 0)
-                r = sd_bus_call(w->bus, m, w->timeout, &error, NULL);
-        if (sd_bus_error_has_name(&error, "org.freedesktop.login1.NoSuchSession"))
-                return -ENXIO;
-        return MIN_OF(r, 0);
+        return loginend_on(w->bus, id, rung, w->timeout);
 }

@@ -57,6 +57,10 @@ const char *session_via_to_string(SessionVia v) {
         return names[v];
 }
 
+SessionRung session_rung_next(SessionRung rung) {
+        return rung < SESSION_RUNG_STUCK ? rung + 1 : SESSION_RUNG_STUCK;
+}
+
 void sessions_done(Sessions *s) {
         for (size_t i = 0; i < s->n; i++)
                 free(s->all[i]);

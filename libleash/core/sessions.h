@@ -67,6 +67,9 @@ typedef enum SessionRung {
         _SESSION_RUNG_MAX,
 } SessionRung;
 
+/* The rung after that one; the last has none, and is its own. */
+SessionRung session_rung_next(SessionRung rung);
+
 #define SESSION_ID_MAX 64
 #define SESSION_SERVICE_MAX 32
 #define SESSIONS_MAX 8192

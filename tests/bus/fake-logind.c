@@ -6,9 +6,9 @@
  *   new ID UID DISPLAY [CLASS]   a session comes; DISPLAY is a number or "-" for a terminal
  *   del ID                       it goes
  *   set ID PROPERTY VALUE        LockedHint 0|1, IdleHint 0|1, State TEXT, Leader PID, Service TEXT
- *   storm N UID                  N sessions come, of a hundred users
- *   calm N                       they go
- *   serve DISPLAY UID            an X server of xrdp's listens, the socket belongs to UID
+ *   stubborn N                   what the next sessions need to end: rungs, from 1 (the leader's
+ * TERM); 0: nothing does storm N UID                  N sessions come, of a hundred users calm N
+ * they go serve DISPLAY UID            an X server of xrdp's listens, the socket belongs to UID
  *   call DISPLAY                 xrdp connects to it
  *   take DISPLAY                 the server takes a connection that somebody else has made
  *   hangup DISPLAY               and leaves
@@ -57,6 +57,7 @@ typedef struct Fake {
         Session *sessions[SESSIONS_MAX];
         size_t n;
         Display displays[DISPLAYS_MAX];
+        int stubborn; /* 0: calls are noted, and nothing ends */
 } Fake;
 
 static void die(const char *what, int r) {
@@ -248,12 +249,30 @@ static int end_session(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         note(f, "logind-calls", line);
         if (!find(f, id))
                 return sd_bus_error_set(error, "org.freedesktop.login1.NoSuchSession", "No.");
+        if (f->stubborn > 0 && (!kill ? 2 : signal == SIGKILL ? 3 : 1) >= f->stubborn)
+                drop(f, id);
         return sd_bus_reply_method_return(m, NULL);
+}
+
+static int get_session(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        const char *id;
+        char *path;
+        int r;
+
+        if (sd_bus_message_read(m, "s", &id) < 0)
+                return -EBADMSG;
+        if (!find(userdata, id))
+                return sd_bus_error_set(error, "org.freedesktop.login1.NoSuchSession", "No.");
+        path = path_of(id);
+        r = sd_bus_reply_method_return(m, "o", path);
+        free(path);
+        return r;
 }
 
 static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD("ListSessions", NULL, "a(susso)", list_sessions, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("GetSession", "s", "o", get_session, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("TerminateSession", "s", NULL, end_session, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("KillSession", "ssi", NULL, end_session, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_SIGNAL("SessionNew", "so", 0),
@@ -390,6 +409,8 @@ static void obey(Fake *f, const char *line) {
                 drop(f, a);
         else if (strcmp(verb, "set") == 0)
                 set(f, a, b, c);
+        else if (strcmp(verb, "stubborn") == 0)
+                f->stubborn = atoi(a);
         else if (strcmp(verb, "storm") == 0)
                 storm(f, strtoul(a, NULL, 10), strtoul(b, NULL, 10));
         else if (strcmp(verb, "calm") == 0)

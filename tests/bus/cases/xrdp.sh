@@ -177,3 +177,130 @@ test_xrdp_usage_is_checked() {
     expect_error_of 3 "needs root"
 }
 expect_error_of() { expect "$1" "" "leash-xrdp: *$2*"; }
+
+ends() { grep -c "Session c1" "$root/fake/logind-calls"; }
+
+test_xrdp_ends_a_session_by_rungs() {
+    desktops || return
+    tell stubborn 1
+    xrdp end c1 --grace 1s
+    expect 0 "c1: ended" ""
+    equal calls "$(cat "$root/fake/logind-calls" | grep -v Subscribe)" "KillSession c1 leader 15"
+    incident_is asked 1
+    like "the log" "$(cat "$root/var/lib/leash/log/incidents")" "*kind=asked*uid=$uid*session=c1*condition=by root*"
+    tell new c1 $uid 10
+    tell stubborn 2
+    xrdp end :10 --grace=300ms --reason "maintenance"
+    expect 0 "c1: ended" ""
+    equal calls "$(tail -n 2 "$root/fake/logind-calls")" $'KillSession c1 leader 15\nTerminateSession c1  0'
+    like "the reason" "$(tail -n 1 "$root/var/lib/leash/log/incidents")" "*kind=terminated*rule=maintenance*"
+    tell new c1 $uid 10
+    tell stubborn 3
+    xrdp end c1 --grace 300ms
+    expect 0 "c1: ended" ""
+    equal calls "$(tail -n 1 "$root/fake/logind-calls")" "KillSession c1 all 9"
+    tell new c1 $uid 10
+    tell stubborn 0
+    xrdp end c1 --grace 200ms
+    expect 4 "" "leash-xrdp: c1: something of it is still there"
+    incident_is stuck 1
+    xrdp end c1 c8
+    expect 3 "" "leash-xrdp: c8: no such remote desktop*"
+}
+
+test_xrdp_ends_the_oldest_disconnected_and_no_other() {
+    rules_are "[state away]" when=disconnected after=1h cpu-quota=20%
+    desktops || return
+    start_leashd
+    wait_until noted_some Disconnected c2
+    sleep 0.2
+    tell serve 12 $uid
+    tell new c3 $uid 12
+    wait_until noted_some Disconnected c3
+    tell stubborn 1
+    xrdp end --oldest-disconnected
+    expect 0 "c2: ended" ""
+    xrdp end --oldest-disconnected
+    expect 0 "c3: ended" ""
+    xrdp end --oldest-disconnected
+    expect 3 "" "*no session is disconnected*" # c1 is connected, and stays
+    equal calls "$(grep -c Session "$root/fake/logind-calls")" 2
+    stop_leashd
+}
+
+test_xrdp_disconnects_a_viewer() {
+    local fd
+    desktops || return
+    xrdp disconnect :10
+    expect 1 "" "leash-xrdp: :10: cannot disconnect: No such file*" # no socket to ask by
+    # xorgxrdp's part: a datagram of four bytes ends the connection
+    python3 - "$root/run/xrdp/sockdir/xrdp_disconnect_display_10" $uid >"$root/fake/got" <<'EOF' &
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+os.chown(sys.argv[1], int(sys.argv[2]), -1)
+print(s.recv(64), flush=True)
+EOF
+    fd=$!
+    wait_until test -S "$root/run/xrdp/sockdir/xrdp_disconnect_display_10"
+    sleep 0.2
+    (wait_until grep -q sig "$root/fake/got"; tell hangup 10) &
+    xrdp disconnect :10
+    expect 0 ":10: disconnected" ""
+    equal "what the X server got" "$(cat "$root/fake/got")" "b'sig\\x00'"
+    kill $fd 2>/dev/null
+    xrdp disconnect c2
+    expect 0 ":11: nobody is connected" ""
+}
+
+# A link in the user's folder leads nowhere.
+test_xrdp_disconnect_follows_no_link() {
+    desktops || return
+    python3 -c 'import socket, sys; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); s.settimeout(4); print(s.recv(64))' \
+        "$root/fake/elsewhere" >"$root/fake/got" 2>/dev/null &
+    wait_until test -S "$root/fake/elsewhere"
+    ln -s "$root/fake/elsewhere" "$root/run/xrdp/sockdir/xrdp_disconnect_display_10"
+    xrdp disconnect :10
+    expect 1 "" "leash-xrdp: :10: cannot disconnect: *not permitted*"
+    rm "$root/run/xrdp/sockdir/xrdp_disconnect_display_10"
+    ln "$root/fake/elsewhere" "$root/run/xrdp/sockdir/xrdp_disconnect_display_10" # root's, not the user's
+    xrdp disconnect :10
+    expect 1 "" "leash-xrdp: :10: cannot disconnect: *not permitted*"
+    equal "what came there" "$(cat "$root/fake/got")" ""
+}
+
+test_xrdp_disconnects_vnc() {
+    local display=$((200 + BASHPID % 700))
+    desktops || return
+    play_as=(--reuid "$uid" --regid "$uid" --clear-groups)
+    play Xtigervnc vnc $((5900 + display))
+    play_as=()
+    play xrdp client $((5900 + display)) 127.0.0.7
+    xrdp list --json
+    equal "client" "$(row :$display client_address) $(row :$display connected)" "127.0.0.7 true"
+    xrdp disconnect :$display
+    [[ $err != *"not supported"* ]] || skip "this kernel closes no connections"
+    expect 0 ":$display: disconnected" ""
+}
+
+test_xrdp_ends_a_vnc_server_that_is_no_session() {
+    local display=$((200 + BASHPID % 700))
+    desktops || return
+    play_as=(--reuid "$uid" --regid "$uid" --clear-groups)
+    play Xtigervnc vnc $((5900 + display))
+    xrdp end :$display --grace 2s
+    expect 0 ":$display: ended" ""
+    kill -0 $player 2>/dev/null && fail "the server is still there"
+}
+
+test_xrdp_messages() {
+    desktops || return
+    xrdp message hello
+    expect_error_of 2 "message needs"
+    xrdp message -u $uid
+    expect_error_of 2 "message takes"
+    xrdp message -u $uid $'be\e[31mware'
+    expect 4 "$uid: 0 terminals" "*neither a desktop*"
+    xrdp message --all "hello"
+    like "who was told" "$out" "*$uid: 0 terminals*$other: 0 terminals*"
+}
