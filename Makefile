@@ -73,8 +73,8 @@ NOTIFY_LIBS := $(shell $(PKG_CONFIG) --libs libnotify 2>/dev/null)
 # ---- sources ----------------------------------------------------------------------------------------
 
 LIB_SOURCES = \
-    core/cgfile.c core/idle.c core/incident.c core/layers.c core/limits.c core/offenders.c core/parse.c \
-    core/placement.c core/plan.c core/policy.c core/policykeys.c core/policyread.c core/record.c \
+    core/ccache.c core/cgfile.c core/hours.c core/idle.c core/incident.c core/layers.c core/limits.c core/offenders.c core/parse.c \
+    core/placement.c core/places.c core/plan.c core/policy.c core/policykeys.c core/policyread.c core/record.c \
     core/runaway.c core/sessions.c core/statefile.c core/states.c \
     os/cgroupfs.c os/clock.c os/file.c os/identity.c os/machine.c os/output.c os/policyfile.c os/proc.c \
     os/procsocket.c os/psi.c os/sockdiag.c os/user.c os/watch.c \
@@ -82,7 +82,7 @@ LIB_SOURCES = \
     backend/defaults.c backend/desktops.c backend/displays.c backend/dropin.c backend/incidents.c backend/inhibit.c \
     backend/journal.c backend/json.c backend/layer.c backend/ledger.c backend/login.c backend/logind.c backend/loginend.c \
     backend/loginwatch.c backend/metrics.c backend/notify.c backend/overview.c backend/spare.c \
-    backend/systemd.c backend/usage.c backend/viewers.c backend/vncserver.c
+    backend/systemd.c backend/tickets.c backend/usage.c backend/viewers.c backend/vncserver.c
 
 LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c log.c main.c metrics.c options.c \
     policy.c release.c show.c $(TOP_SOURCE) topmodel.c view.c
@@ -92,12 +92,12 @@ LOCK_SOURCES = daemon.c leash-lock.c locker.c lockpolicy.c notice.c options.c st
 
 PAM_SOURCES = args.c login.c pam_leash.c
 
-LEASHD_SOURCES = act.c drift.c keep.c loop.c main.c punish.c rules.c textfile.c
+LEASHD_SOURCES = act.c drift.c keep.c loop.c main.c punish.c remote.c rules.c textfile.c
 
-XRDP_SOURCES = disconnect.c end.c leash-xrdp.c list.c message.c options.c table.c
+XRDP_SOURCES = disconnect.c end.c greet.c leash-xrdp.c list.c message.c options.c table.c
 
-UNIT_TESTS = cgfile displays dropin identity idle incident layers ledger limits offenders parse placement \
-    plan policy policyfile record runaway sessions sockdiag states topmodel
+UNIT_TESTS = ccache cgfile displays dropin hours identity idle incident layers ledger limits offenders parse placement \
+    places plan policy policyfile record runaway sessions sockdiag states topmodel
 
 # ---- rules ------------------------------------------------------------------------------------------
 
@@ -353,6 +353,7 @@ install: all
 	$(if $(NOTIFY_LIBS),install -Dm711 $(BUILD)/leash-notify $(DESTDIR)$(LIBEXECDIR)/leash-notify)
 	$(Q)sed 's|@SBINDIR@|$(SBINDIR)|' packaging/systemd/leashd.service >$(DESTDIR)$(UNITDIR)/leashd.service
 	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/systemd/leash-gone@.service >$(DESTDIR)$(UNITDIR)/leash-gone@.service
+	$(Q)sed 's|@SBINDIR@|$(SBINDIR)|' packaging/systemd/leash-greet@.service >$(DESTDIR)$(UNITDIR)/leash-greet@.service
 	install -Dm644 packaging/systemd/user-slice.conf $(DESTDIR)$(UNITDIR)/user-.slice.d/50-leash.conf
 	$(if $(PAM_MODULE),install -Dm755 $(PAM_MODULE) $(DESTDIR)$(PAMDIR)/pam_leash.so)
 	install -Dm644 -t $(DESTDIR)$(DOCDIR)/examples packaging/polkit/50-leash-helpdesk.rules \
@@ -388,6 +389,7 @@ uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/leash $(DESTDIR)$(SBINDIR)/leashd $(DESTDIR)$(UNITDIR)/leashd.service \
 	    $(DESTDIR)$(POLKITDIR)/actions/org.leash.policy \
 	    $(DESTDIR)$(UNITDIR)/leash-restore.service $(DESTDIR)$(UNITDIR)/leash-gone@.service \
+	    $(DESTDIR)$(UNITDIR)/leash-greet@.service \
 	    $(DESTDIR)$(UNITDIR)/user-.slice.d/50-leash.conf $(DESTDIR)$(PAMDIR)/pam_leash.so \
 	    $(if $(PAMCONFIGDIR),$(DESTDIR)$(PAMCONFIGDIR)/leash) \
 	    $(foreach page,$(MAN_PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
