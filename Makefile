@@ -349,6 +349,7 @@ install: all
 	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/polkit/org.leash.policy >$(DESTDIR)$(POLKITDIR)/actions/org.leash.policy
 	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/systemd/leash-restore.service >$(DESTDIR)$(UNITDIR)/leash-restore.service
 	$(if $(X11_LIBS),$(Q)$(MAKE) --no-print-directory install-lock)
+	$(Q)$(MAKE) --no-print-directory install-xrdp
 	# Not readable, so the kernel lets nobody trace it: root starts it as the user, outside their slice.
 	$(if $(NOTIFY_LIBS),install -Dm711 $(BUILD)/leash-notify $(DESTDIR)$(LIBEXECDIR)/leash-notify)
 	$(Q)sed 's|@SBINDIR@|$(SBINDIR)|' packaging/systemd/leashd.service >$(DESTDIR)$(UNITDIR)/leashd.service
@@ -362,6 +363,18 @@ install: all
 	install -Dm644 -t $(DESTDIR)$(DOCDIR) README.md NEWS.md SECURITY.md LICENSE docs/ADMIN.md docs/ARCHITECTURE.md
 	$(Q)for page in $(MAN_PAGES); do \
 	    [ ! -f $$page ] || install -Dm644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
+
+# Beside xrdp's own scripts; sesman.ini names them, see ADMIN.md.
+XRDP_FILES = \
+    xrdp/leash-xrdp-hook:$(LIBEXECDIR)/leash-xrdp-hook \
+    xrdp/leash-startwm.sh:$(SYSCONFDIR)/xrdp/leash-startwm.sh \
+    xrdp/leash-reconnectwm.sh:$(SYSCONFDIR)/xrdp/leash-reconnectwm.sh
+
+.PHONY: install-xrdp
+install-xrdp:
+	$(Q)set -e; for file in $(XRDP_FILES); do \
+	    sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g' packaging/$${file%%:*} >$(BUILD)/packaged; \
+	    install -Dm755 $(BUILD)/packaged $(DESTDIR)$${file##*:}; done
 
 # What starts leash-lock in every session: without a [lock] section of the policy it does nothing there.
 LOCK_FILES = \
@@ -397,7 +410,7 @@ uninstall:
 	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_$(program)) \
 	    $(DESTDIR)$(SBINDIR)/leash-xrdp $(DESTDIR)$(BINDIR)/leash-lock \
 	    $(DESTDIR)$(MANDIR)/man1/leash-lock.1 $(DESTDIR)$(MANDIR)/man1/leash-notify.1
-	for file in $(LOCK_FILES); do rm -f $(DESTDIR)$${file##*:}; done
+	for file in $(XRDP_FILES) $(LOCK_FILES); do rm -f $(DESTDIR)$${file##*:}; done
 	rm -rf $(DESTDIR)$(DOCDIR) $(DESTDIR)$(LIBEXECDIR)
 
 .PHONY: help

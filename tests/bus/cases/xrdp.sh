@@ -398,3 +398,62 @@ test_xrdp_last_hour_is_kept_by_leashd() {
     awk -v p="$(row :10 cpu_hour_percent)" 'BEGIN { exit !(p > 1000) }' || fail "the last hour: $(row :10 cpu_hour_percent)"
     stop_leashd
 }
+
+# hook WHAT: xrdp's hook with programs that note that they were called; sets $noted
+hook() {
+    local dir=$root/hook program
+    mkdir -p "$dir"
+    for program in loginctl leash-lock xset xscreensaver-command setxkbmap klist systemctl leash-notify; do
+        [[ -e $dir/$program ]] || printf '#!/bin/sh\necho "${0##*/} $*" >>"%s/calls"\nexit 1\n' "$dir" >"$dir/$program"
+    done
+    chmod 755 "$dir"/*
+    sed "s|@LIBEXECDIR@|$dir|g" "$here/../../packaging/xrdp/leash-xrdp-hook" >"$root/leash-xrdp-hook"
+    rm -f "$dir/calls"
+    env -i PATH="$dir:/usr/bin:/bin" XDG_SESSION_ID=c1 LEASH_HOOK_WAIT=0 "${hook_environment[@]}" sh "$root/leash-xrdp-hook" "$1"
+    equal "hook's status" $? 0
+    noted=$(cat "$dir/calls" 2>/dev/null)
+}
+hook_environment=()
+stub() { # PROGRAM COMMANDS: what one of them does besides
+    mkdir -p "$root/hook"
+    printf '#!/bin/sh\necho "${0##*/} $*" >>"%s/calls"\n%s\n' "$root/hook" "$2" >"$root/hook/$1"
+}
+
+test_xrdp_hook_wakes_the_prompt_and_opens_nothing() {
+    stub loginctl '[ "$1" != show-session ] || echo yes'
+    stub setxkbmap 'echo "layout:     de"; echo "variant:    nodeadkeys"'
+    hook reconnect
+    like "another locker" "$noted" "*xset s reset*xset dpms force on*xscreensaver-command -deactivate*"
+    [[ $noted != *unlock-session* ]] || fail "another locker was unlocked"
+    like "what is said" "$noted" "*leash-notify --tag=layout -- This screen is locked Keyboard layout: de (nodeadkeys). Type your password.*"
+    stub leash-lock "exit 0"
+    hook reconnect
+    like "leash-lock" "$noted" "*leash-lock status*loginctl unlock-session c1*"
+    [[ $noted != *"xset s"* ]] || fail "and the others besides"
+}
+
+test_xrdp_hook_open_screens_and_tickets() {
+    stub loginctl 'echo no'
+    stub setxkbmap 'echo "layout:     us"'
+    hook_environment=(KRB5CCNAME=FILE:/x)
+    hook reconnect
+    like "what is said" "$noted" "*leash-notify --tag=layout -- Welcome back Keyboard layout: us*leash-notify --tag=ticket -- *expired*kinit*"
+    [[ $noted != *unlock* && $noted != *xset* ]] || fail "an open screen was woken: $noted"
+    stub systemctl "exit 0" # leashd runs, and tells
+    hook start
+    [[ $noted != *leash-notify* ]] || fail "told twice: $noted"
+}
+
+test_xrdp_startwm_runs_the_users_own_after_the_hook() {
+    mkdir -p "$root"/{hook,home,etc/xrdp}
+    printf '#!/bin/sh\necho hook $1 >>"%s/out"\n' "$root" >"$root/hook/leash-xrdp-hook"
+    printf '#!/bin/sh\nsleep 0.2; echo "the user'"'"'s" >>"%s/out"\n' "$root" >"$root/home/startwm.sh"
+    printf '#!/bin/sh\nsleep 0.2; echo "xrdp'"'"'s" >>"%s/out"\n' "$root" >"$root/etc/xrdp/startwm.sh"
+    chmod 755 "$root/hook/leash-xrdp-hook" "$root/home/startwm.sh" "$root/etc/xrdp/startwm.sh"
+    sed "s|@LIBEXECDIR@|$root/hook|; s|@SYSCONFDIR@|$root/etc|" "$here/../../packaging/xrdp/leash-startwm.sh" >"$root/startwm"
+    HOME=$root/home sh "$root/startwm"
+    equal "what ran" "$(tr '\n' ',' <"$root/out")" "hook start,the user's,"
+    rm "$root/home/startwm.sh" "$root/out"
+    HOME=$root/home sh "$root/startwm"
+    equal "what ran" "$(tr '\n' ',' <"$root/out")" "hook start,xrdp's,"
+}
