@@ -4,6 +4,7 @@
 # other, and then the server does what the chapter promises. A boot of its own: it changes PAM and xrdp.
 . "${LEASH_TESTS:-/usr/lib/leash-tests}/guest/suite/common.sh"
 suite_begin
+export DEBIAN_FRONTEND=noninteractive
 [[ $(cgroup_version) == v2 ]] || { skip "an hour" "leashd is of cgroup v2"; suite_end; }
 
 chapter="An xrdp server in an hour"
