@@ -258,7 +258,7 @@ static int on_listener(const UnixListener *l, void *userdata) {
                 },
         };
 
-        if (number < 0 || l->uid == (uid_t) -1 || !place_of(s, l->path, l->uid, &found))
+        if (number < 0 || !place_of(s, l->path, l->uid, &found))
                 return 0;
         for (size_t i = 0; i < s->n; i++)
                 if (s->all[i].display.number == number && s->all[i].display.uid == l->uid &&

@@ -248,7 +248,7 @@ typedef struct ListenerDump {
 static int on_listener(const struct nlmsghdr *h, void *userdata) {
         char text[sizeof(((struct sockaddr_un *) NULL)->sun_path) + 1];
         const ListenerDump *d = userdata;
-        UnixListener l = { .path = text, .uid = (uid_t) -1 };
+        UnixListener l = { .path = text };
         const uint32_t *uid;
         const char *path;
         size_t size, uid_size;
@@ -256,11 +256,10 @@ static int on_listener(const struct nlmsghdr *h, void *userdata) {
         path = find_attribute(h, sizeof(struct unix_diag_msg), UNIX_DIAG_NAME, 1, &size);
         uid = find_attribute(h, sizeof(struct unix_diag_msg), ATTRIBUTE_UID, sizeof(*uid),
                              &uid_size);
-        if (!path || !has_prefix(path, &size, d->prefix))
+        if (!path || !uid || !has_prefix(path, &size, d->prefix))
                 return 0;
         (void) snprintf(text, sizeof(text), "%.*s", (int) size, path);
-        if (uid)
-                l.uid = *uid;
+        l.uid = *uid;
         return d->found(&l, d->userdata);
 }
 

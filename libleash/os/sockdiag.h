@@ -28,11 +28,11 @@ int sockdiag_unix(const char *prefix, int (*found)(const UnixConnection *c, void
 
 typedef struct UnixListener {
         const char *path;
-        uid_t uid; /* who made it; (uid_t) -1 where the kernel does not tell */
+        uid_t uid; /* who made it */
 } UnixListener;
 
 /* Calls found() for each socket that listens at such a path, whether or not the file is still
- * there. Returns as above. */
+ * there; for none before Linux 5.3, which does not tell whose it is. Returns as above. */
 int sockdiag_unix_listeners(const char *prefix, int (*found)(const UnixListener *l, void *userdata),
                             void *userdata);
 

@@ -23,6 +23,14 @@ desktops() {
     tell set c2 Leader $leader
 }
 
+# visit DISPLAY ID: somebody comes, and goes again, while leashd looks
+visit() {
+    tell call "$1"
+    wait_until noted_some Connected "$2"
+    tell hangup "$1"
+    wait_until noted_some Disconnected "$2"
+}
+
 row() { # DISPLAY FIELD: of the last list
     jq -r ".[] | select(.display == \"$1\") | .$2" <<<"$out"
 }
@@ -60,7 +68,7 @@ test_xrdp_lists_what_leashd_has_followed() {
     rules_are "[state away]" when=disconnected after=0s cpu-quota=20%
     desktops || return
     start_leashd
-    wait_until noted_some Disconnected c2
+    visit 11 c2
     wait_until quota_is 20000 user-$other.slice
     tell set c1 LockedHint 1
     tell set c1 IdleHint 1
@@ -374,7 +382,7 @@ test_xrdp_greets() {
         "[state away]" when=disconnected after=10min cpu-quota=20% end-after=14d
     desktops || return
     start_leashd
-    wait_until noted_some Disconnected c2
+    visit 11 c2
     sleep 1.1
     tell call 11
     wait_until noted_some Connected c2
