@@ -73,29 +73,33 @@ NOTIFY_LIBS := $(shell $(PKG_CONFIG) --libs libnotify 2>/dev/null)
 # ---- sources ----------------------------------------------------------------------------------------
 
 LIB_SOURCES = \
-    core/cgfile.c core/guard.c core/idle.c core/incident.c core/layers.c core/limits.c core/offenders.c core/parse.c \
-    core/placement.c core/plan.c core/policy.c core/policykeys.c core/policyread.c core/record.c \
+    core/ccache.c core/cgfile.c core/guard.c core/hours.c core/idle.c core/incident.c core/layers.c core/limits.c \
+    core/offenders.c core/parse.c core/placement.c core/places.c core/plan.c core/policy.c core/policykeys.c \
+    core/policyread.c core/record.c \
     core/runaway.c core/sessions.c core/statefile.c core/states.c \
-    os/cgroupfs.c os/clock.c os/file.c os/identity.c os/machine.c os/policyfile.c os/proc.c os/psi.c \
-    os/sockdiag.c os/user.c os/watch.c \
+    os/cgroupfs.c os/clock.c os/file.c os/identity.c os/machine.c os/output.c os/policyfile.c os/proc.c \
+    os/procsocket.c os/psi.c os/sockdiag.c os/user.c os/watch.c \
     backend/backend.c backend/bus.c backend/buslink.c backend/choose.c $(CGROUP_SOURCE) \
-    backend/defaults.c backend/displays.c backend/dropin.c backend/incidents.c backend/inhibit.c \
-    backend/journal.c backend/layer.c backend/ledger.c backend/login.c backend/logind.c \
+    backend/defaults.c backend/desktops.c backend/displays.c backend/dropin.c backend/incidents.c backend/inhibit.c \
+    backend/journal.c backend/json.c backend/layer.c backend/ledger.c backend/login.c backend/logind.c backend/loginend.c \
     backend/loginwatch.c backend/metrics.c backend/notify.c backend/overview.c backend/spare.c \
-    backend/systemd-scope.c backend/systemd.c backend/usage.c
+    backend/systemd-scope.c backend/systemd.c backend/tickets.c backend/usage.c backend/viewers.c \
+    backend/vncserver.c
 
 LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c log.c main.c metrics.c options.c \
-    output.c policy.c release.c show.c $(TOP_SOURCE) topmodel.c view.c
+    policy.c release.c show.c $(TOP_SOURCE) topmodel.c view.c
 
 LOCK_SOURCES = daemon.c leash-lock.c locker.c lockpolicy.c notice.c options.c status.c x11-cover.c \
     x11.c xrdp.c
 
 PAM_SOURCES = args.c login.c pam_leash.c
 
-LEASHD_SOURCES = act.c drift.c guard.c keep.c loop.c main.c punish.c rules.c textfile.c
+LEASHD_SOURCES = act.c drift.c guard.c keep.c loop.c main.c punish.c remote.c rules.c textfile.c
 
-UNIT_TESTS = cgfile displays dropin guard identity idle incident layers ledger limits offenders parse placement \
-    plan policy policyfile program record runaway sessions sockdiag states topmodel
+XRDP_SOURCES = disconnect.c end.c greet.c leash-xrdp.c list.c message.c options.c table.c
+
+UNIT_TESTS = ccache cgfile displays dropin guard hours identity idle incident layers ledger limits offenders parse \
+    placement places plan policy policyfile program record runaway sessions sockdiag states topmodel
 
 # ---- rules ------------------------------------------------------------------------------------------
 
@@ -113,17 +117,19 @@ LIB_OBJECTS = $(LIB_SOURCES:%.c=$(OBJ)/libleash/%.o)
 LEASH_OBJECTS = $(LEASH_SOURCES:%.c=$(OBJ)/leash/%.o)
 LOCK_OBJECTS = $(LOCK_SOURCES:%.c=$(OBJ)/screensaver/%.o)
 LEASHD_OBJECTS = $(LEASHD_SOURCES:%.c=$(OBJ)/leashd/%.o)
+XRDP_OBJECTS = $(XRDP_SOURCES:%.c=$(OBJ)/xrdp-helpers/%.o)
 LIBLEASH = $(BUILD)/libleash.a
 LOCK_PROGRAMS = $(if $(X11_LIBS),$(BUILD)/leash-lock) $(if $(NOTIFY_LIBS),$(BUILD)/leash-notify)
 PAM_OBJECTS = $(PAM_SOURCES:%.c=$(OBJ)/pam_module/%.o)
 PAM_MODULE = $(if $(HAVE_PAM),$(BUILD)/pam_leash.so)
 MAN_PAGES = $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
-COMPLETIONS = $(BUILD)/completions/leash.bash $(BUILD)/completions/_leash
+COMPLETIONS = $(foreach program,leash leash-xrdp,$(BUILD)/completions/$(program).bash \
+    $(BUILD)/completions/_$(program))
 
 .DEFAULT_GOAL = all
 
 .PHONY: all
-all: $(BUILD)/leash $(BUILD)/leashd $(PAM_MODULE) $(LOCK_PROGRAMS) $(COMPLETIONS) man
+all: $(BUILD)/leash $(BUILD)/leashd $(BUILD)/leash-xrdp $(PAM_MODULE) $(LOCK_PROGRAMS) $(COMPLETIONS) man
 
 $(BUILD)/leash: $(LEASH_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
@@ -132,6 +138,10 @@ $(BUILD)/leash: $(LEASH_OBJECTS) $(LIBLEASH) | said
 $(BUILD)/leashd: $(LEASHD_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
+
+$(BUILD)/leash-xrdp: $(XRDP_OBJECTS) $(LIBLEASH) | said
+	@echo "  LINK $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(JSON_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
 
 $(BUILD)/leash-lock: $(LOCK_OBJECTS) $(OBJ)/screensaver/testing.o $(LIBLEASH) | said
 	@echo "  LINK $@"
@@ -167,11 +177,11 @@ $(OBJ)/%.o: %.c | said
 
 $(OBJ)/leash/top.o: ALL_CFLAGS += $(CURSES_CFLAGS)
 
-$(BUILD)/completions/leash.bash: $(BUILD)/leash
+$(BUILD)/completions/%.bash: $(BUILD)/%
 	@mkdir -p $(@D)
 	$(Q)$< --completion=bash >$@
 
-$(BUILD)/completions/_leash: $(BUILD)/leash
+$(BUILD)/completions/_%: $(BUILD)/%
 	@mkdir -p $(@D)
 	$(Q)$< --completion=zsh >$@
 
@@ -183,7 +193,7 @@ $(BUILD)/man/%: docs/man/%.scd
 	@if command -v scdoc >/dev/null; then scdoc <$< >$@; else echo "scdoc is not here: $(@F) is not made"; fi
 
 -include $(LIB_OBJECTS:.o=.d) $(LEASH_OBJECTS:.o=.d) $(LOCK_OBJECTS:.o=.d) \
-    $(LEASHD_OBJECTS:.o=.d) $(PAM_OBJECTS:.o=.d)
+    $(LEASHD_OBJECTS:.o=.d) $(XRDP_OBJECTS:.o=.d) $(PAM_OBJECTS:.o=.d)
 
 # ---- tests ------------------------------------------------------------------------------------------
 
@@ -334,16 +344,20 @@ format:
 install: all
 	install -Dm755 $(BUILD)/leash $(DESTDIR)$(BINDIR)/leash
 	install -Dm755 $(BUILD)/leashd $(DESTDIR)$(SBINDIR)/leashd
-	install -Dm644 $(BUILD)/completions/leash.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/leash
-	install -Dm644 $(BUILD)/completions/_leash $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_leash
+	install -Dm755 $(BUILD)/leash-xrdp $(DESTDIR)$(SBINDIR)/leash-xrdp
+	$(Q)for program in leash leash-xrdp; do \
+	    install -Dm644 $(BUILD)/completions/$$program.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$program; \
+	    install -Dm644 $(BUILD)/completions/_$$program $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_$$program; done
 	$(Q)mkdir -p $(DESTDIR)$(POLKITDIR)/actions $(DESTDIR)$(UNITDIR)
 	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/polkit/org.leash.policy >$(DESTDIR)$(POLKITDIR)/actions/org.leash.policy
 	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/systemd/leash-restore.service >$(DESTDIR)$(UNITDIR)/leash-restore.service
 	$(if $(X11_LIBS),$(Q)$(MAKE) --no-print-directory install-lock)
+	$(Q)$(MAKE) --no-print-directory install-xrdp
 	# Not readable, so the kernel lets nobody trace it: root starts it as the user, outside their slice.
 	$(if $(NOTIFY_LIBS),install -Dm711 $(BUILD)/leash-notify $(DESTDIR)$(LIBEXECDIR)/leash-notify)
 	$(Q)sed 's|@SBINDIR@|$(SBINDIR)|' packaging/systemd/leashd.service >$(DESTDIR)$(UNITDIR)/leashd.service
 	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/systemd/leash-gone@.service >$(DESTDIR)$(UNITDIR)/leash-gone@.service
+	$(Q)sed 's|@SBINDIR@|$(SBINDIR)|' packaging/systemd/leash-greet@.service >$(DESTDIR)$(UNITDIR)/leash-greet@.service
 	install -Dm644 packaging/systemd/user-slice.conf $(DESTDIR)$(UNITDIR)/user-.slice.d/50-leash.conf
 	$(if $(PAM_MODULE),install -Dm755 $(PAM_MODULE) $(DESTDIR)$(PAMDIR)/pam_leash.so)
 	install -Dm644 -t $(DESTDIR)$(DOCDIR)/examples packaging/polkit/50-leash-helpdesk.rules \
@@ -352,6 +366,18 @@ install: all
 	install -Dm644 -t $(DESTDIR)$(DOCDIR) README.md NEWS.md SECURITY.md LICENSE docs/ADMIN.md docs/ARCHITECTURE.md
 	$(Q)for page in $(MAN_PAGES); do \
 	    [ ! -f $$page ] || install -Dm644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
+
+# Beside xrdp's own scripts; sesman.ini names them, see ADMIN.md.
+XRDP_FILES = \
+    xrdp/leash-xrdp-hook:$(LIBEXECDIR)/leash-xrdp-hook \
+    xrdp/leash-startwm.sh:$(SYSCONFDIR)/xrdp/leash-startwm.sh \
+    xrdp/leash-reconnectwm.sh:$(SYSCONFDIR)/xrdp/leash-reconnectwm.sh
+
+.PHONY: install-xrdp
+install-xrdp:
+	$(Q)set -e; for file in $(XRDP_FILES); do \
+	    sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g' packaging/$${file%%:*} >$(BUILD)/packaged; \
+	    install -Dm755 $(BUILD)/packaged $(DESTDIR)$${file##*:}; done
 
 # What starts leash-lock in every session: without a [lock] section of the policy it does nothing there.
 LOCK_FILES = \
@@ -379,13 +405,15 @@ uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/leash $(DESTDIR)$(SBINDIR)/leashd $(DESTDIR)$(UNITDIR)/leashd.service \
 	    $(DESTDIR)$(POLKITDIR)/actions/org.leash.policy \
 	    $(DESTDIR)$(UNITDIR)/leash-restore.service $(DESTDIR)$(UNITDIR)/leash-gone@.service \
+	    $(DESTDIR)$(UNITDIR)/leash-greet@.service \
 	    $(DESTDIR)$(UNITDIR)/user-.slice.d/50-leash.conf $(DESTDIR)$(PAMDIR)/pam_leash.so \
 	    $(if $(PAMCONFIGDIR),$(DESTDIR)$(PAMCONFIGDIR)/leash) \
 	    $(foreach page,$(MAN_PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
-	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/leash \
-	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_leash $(DESTDIR)$(BINDIR)/leash-lock \
+	    $(foreach program,leash leash-xrdp,$(DESTDIR)$(PREFIX)/share/bash-completion/completions/$(program) \
+	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_$(program)) \
+	    $(DESTDIR)$(SBINDIR)/leash-xrdp $(DESTDIR)$(BINDIR)/leash-lock \
 	    $(DESTDIR)$(MANDIR)/man1/leash-lock.1 $(DESTDIR)$(MANDIR)/man1/leash-notify.1
-	for file in $(LOCK_FILES); do rm -f $(DESTDIR)$${file##*:}; done
+	for file in $(XRDP_FILES) $(LOCK_FILES); do rm -f $(DESTDIR)$${file##*:}; done
 	rm -rf $(DESTDIR)$(DOCDIR) $(DESTDIR)$(LIBEXECDIR)
 
 .PHONY: help

@@ -12,9 +12,9 @@
 #include "core/parse.h"
 #include "os/clock.h"
 #include "os/file.h"
+#include "os/output.h"
 #include "os/proc.h"
 #include "os/user.h"
-#include "output.h"
 #include "verbs.h"
 
 #define DEFAULT_QUOTA (USEC_PER_SEC / 2)

@@ -16,9 +16,9 @@
 #include "context.h"
 #include "core/parse.h"
 #include "os/file.h"
+#include "os/output.h"
 #include "os/proc.h"
 #include "os/user.h"
-#include "output.h"
 
 /* PID 1 may be in the middle of a reload; what systemctl allows a call, too. */
 #define CALL_TIMEOUT (25 * USEC_PER_SEC)

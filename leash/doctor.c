@@ -14,8 +14,8 @@
 #include "backend/dropin.h"
 #include "os/clock.h"
 #include "os/file.h"
+#include "os/output.h"
 #include "os/proc.h"
-#include "output.h"
 #include "verbs.h"
 
 typedef enum Health {

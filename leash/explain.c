@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "backend/login.h"
+#include "os/output.h"
 #include "os/user.h"
-#include "output.h"
 #include "verbs.h"
 
 static const char *kind_text(PlacementKind kind) {

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "output.h"
+#include "os/output.h"
 #include "verbs.h"
 
 static const char *const headers[] = { "USER",      "TARGET", "LIMITS", "LAYER", "CPU",

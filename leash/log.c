@@ -8,7 +8,7 @@
 
 #include "backend/incidents.h"
 #include "core/parse.h"
-#include "output.h"
+#include "os/output.h"
 #include "verbs.h"
 
 static const char *const headers[] = { "TIME", "USER", "WHAT", "WHY", "LIMITS", "NUMBERS", "RULE" };

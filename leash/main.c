@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "output.h"
+#include "os/output.h"
 #include "verbs.h"
 
 #define PKEXEC "/usr/bin/pkexec"

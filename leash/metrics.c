@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "backend/metrics.h"
-#include "output.h"
+#include "os/output.h"
 #include "verbs.h"
 
 Exit verb_metrics(Context *c) {

@@ -11,7 +11,7 @@
 #include "options.h"
 #include "os/clock.h"
 #include "os/machine.h"
-#include "output.h"
+#include "os/output.h"
 
 typedef struct Option Option;
 

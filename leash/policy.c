@@ -12,9 +12,9 @@
 #include "core/parse.h"
 #include "os/file.h"
 #include "os/machine.h"
+#include "os/output.h"
 #include "os/policyfile.h"
 #include "os/user.h"
-#include "output.h"
 #include "verbs.h"
 
 /* The policy, and what of this host it is matched with. */

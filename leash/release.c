@@ -13,7 +13,7 @@
 #include "core/parse.h"
 #include "os/clock.h"
 #include "os/file.h"
-#include "output.h"
+#include "os/output.h"
 #include "verbs.h"
 
 static void tell_user(Context *c, const Record *record) {

@@ -7,12 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/json.h"
 #include "backend/login.h"
 #include "backend/overview.h"
 #include "core/parse.h"
+#include "os/output.h"
 #include "os/proc.h"
 #include "os/user.h"
-#include "output.h"
 #include "verbs.h"
 
 #define PROCESSES_SHOWN 50 /* in text; JSON has all */
@@ -263,9 +264,8 @@ static void add_text(struct json_object *o, const char *key, const char *value) 
 }
 
 static void add_since(struct json_object *o, const char *key, usec_t boottime) {
-        char text[TIMESTAMP_MAX];
-
-        add_text(o, key, boottime ? format_timestamp(overview_realtime(boottime), text) : NULL);
+        (void) json_object_object_add(o, key,
+                                      json_time(boottime ? overview_realtime(boottime) : 0));
 }
 
 /* What only leashd knows; null without it, and where it does not know either. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Stands in for leash top where ncurses is not there to build with. */
 
-#include "output.h"
+#include "os/output.h"
 #include "verbs.h"
 
 Exit verb_top(Context *c _unused_) {

@@ -15,8 +15,8 @@
 #include "core/parse.h"
 #include "os/clock.h"
 #include "os/file.h"
+#include "os/output.h"
 #include "os/user.h"
-#include "output.h"
 #include "topmodel.h"
 #include "verbs.h"
 

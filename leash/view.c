@@ -7,10 +7,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "backend/json.h"
 #include "core/parse.h"
 #include "os/clock.h"
 #include "os/file.h"
-#include "output.h"
+#include "os/output.h"
 #include "view.h"
 
 /* Two periods of the usual 100 ms: less would catch one side of the throttling only. */
@@ -82,29 +83,6 @@ int view_measure(Context *c, Record *const *records, size_t n, View *ret) {
         return 0;
 }
 
-static struct json_object *number(double value) {
-        char text[32];
-
-        if (value < 0)
-                return NULL;
-        (void) snprintf(text, sizeof(text), "%.1f", value);
-        return json_object_new_double_s(value, text);
-}
-
-static struct json_object *timestamp(usec_t realtime) {
-        char text[TIMESTAMP_MAX];
-
-        return realtime == 0 || realtime == USEC_INFINITY
-                       ? NULL
-                       : json_object_new_string(format_timestamp(realtime, text));
-}
-
-static struct json_object *text_or_null(const char *s) {
-        _cleanup_free_ char *escaped = s && *s ? escape_text(s, 4096) : NULL;
-
-        return escaped ? json_object_new_string(escaped) : NULL;
-}
-
 static struct json_object *limit_to_json(const Limits *l, Limit limit) {
         uint64_t value = l->value[limit];
         char text[LIMITS_TEXT_MAX];
@@ -120,7 +98,7 @@ static struct json_object *limit_to_json(const Limits *l, Limit limit) {
         }
         switch (limits_table[limit].kind) {
         case LIMIT_KIND_QUOTA:
-                return number((double) value * 100 / (double) USEC_PER_SEC);
+                return json_number((double) value * 100 / (double) USEC_PER_SEC);
         case LIMIT_KIND_DURATION:
                 (void) snprintf(text, sizeof(text), "%.6g", (double) value / (double) USEC_PER_SEC);
                 return json_object_new_double_s((double) value / (double) USEC_PER_SEC, text);
@@ -149,10 +127,10 @@ static struct json_object *layers_to_json(const Record *r) {
                 layer = json_object_new_object();
                 (void) json_object_object_add(layer, "limits",
                                               view_limits_to_json(&r->layers[i].limits));
-                (void) json_object_object_add(layer, "since", timestamp(r->layers[i].since));
-                (void) json_object_object_add(layer, "until", timestamp(r->layers[i].until));
-                (void) json_object_object_add(layer, "by", text_or_null(r->layers[i].by));
-                (void) json_object_object_add(layer, "reason", text_or_null(r->layers[i].reason));
+                (void) json_object_object_add(layer, "since", json_time(r->layers[i].since));
+                (void) json_object_object_add(layer, "until", json_time(r->layers[i].until));
+                (void) json_object_object_add(layer, "by", json_text(r->layers[i].by));
+                (void) json_object_object_add(layer, "reason", json_text(r->layers[i].reason));
                 (void) json_object_object_add(o, layer_to_string(i), layer);
         }
         return o;
@@ -168,7 +146,7 @@ struct json_object *view_to_json(const View *v) {
         if (!o)
                 return NULL;
         record_effective(r, &effective, NULL);
-        (void) json_object_object_add(o, "user", text_or_null(r->user));
+        (void) json_object_object_add(o, "user", json_text(r->user));
         (void) json_object_object_add(o, "uid", json_object_new_uint64(r->uid));
         (void) json_object_object_add(o, "target", json_object_new_string(r->target));
         (void) json_object_object_add(o, "scope",
@@ -180,18 +158,18 @@ struct json_object *view_to_json(const View *v) {
         (void) json_object_object_add(o, "limits", view_limits_to_json(&effective));
         (void) json_object_object_add(o, "layer", json_object_new_string(layer_to_string(top)));
         (void) json_object_object_add(o, "layers", layers_to_json(r));
-        (void) json_object_object_add(o, "since", timestamp(l ? l->since : 0));
-        (void) json_object_object_add(o, "until", timestamp(record_next_expiry(r)));
-        (void) json_object_object_add(o, "by", text_or_null(l ? l->by : NULL));
-        (void) json_object_object_add(o, "reason", text_or_null(l ? l->reason : NULL));
+        (void) json_object_object_add(o, "since", json_time(l ? l->since : 0));
+        (void) json_object_object_add(o, "until", json_time(record_next_expiry(r)));
+        (void) json_object_object_add(o, "by", json_text(l ? l->by : NULL));
+        (void) json_object_object_add(o, "reason", json_text(l ? l->reason : NULL));
         (void) json_object_object_add(o, "persist", json_object_new_boolean(r->persist));
-        (void) json_object_object_add(o, "backend", text_or_null(r->backend));
+        (void) json_object_object_add(o, "backend", json_text(r->backend));
         (void) json_object_object_add(o, "enforced",
                                       v->enforcement.absent || v->other
                                               ? NULL
                                               : json_object_new_boolean(v->enforcement.enforced));
-        (void) json_object_object_add(o, "cpu_percent", number(v->cpu_percent));
-        (void) json_object_object_add(o, "throttled_percent", number(v->throttled_percent));
+        (void) json_object_object_add(o, "cpu_percent", json_number(v->cpu_percent));
+        (void) json_object_object_add(o, "throttled_percent", json_number(v->throttled_percent));
         return o;
 }
 
@@ -231,11 +209,5 @@ char *view_limits(const Limits *l, char buf[static VIEW_TEXT_MAX]) {
 }
 
 Exit view_print_json(struct json_object *array) {
-        const char *text = json_object_to_json_string_ext(
-                array,
-                JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
-        Exit e = text && puts(text) >= 0 ? EXIT_DONE : EXIT_FAILED;
-
-        (void) json_object_put(array);
-        return e;
+        return json_print(array) < 0 ? EXIT_FAILED : EXIT_DONE;
 }

@@ -139,19 +139,23 @@ static void tell(Daemon *d, uid_t uid, const char *summary, const char *text) {
 
 static int warn(Daemon *d, const StateAction *a) {
         char since[64], summary[192], text[192] = "", ends[TIMESTAMP_MAX] = "";
+        bool surplus = a->condition == SESSION_SURPLUS;
+        SessionCondition condition = surplus ? SESSION_DISCONNECTED : a->condition;
         usec_t now = clock_boottime();
         Incident i;
 
-        format_duration(now - MIN_OF(now, a->session->since[a->condition]), since, sizeof(since));
+        format_duration(now - MIN_OF(now, a->session->since[condition]), since, sizeof(since));
         describe(a, INCIDENT_WARNED, &i);
         if (a->ends != USEC_INFINITY)
                 i.until = clock_realtime() + (a->ends - MIN_OF(now, a->ends));
         (void) snprintf(summary, sizeof(summary), "Your session %s has been %s for %s",
-                        a->session->id, session_condition_to_string(a->condition), since);
+                        a->session->id, session_condition_to_string(condition), since);
         if (i.until)
                 (void) snprintf(text, sizeof(text),
-                                "It will be ended at %s unless you come back to it.",
-                                format_timestamp(i.until, ends));
+                                "%s%s%s will be ended at %s unless you come back to it.",
+                                surplus ? "Since " : "",
+                                surplus ? session_surplus_to_string(a->session->surplus) : "",
+                                surplus ? ", it" : "It", format_timestamp(i.until, ends));
         tell(d, a->uid, summary, text);
         act_report(d, &i);
         return 0;
@@ -161,8 +165,8 @@ static int welcome(Daemon *d, const StateAction *a) {
         bool missed = a->condition == SESSION_DISCONNECTED;
 
         tell(d, a->uid, "Welcome back",
-             missed ? "You had left your session for so long that you were warned of it. Please "
-                      "log out when you go."
+             missed ? "You were warned while you were away, since nobody was using your session. "
+                      "Please log out when you go."
                     : NULL);
         return 0;
 }

@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include "backend/displays.h"
 #include "core/parse.h"
@@ -19,6 +21,7 @@
 static const char *const folders[] = { "/run/xrdp/sockdir", "/run/xrdp", "/tmp/.xrdp" };
 
 #define DISPLAY_PREFIX "xrdp_display_"
+#define DISCONNECT_PREFIX "xrdp_disconnect_display_"
 /* chansrv makes these when a client comes and removes them when it goes, so their folder tells. */
 #define AUDIO_PREFIX "xrdp_chansrv_audio_"
 
@@ -130,11 +133,6 @@ static int compare_found(const void *a, const void *b) {
         return x->display.number - y->display.number;
 }
 
-static void sort(Scan *s) {
-        if (s->n > 0)
-                qsort(s->all, s->n, sizeof(Found), compare_found);
-}
-
 static size_t first_of(const Scan *s, int number) {
         size_t low = 0, high = s->n;
 
@@ -161,60 +159,6 @@ static bool is_path_of(const Scan *s, const Found *f, const char *path) {
         return strcmp(own, path) == 0;
 }
 
-static int on_listener(const UnixListener *l, void *userdata) {
-        const char *name = strrchr(l->path, '/');
-        int number = name ? number_after(name + 1, DISPLAY_PREFIX) : -1;
-        Scan *s = userdata;
-
-        for (size_t i = 0; i < ELEMENTSOF(folders) && number >= 0; i++) {
-                Found found = {
-                        .display = {
-                                .number = number,
-                                .uid = l->uid,
-                                .via = SESSION_VIA_XRDP,
-                                .link = SESSION_LINK_DISCONNECTED,
-                        },
-                        .folder = folders[i],
-                        .subfolder = (uid_t) -1,
-                };
-
-                for (int own = 0; own < 2; own++) {
-                        if (is_path_of(s, &found, l->path))
-                                return add(s, &found);
-                        found.subfolder = l->uid;
-                }
-        }
-        return 0;
-}
-
-/* True if a sorted scan has that socket. */
-static bool has(const Scan *s, const Found *f) {
-        for (size_t i = first_of(s, f->display.number);
-             i < s->n && s->all[i].display.number == f->display.number; i++)
-                if (s->all[i].display.via == SESSION_VIA_XRDP && s->all[i].folder == f->folder &&
-                    s->all[i].subfolder == f->subfolder)
-                        return true;
-        return false;
-}
-
-/* A restart of xrdp-sesman's service takes away its folder with all sockets in it
- * (RuntimeDirectory= in Debian's unit), and no X server: nobody comes back to such a session, and
- * it is the kernel alone that still knows its display. */
-static int scan_lost(Scan *s) {
-        Scan known = *s;
-        size_t kept = s->n;
-        int r;
-
-        sort(&known);
-        r = sockdiag_unix_listeners(DISPLAY_PREFIX, on_listener, s);
-        known.all = s->all;
-        for (size_t i = known.n; i < s->n && r >= 0; i++)
-                if (!has(&known, &s->all[i]))
-                        s->all[kept++] = s->all[i];
-        s->n = kept;
-        return r == -ENOENT ? 0 : r; /* a kernel without unix_diag */
-}
-
 static int on_connection(const UnixConnection *c, void *userdata) {
         Scan *s = userdata;
         const char *name = strrchr(c->path, '/');
@@ -223,8 +167,11 @@ static int on_connection(const UnixConnection *c, void *userdata) {
         if (number < 0 || (c->peer != (uid_t) -1 && c->peer >= s->uid_min))
                 return 0;
         for (size_t i = first_of(s, number); i < s->n && s->all[i].display.number == number; i++)
-                if (s->all[i].display.via == SESSION_VIA_XRDP && is_path_of(s, &s->all[i], c->path))
+                if (s->all[i].display.via == SESSION_VIA_XRDP &&
+                    is_path_of(s, &s->all[i], c->path)) {
                         s->all[i].display.link = SESSION_LINK_CONNECTED;
+                        s->all[i].display.peer_inode = c->peer_inode;
+                }
         return 0;
 }
 
@@ -255,6 +202,7 @@ static int on_port(const TcpSocket *t, void *userdata) {
                         .uid = t->uid,
                         .via = SESSION_VIA_VNC,
                         .link = SESSION_LINK_DISCONNECTED,
+                        .inode = t->inode,
                 },
         };
 
@@ -281,6 +229,44 @@ static int scan_vnc(Scan *s) {
         return r == -ENOENT ? 0 : r; /* a kernel without inet_diag: there are none, then */
 }
 
+/* Who serves the socket of that path, if it is where xrdp's are. The number is already known. */
+static bool place_of(const Scan *s, const char *path, uid_t uid, Found *f) {
+        for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
+                f->folder = folders[i];
+                f->subfolder = uid;
+                if (is_path_of(s, f, path))
+                        return true;
+                f->subfolder = (uid_t) -1;
+                if (is_path_of(s, f, path))
+                        return true;
+        }
+        return false;
+}
+
+/* xrdp's folder goes when its services stop (RuntimeDirectory= of Debian 12's units), and takes the
+ * sockets' names with it; the X servers go on, and the kernel still knows where they listen. */
+static int on_listener(const UnixListener *l, void *userdata) {
+        const char *name = strrchr(l->path, '/');
+        int number = name ? number_after(name + 1, DISPLAY_PREFIX) : -1;
+        Scan *s = userdata;
+        Found found = {
+                .display = {
+                        .number = number,
+                        .uid = l->uid,
+                        .via = SESSION_VIA_XRDP,
+                        .link = SESSION_LINK_DISCONNECTED,
+                },
+        };
+
+        if (number < 0 || !place_of(s, l->path, l->uid, &found))
+                return 0;
+        for (size_t i = 0; i < s->n; i++)
+                if (s->all[i].display.number == number && s->all[i].display.uid == l->uid &&
+                    s->all[i].display.via == SESSION_VIA_XRDP)
+                        return 0;
+        return add(s, &found);
+}
+
 static int scan_all(Scan *s) {
         bool any_xrdp;
         int r = 0;
@@ -288,13 +274,16 @@ static int scan_all(Scan *s) {
         for (size_t i = 0; i < ELEMENTSOF(folders) && r >= 0; i++)
                 r = scan_folder(s, folders[i], (uid_t) -1);
         if (r >= 0)
-                r = scan_lost(s);
+                r = sockdiag_unix_listeners(DISPLAY_PREFIX, on_listener, s);
+        if (r == -ENOENT) /* a kernel without unix_diag */
+                r = 0;
         any_xrdp = s->n > 0;
         if (r >= 0)
                 r = scan_vnc(s);
         if (r < 0)
                 return r;
-        sort(s);
+        if (s->n > 0)
+                qsort(s->all, s->n, sizeof(Found), compare_found);
         merge_announced(s);
         return any_xrdp ? sockdiag_unix(DISPLAY_PREFIX, on_connection, s) : 0;
 }
@@ -357,4 +346,47 @@ void displays_watch(const char *root, int watch) {
                 if (run)
                         (void) watch_folder(watch, run);
         }
+}
+
+/* xorgxrdp takes four bytes (rdpClientConCheck()). The folder is the user's, so what lies there
+ * under that name is pinned before it is looked at, and reached by what was pinned: no link of the
+ * user's leads root's datagram to another service. */
+static int send_away(const char *path, uid_t uid) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        _cleanup_close_ int pinned = -EBADF, fd = -EBADF;
+        struct stat st;
+
+        pinned = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (pinned < 0 || fstat(pinned, &st) < 0)
+                return -errno;
+        if (!S_ISSOCK(st.st_mode) || st.st_uid != uid)
+                return -EPERM;
+        (void) snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d", pinned);
+        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+                return -errno;
+        return sendto(fd, "sig", 4, MSG_NOSIGNAL, (const struct sockaddr *) &address,
+                      sizeof(address)) < 0
+                       ? -errno
+                       : 0;
+}
+
+int displays_disconnect(const char *root, int number, uid_t uid) {
+        int r = -ENOENT;
+
+        for (size_t i = 0; i < 2 * ELEMENTSOF(folders) && r == -ENOENT; i++) {
+                const char *folder = folders[i / 2];
+                _cleanup_free_ char *path =
+                        i % 2 == 0
+                                ? file_path("%s%s/%u/" DISCONNECT_PREFIX "%d", root, folder,
+                                            (unsigned) uid, number)
+                                : file_path("%s%s/" DISCONNECT_PREFIX "%d", root, folder, number);
+
+                if (!path)
+                        return -ENOMEM;
+                r = send_away(path, uid);
+                if (r == -ENOTDIR)
+                        r = -ENOENT;
+        }
+        return r;
 }

@@ -172,12 +172,11 @@ static void run_as(uid_t uid, gid_t gid, const char *const argv[]) {
         _exit(127);
 }
 
-/* Forked twice: the child of a child is nobody's to wait for. */
-static int start_child(uid_t uid, const char *const argv[]) {
+/* Returns 0 if there is somebody to run it as. */
+static int find_group(uid_t uid, gid_t *ret) {
         _cleanup_(user_info_done) UserInfo user = {};
         _cleanup_free_ char *name = NULL;
-        int status, r;
-        pid_t pid;
+        int r;
 
         r = user_name(uid, &name);
         if (r >= 0)
@@ -186,31 +185,54 @@ static int start_child(uid_t uid, const char *const argv[]) {
                 return r;
         if (user.uid != uid)
                 return -ESRCH;
-        pid = fork();
-        if (pid < 0)
-                return -errno;
-        if (pid == 0) {
-                if (fork() == 0)
-                        run_as(uid, user.gid, argv);
-                _exit(0);
-        }
-        while (waitpid(pid, &status, 0) < 0)
+        *ret = user.gid;
+        return 0;
+}
+
+static int wait_for(pid_t pid, int *ret_status) {
+        while (waitpid(pid, ret_status, 0) < 0)
                 if (errno != EINTR)
                         return -errno;
         return 0;
 }
 
-int notify_desktop(const char *root, const DesktopNotice *notice) {
+/* Forked twice: the child of a child is nobody's to wait for. */
+static int start_child(uid_t uid, const char *const argv[]) {
+        int status, r;
+        gid_t gid;
+        pid_t pid;
+
+        r = find_group(uid, &gid);
+        if (r < 0)
+                return r;
+        pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid == 0) {
+                if (fork() == 0)
+                        run_as(uid, gid, argv);
+                _exit(0);
+        }
+        return wait_for(pid, &status);
+}
+
+static int find_program(const char *root) {
         _cleanup_free_ char *program = file_path("%s" PROGRAM, root);
+
+        if (!program)
+                return -ENOMEM;
+        return access(program, X_OK) < 0 ? -errno : 0;
+}
+
+int notify_desktop(const char *root, const DesktopNotice *notice) {
         const char *argv[ARGUMENTS_MAX];
         char tag[64];
         Bus bus = {};
         int r;
 
-        if (!program)
-                return -ENOMEM;
-        if (access(program, X_OK) < 0)
-                return -errno;
+        r = find_program(root);
+        if (r < 0)
+                return r;
         put_arguments(notice, tag, argv);
         r = bus_open(root, CALL_TIMEOUT, clock_monotonic() + CALL_TIMEOUT, &bus);
         if (r == -ENOENT || r == -ECONNREFUSED)
@@ -220,4 +242,32 @@ int notify_desktop(const char *root, const DesktopNotice *notice) {
         r = start_service(&bus, notice->uid, argv);
         bus_close(&bus);
         return r;
+}
+
+int notify_desktop_start(const char *root, const DesktopNotice *notice, pid_t *ret_pid) {
+        const char *argv[ARGUMENTS_MAX];
+        char tag[64];
+        gid_t gid;
+        pid_t pid;
+        int r;
+
+        r = find_program(root);
+        if (r >= 0)
+                r = find_group(notice->uid, &gid);
+        if (r < 0)
+                return r;
+        put_arguments(notice, tag, argv);
+        pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid == 0)
+                run_as(notice->uid, gid, argv);
+        *ret_pid = pid;
+        return 0;
+}
+
+bool notify_desktop_finish(pid_t pid) {
+        int status;
+
+        return wait_for(pid, &status) >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }

@@ -16,8 +16,10 @@ typedef struct DesktopNotice {
         bool close;  /* it is only to be taken away */
 } DesktopNotice;
 
-#define NOTIFY_LIMITS "leash"    /* how the user is limited */
-#define NOTIFY_SESSION "session" /* what becomes of a session of theirs */
+#define NOTIFY_LIMITS "leash"      /* how the user is limited */
+#define NOTIFY_SESSION "session"   /* what becomes of a session of theirs */
+#define NOTIFY_GREETING "greeting" /* what applies to the one they have connected to */
+#define NOTIFY_MESSAGE "message"   /* what an admin has to say */
 
 /* Shows it on the user's desktop by leash-notify, which runs as that user alone, for at most 3 s:
  * started by PID 1 as a service, so that it is no part of whoever asks, which may end and be
@@ -25,6 +27,13 @@ typedef struct DesktopNotice {
  * `root` stands before the program and PID 1's socket, to see whether they are there. Returns at
  * once; 0 or -errno if it could not even be started. Nothing depends on it. */
 int notify_desktop(const char *root, const DesktopNotice *notice);
+
+/* The same, for who wants to know whether it was shown: *ret_pid is a child that takes at most 3 s,
+ * whatever the user's bus does. Returns 0 or -errno. */
+int notify_desktop_start(const char *root, const DesktopNotice *notice, pid_t *ret_pid);
+
+/* Waits for it. True if a desktop has shown the notice. */
+bool notify_desktop_finish(pid_t pid);
 
 /* Writes `text`, which must be escaped already, to every terminal of the user's sessions. Where
  * logind does not know that of each, to every pseudo-terminal and virtual console that is theirs:

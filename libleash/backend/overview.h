@@ -5,6 +5,7 @@
 
 #include "backend/ledger.h"
 #include "backend/usage.h"
+#include "core/hours.h"
 #include "core/sessions.h"
 
 /* Where leashd keeps what outlives it, and a lock there that it holds for as long as it runs. */
@@ -39,6 +40,9 @@ int overview_read(const char *root, const CgroupFs *fs, Ledger *ledger, Overview
  * Returns 0; -ENOENT if no leashd runs, whatever the last one knew; -EACCES for others than root;
  * -errno. */
 int overview_sessions(const char *root, Sessions *ret);
+
+/* What users have used in the last hour, as leashd has written it down. Returns as above. */
+int overview_hours(const char *root, Hours *ret);
 
 /* What the date was at a time of the model's. */
 usec_t overview_realtime(usec_t boottime);

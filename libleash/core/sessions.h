@@ -11,6 +11,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "core/macro.h"
@@ -21,6 +22,7 @@ typedef enum SessionCondition {
         SESSION_LOCKED,       /* LockedHint */
         SESSION_IDLE,         /* IdleHint */
         SESSION_CLOSING,      /* logged out, processes left */
+        SESSION_SURPLUS,      /* has to make room, by core/places */
         _SESSION_CONDITION_MAX,
         _SESSION_CONDITION_INVALID = -EINVAL,
 } SessionCondition;
@@ -56,6 +58,19 @@ typedef enum SessionVia {
 
 const char *session_via_to_string(SessionVia v);
 
+/* Why a session has to make room. */
+typedef enum SessionSurplus {
+        SESSION_SURPLUS_NONE,
+        SESSION_SURPLUS_FULL,      /* there are more than a section's max-sessions */
+        SESSION_SURPLUS_USER,      /* more than max-sessions-per-user */
+        SESSION_SURPLUS_DUPLICATE, /* the user has another one */
+        SESSION_SURPLUS_ORPHAN,    /* nobody can come back to it */
+        _SESSION_SURPLUS_MAX,
+} SessionSurplus;
+
+/* For people: "this server is full", ... */
+const char *session_surplus_to_string(SessionSurplus s);
+
 /* The polite ladder by which a session is ended. */
 typedef enum SessionRung {
         SESSION_RUNG_NONE,
@@ -74,6 +89,9 @@ typedef enum SessionNotice {
         _SESSION_NOTICE_MAX,
 } SessionNotice;
 
+/* The rung after that one; the last has none, and is its own. */
+SessionRung session_rung_next(SessionRung rung);
+
 #define SESSION_ID_MAX 64
 #define SESSION_SERVICE_MAX 32
 #define SESSIONS_MAX 8192
@@ -90,10 +108,15 @@ typedef struct Session {
         SessionVia via;
         SessionLink link;
         bool announced;                       /* its comings and goings show in xrdp's folder */
-        usec_t created;                       /* when it was first seen */
+        bool orphan;                          /* no xrdp-sesman knows it: see backend/viewers.h */
+        usec_t created;                       /* by logind; else when it was first seen */
         bool visited;                         /* somebody has been there */
         usec_t connected_since;               /* 0 unless connected */
         usec_t since[_SESSION_CONDITION_MAX]; /* 0 where the condition does not hold */
+        usec_t away;    /* how long nobody was there before the present connection; 0: it is new */
+        usec_t greeted; /* the connected_since for which the user was told what applies */
+
+        SessionSurplus surplus; /* kept by core/places */
 
         /* Kept by core/states. */
         usec_t warned[_SESSION_CONDITION_MAX];
@@ -130,7 +153,11 @@ typedef struct SessionFacts {
         bool graphical, closing, locked, idle;
         int display;
         usec_t idle_since; /* 0 if logind does not tell */
+        usec_t created;    /* the same */
 } SessionFacts;
+
+/* For core/places: whether a session has to make room, and why. */
+void sessions_set_surplus(Sessions *s, Session *session, SessionSurplus surplus, usec_t now);
 
 /* Adds a session or takes over its news. Returns 1 if anything but time has changed, 0 if not;
  * -EINVAL for an id that cannot be one; -ENOBUFS beyond SESSIONS_MAX; -ENOMEM. */
@@ -151,6 +178,8 @@ typedef struct SessionDisplay {
         SessionVia via;
         SessionLink link;
         bool announced;
+        uint32_t inode;      /* of the listening socket, if it is TCP */
+        uint32_t peer_inode; /* of the socket at the far end of a connection; 0 for none */
 } SessionDisplay;
 
 /* Takes over what is known of all displays; a session whose display is not among them is unknown

@@ -97,7 +97,7 @@ typedef struct UnixRequest {
         struct unix_diag_req body;
 } UnixRequest;
 
-static int ask_unix_in(int fd, uint32_t states, uint32_t inode, uint32_t show) {
+static int ask_unix(int fd, unsigned state, uint32_t inode, uint32_t show) {
         const UnixRequest request = {
                 .head = {
                         .nlmsg_len = sizeof(request),
@@ -106,7 +106,7 @@ static int ask_unix_in(int fd, uint32_t states, uint32_t inode, uint32_t show) {
                 },
                 .body = {
                         .sdiag_family = AF_UNIX,
-                        .udiag_states = states,
+                        .udiag_states = 1U << state,
                         .udiag_ino = inode,
                         .udiag_show = show,
                         .udiag_cookie = { INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE },
@@ -114,10 +114,6 @@ static int ask_unix_in(int fd, uint32_t states, uint32_t inode, uint32_t show) {
         };
 
         return send_request(fd, &request, sizeof(request));
-}
-
-static int ask_unix(int fd, uint32_t inode, uint32_t show) {
-        return ask_unix_in(fd, 1U << STATE_ESTABLISHED, inode, show);
 }
 
 /* The attribute of that type behind the fixed part; NULL if there is none of at least that size. */
@@ -164,23 +160,17 @@ static int add_peer(UnixDump *d, const char *path, size_t size, uint32_t inode) 
         return 0;
 }
 
-/* The path that a socket is bound to, if its last name begins so; else NULL. Abstract names begin
- * with a zero byte, and are anybody's to take. */
-static const char *bound_path(const struct nlmsghdr *h, const char *prefix, size_t *ret_size) {
-        const char *path, *name;
-        size_t size;
+/* True for a path whose last part begins so; cuts *size to its text. Abstract names begin with a
+ * zero byte, and are anybody's to take. */
+static bool has_prefix(const char *path, size_t *size, const char *prefix) {
+        const char *name;
 
-        path = find_attribute(h, sizeof(struct unix_diag_msg), UNIX_DIAG_NAME, 1, &size);
-        if (!path || path[0] != '/')
-                return NULL;
-        name = memrchr(path, '/', size);
-        name++;
-        size = strnlen(path, size);
-        if ((size_t) (path + size - name) < strlen(prefix) ||
-            strncmp(name, prefix, strlen(prefix)) != 0)
-                return NULL;
-        *ret_size = size;
-        return path;
+        if (path[0] != '/')
+                return false;
+        name = (const char *) memrchr(path, '/', *size) + 1;
+        *size = strnlen(path, *size);
+        return (size_t) (path + *size - name) >= strlen(prefix) &&
+               strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
 static int on_unix(const struct nlmsghdr *h, void *userdata) {
@@ -189,11 +179,13 @@ static int on_unix(const struct nlmsghdr *h, void *userdata) {
         const char *path;
         size_t size, inode_size;
 
-        path = bound_path(h, d->prefix, &size);
+        path = find_attribute(h, sizeof(struct unix_diag_msg), UNIX_DIAG_NAME, 1, &size);
         inode = find_attribute(h, sizeof(struct unix_diag_msg), UNIX_DIAG_PEER, sizeof(*inode),
                                &inode_size);
         /* A peer without a number has hung up, and the accepting side has not noticed yet. */
-        return path && inode && *inode != 0 ? add_peer(d, path, size, *inode) : 0;
+        if (!path || !inode || *inode == 0 || !has_prefix(path, &size, d->prefix))
+                return 0;
+        return add_peer(d, path, size, *inode);
 }
 
 static int on_owner(const struct nlmsghdr *h, void *userdata) {
@@ -211,7 +203,7 @@ static int find_owner(int fd, uint32_t inode, uid_t *ret) {
         uid_t uid = (uid_t) -1;
         int r;
 
-        r = ask_unix(fd, inode, UDIAG_SHOW_UID);
+        r = ask_unix(fd, STATE_ESTABLISHED, inode, UDIAG_SHOW_UID);
         if (r >= 0)
                 r = receive(fd, false, on_owner, &uid);
         if (r < 0)
@@ -229,12 +221,12 @@ int sockdiag_unix(const char *prefix, int (*found)(const UnixConnection *c, void
 
         r = open_diag(&fd);
         if (r >= 0)
-                r = ask_unix(fd, 0, UDIAG_SHOW_NAME | UDIAG_SHOW_PEER);
+                r = ask_unix(fd, STATE_ESTABLISHED, 0, UDIAG_SHOW_NAME | UDIAG_SHOW_PEER);
         if (r >= 0)
                 r = receive(fd, true, on_unix, &dump);
         peers = dump.peers;
         for (size_t i = 0; i < dump.n && r >= 0; i++) {
-                UnixConnection c = { .path = peers[i].path };
+                UnixConnection c = { .path = peers[i].path, .peer_inode = peers[i].inode };
 
                 r = find_owner(fd, peers[i].inode, &c.peer);
                 if (r == -ENOENT) { /* has hung up */
@@ -254,19 +246,19 @@ typedef struct ListenerDump {
 } ListenerDump;
 
 static int on_listener(const struct nlmsghdr *h, void *userdata) {
-        char copy[sizeof(((struct sockaddr_un *) NULL)->sun_path) + 1];
+        char text[sizeof(((struct sockaddr_un *) NULL)->sun_path) + 1];
         const ListenerDump *d = userdata;
-        UnixListener l = { .path = copy };
+        UnixListener l = { .path = text };
         const uint32_t *uid;
         const char *path;
         size_t size, uid_size;
 
-        path = bound_path(h, d->prefix, &size);
+        path = find_attribute(h, sizeof(struct unix_diag_msg), UNIX_DIAG_NAME, 1, &size);
         uid = find_attribute(h, sizeof(struct unix_diag_msg), ATTRIBUTE_UID, sizeof(*uid),
                              &uid_size);
-        if (!path || !uid)
+        if (!path || !uid || !has_prefix(path, &size, d->prefix))
                 return 0;
-        (void) snprintf(copy, sizeof(copy), "%.*s", (int) size, path);
+        (void) snprintf(text, sizeof(text), "%.*s", (int) size, path);
         l.uid = *uid;
         return d->found(&l, d->userdata);
 }
@@ -279,9 +271,41 @@ int sockdiag_unix_listeners(const char *prefix, int (*found)(const UnixListener 
 
         r = open_diag(&fd);
         if (r >= 0)
-                r = ask_unix_in(fd, 1U << STATE_LISTEN, 0, UDIAG_SHOW_NAME | UDIAG_SHOW_UID);
+                r = ask_unix(fd, STATE_LISTEN, 0, UDIAG_SHOW_NAME | UDIAG_SHOW_UID);
         if (r >= 0)
                 r = receive(fd, true, on_listener, &dump);
+        return MIN_OF(r, 0);
+}
+
+typedef struct PairDump {
+        int (*found)(const UnixPair *p, void *userdata);
+        void *userdata;
+} PairDump;
+
+static int on_pair(const struct nlmsghdr *h, void *userdata) {
+        const struct unix_diag_msg *m = NLMSG_DATA(h);
+        const PairDump *d = userdata;
+        const uint32_t *peer;
+        UnixPair pair;
+        size_t size;
+
+        peer = find_attribute(h, sizeof(*m), UNIX_DIAG_PEER, sizeof(*peer), &size);
+        if (!peer || *peer == 0)
+                return 0;
+        pair = (UnixPair){ .inode = m->udiag_ino, .peer_inode = *peer };
+        return d->found(&pair, d->userdata);
+}
+
+int sockdiag_unix_pairs(int (*found)(const UnixPair *p, void *userdata), void *userdata) {
+        PairDump dump = { found, userdata };
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        r = open_diag(&fd);
+        if (r >= 0)
+                r = ask_unix(fd, STATE_ESTABLISHED, 0, UDIAG_SHOW_PEER);
+        if (r >= 0)
+                r = receive(fd, true, on_pair, &dump);
         return MIN_OF(r, 0);
 }
 
@@ -342,10 +366,17 @@ static int on_tcp(const struct nlmsghdr *h, void *userdata) {
         if (h->nlmsg_len < NLMSG_LENGTH(sizeof(*m)))
                 return -EBADMSG;
         s = (TcpSocket){
+                .family = m->idiag_family,
                 .port = ntohs(m->id.idiag_sport),
+                .far_port = ntohs(m->id.idiag_dport),
+                .interface = m->id.idiag_if,
+                .inode = m->idiag_inode,
                 .listening = m->idiag_state == STATE_LISTEN,
                 .uid = m->idiag_uid,
         };
+        memcpy(s.near, m->id.idiag_src, sizeof(s.near));
+        memcpy(s.far, m->id.idiag_dst, sizeof(s.far));
+        memcpy(s.cookie, m->id.idiag_cookie, sizeof(s.cookie));
         return d->found(&s, d->userdata);
 }
 
@@ -363,4 +394,66 @@ int sockdiag_tcp(uint16_t first, uint16_t last, int (*found)(const TcpSocket *s,
                         r = receive(fd, true, on_tcp, &dump);
         }
         return MIN_OF(r, 0);
+}
+
+/* ::ffff:192.0.2.7, as a socket for both families shows a client of IPv4. */
+static bool is_mapped(const uint32_t address[static 4]) {
+        return address[0] == 0 && address[1] == 0 && address[2] == htonl(0xffff);
+}
+
+static bool is_loopback(uint8_t family, const uint32_t address[static 4]) {
+        uint32_t v4 = family == AF_INET ? address[0] : address[3];
+
+        if (family == AF_INET6 && !is_mapped(address))
+                return memcmp(address, &in6addr_loopback, sizeof(in6addr_loopback)) == 0;
+        return ntohl(v4) >> 24 == IN_LOOPBACKNET;
+}
+
+char *sockdiag_address(const TcpSocket *s, char buf[static SOCKDIAG_ADDRESS_MAX]) {
+        bool mapped = s->family == AF_INET6 && is_mapped(s->far);
+
+        if (!inet_ntop(mapped ? AF_INET : s->family, mapped ? &s->far[3] : &s->far[0], buf,
+                       SOCKDIAG_ADDRESS_MAX))
+                strcpy(buf, "?");
+        return buf;
+}
+
+bool sockdiag_is_loopback(const TcpSocket *s) {
+        return is_loopback(s->family, s->near) && is_loopback(s->family, s->far);
+}
+
+typedef struct DestroyRequest {
+        struct nlmsghdr head;
+        struct inet_diag_req_v2 body;
+} DestroyRequest;
+
+int sockdiag_destroy(const TcpSocket *s) {
+        DestroyRequest request = {
+                .head = {
+                        .nlmsg_len = sizeof(request),
+                        .nlmsg_type = SOCK_DESTROY,
+                        .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK,
+                },
+                .body = {
+                        .sdiag_family = s->family,
+                        .sdiag_protocol = IPPROTO_TCP,
+                        .idiag_states = 1U << STATE_ESTABLISHED,
+                        .id = {
+                                .idiag_sport = htons(s->port),
+                                .idiag_dport = htons(s->far_port),
+                                .idiag_if = s->interface,
+                        },
+                },
+        };
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        memcpy(request.body.id.idiag_src, s->near, sizeof(s->near));
+        memcpy(request.body.id.idiag_dst, s->far, sizeof(s->far));
+        /* The very one that was seen, and none that has its ports since. */
+        memcpy(request.body.id.idiag_cookie, s->cookie, sizeof(s->cookie));
+        r = open_diag(&fd);
+        if (r >= 0)
+                r = send_request(fd, &request, sizeof(request));
+        return r < 0 ? r : receive(fd, true, NULL, NULL);
 }

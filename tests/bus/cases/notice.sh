@@ -64,7 +64,7 @@ test_notice_of_leashd_when_a_session_is_left() {
     start_leashd
     tell call 10
     wait_until notices_are "Welcome back" 1
-    like "to who is back" "$(notices "Welcome back")" "* --tag=session --urgent -- Welcome back You had left your session for so long*"
+    like "to who is back" "$(notices "Welcome back")" "* --tag=session --urgent -- Welcome back You were warned while you were away,*"
     forget
     tell set c1 LockedHint 1
     wait_until notices_are "has been locked" 1

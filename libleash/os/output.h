@@ -16,7 +16,7 @@ typedef enum Colour {
         COLOUR_DIM,
 } Colour;
 
-/* One line "leash: ..." on stderr, with anything that could disturb a terminal escaped. */
+/* One line "PROGRAM: ..." on stderr, with anything that could disturb a terminal escaped. */
 void output_error(const char *format, ...) _printf_(1, 2);
 
 /* The same on stdout, without the prefix. */

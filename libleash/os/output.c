@@ -10,9 +10,10 @@
 
 #include "core/parse.h"
 #include "os/clock.h"
-#include "output.h"
+#include "os/output.h"
 
 #define LINE_BYTES_MAX 480
+#define NAME_BYTES_MAX 32
 
 static _printf_(3, 0) void print_escaped(FILE *f, const char *prefix, const char *format,
                                          va_list ap) {
@@ -28,10 +29,15 @@ static _printf_(3, 0) void print_escaped(FILE *f, const char *prefix, const char
 }
 
 void output_error(const char *format, ...) {
+        /* Whoever starts the program chooses it. */
+        _cleanup_free_ char *name = escape_text(program_invocation_short_name, NAME_BYTES_MAX);
+        _cleanup_free_ char *prefix = NULL;
         va_list ap;
 
+        if (!name || asprintf(&prefix, "%s: ", name) < 0)
+                prefix = NULL;
         va_start(ap, format);
-        print_escaped(stderr, "leash: ", format, ap);
+        print_escaped(stderr, prefix ?: "", format, ap);
         va_end(ap);
 }
 

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+/* leash-xrdp's command line. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <getopt.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "core/parse.h"
+#include "core/record.h"
+#include "options.h"
+#include "os/output.h"
+
+typedef struct Option {
+        const char *name;
+        char short_name;
+        const char *metavar; /* NULL if it takes no argument */
+        const char *help;    /* NULL for one that only the build uses */
+        const char *example; /* what it takes, for the error message */
+        /* Returns 0 or -errno; a flag has none. */
+        int (*parse)(const char *text, void *dst);
+        size_t offset; /* in Arguments */
+} Option;
+
+static int parse_text(const char *text, void *dst) {
+        if (text[0] == '\0')
+                return -EINVAL;
+        *(const char **) dst = text;
+        return 0;
+}
+
+static int parse_reason(const char *text, void *dst) {
+        return strlen(text) > RECORD_REASON_MAX ? -ERANGE : parse_text(text, dst);
+}
+
+/* Nobody waits for longer than an hour for one rung. */
+static int parse_grace(const char *text, void *dst) {
+        usec_t usec;
+        int r;
+
+        r = parse_duration(text, &usec);
+        if (r < 0)
+                return r;
+        if (usec > 3600 * USEC_PER_SEC)
+                return -ERANGE;
+        *(usec_t *) dst = usec;
+        return 0;
+}
+
+#define AT(member) offsetof(Arguments, member)
+
+static const Option options[_OPTION_MAX] = {
+        [OPTION_USER] = { "user", 'u', "USER", "a user's sessions, by name or number",
+                          "a user's name or number", parse_text, AT(user) },
+        [OPTION_SESSION] = { "session", 's', "SESSION", "that session, by its id or as :10",
+                             "a session's id, see 'leash-xrdp list', or its display", parse_text,
+                             AT(session) },
+        [OPTION_ALL] = { "all", 0, NULL, "message: everybody's", NULL, NULL, AT(all) },
+        [OPTION_OLDEST] = { "oldest-disconnected", 0, NULL,
+                            "end: the one that nobody has looked at for longest", NULL, NULL,
+                            AT(oldest) },
+        [OPTION_GRACE] = { "grace", 0, "TIME", "end: what each step gets to do its work (30s)",
+                           "a time such as 30s or 2min, up to an hour", parse_grace, AT(grace) },
+        [OPTION_REASON] = { "reason", 0, "TEXT", "end: told to the user and to the log",
+                            "a text of at most 256 bytes", parse_reason, AT(reason) },
+        [OPTION_JSON] = { "json", 0, NULL, "machine-readable output", NULL, NULL, AT(json) },
+        [OPTION_HELP] = { "help", 'h', NULL, "this text", NULL, NULL, AT(help) },
+        [OPTION_VERSION] = { "version", 0, NULL, "the version", NULL, NULL, AT(version) },
+        [OPTION_COMPLETION] = { "completion", 0, "SHELL", NULL, "bash or zsh", parse_text,
+                                AT(completion) },
+};
+
+/* These go with every verb, and with none. */
+#define TAKES_ALWAYS (TAKES(OPTION_HELP) | TAKES(OPTION_VERSION) | TAKES(OPTION_COMPLETION))
+
+static void build_getopt(struct option longs[static _OPTION_MAX + 1],
+                         char shorts[static 2 * _OPTION_MAX + 3]) {
+        size_t at = 0;
+
+        shorts[at++] = ':';
+        for (OptionId i = 0; i < _OPTION_MAX; i++) {
+                longs[i] = (struct option){
+                        .name = options[i].name,
+                        .has_arg = options[i].metavar ? required_argument : no_argument,
+                        .val = 256 + (int) i,
+                };
+                if (!options[i].short_name)
+                        continue;
+                shorts[at++] = options[i].short_name;
+                if (options[i].metavar)
+                        shorts[at++] = ':';
+        }
+        longs[_OPTION_MAX] = (struct option){};
+        shorts[at] = '\0';
+}
+
+static OptionId find_option(int c) {
+        if (c >= 256)
+                return c - 256;
+        for (OptionId i = 0; i < _OPTION_MAX; i++)
+                if (options[i].short_name == c)
+                        return i;
+        return _OPTION_MAX;
+}
+
+static Exit take_option(Arguments *a, const Option *o, const char *text) {
+        int r;
+
+        if (!o->parse) {
+                *(bool *) ((char *) a + o->offset) = true;
+                return EXIT_DONE;
+        }
+        r = o->parse(text, (char *) a + o->offset);
+        if (r >= 0)
+                return EXIT_DONE;
+        output_error("--%s=%s: %s; it takes %s", o->name, text,
+                     r == -ERANGE ? "out of range" : "not understood", o->example);
+        return EXIT_USAGE;
+}
+
+static const Verb *find_verb(const char *name) {
+        for (size_t i = 0; i < n_verbs; i++)
+                if (strcmp(verbs[i].name, name) == 0)
+                        return &verbs[i];
+        return NULL;
+}
+
+/* What cannot be said together, by the verb's row. */
+static Exit check(const Arguments *a, unsigned given) {
+        const Verb *v = a->verb;
+
+        for (OptionId i = 0; i < _OPTION_MAX; i++)
+                if (given & TAKES(i) & ~(v->takes | TAKES_ALWAYS)) {
+                        output_error("--%s does not go with %s; see 'leash-xrdp --help'",
+                                     options[i].name, v->name);
+                        return EXIT_USAGE;
+                }
+        if (!!a->user + !!a->session + a->all + a->oldest > 1) {
+                output_error(
+                        "--user, --session, --all and --oldest-disconnected exclude each "
+                        "other");
+                return EXIT_USAGE;
+        }
+        if (a->n_operands > 0 && v->most > 1 && (a->user || a->session || a->all || a->oldest)) {
+                output_error(
+                        "sessions and --user, --session or --oldest-disconnected exclude each "
+                        "other");
+                return EXIT_USAGE;
+        }
+        if (a->n_operands < v->least || a->n_operands > v->most) {
+                output_error("%s takes %s; see 'leash-xrdp --help'", v->name,
+                             v->operands[0] ? v->operands : "no operands");
+                return EXIT_USAGE;
+        }
+        return EXIT_DONE;
+}
+
+Exit options_parse(int argc, char *argv[], Arguments *ret) {
+        struct option longs[_OPTION_MAX + 1];
+        char shorts[2 * _OPTION_MAX + 3];
+        Arguments a = { .grace = USEC_INFINITY };
+        unsigned given = 0;
+
+        build_getopt(longs, shorts);
+        opterr = 0; /* our own line says more, and escapes what it quotes */
+        for (int c; (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1;) {
+                OptionId i = c == '?' || c == ':' ? _OPTION_MAX : find_option(c);
+                Exit e;
+
+                if (i >= _OPTION_MAX) {
+                        output_error("%s: %s; see 'leash-xrdp --help'", argv[optind - 1],
+                                     c == ':' ? "needs a value" : "unknown option");
+                        return EXIT_USAGE;
+                }
+                given |= TAKES(i);
+                e = take_option(&a, &options[i], optarg);
+                if (e != EXIT_DONE)
+                        return e;
+        }
+        if (optind < argc)
+                a.verb = find_verb(argv[optind]);
+        if (!a.verb && !(given & TAKES_ALWAYS)) {
+                output_error("%s: no such verb; see 'leash-xrdp --help'",
+                             optind < argc ? argv[optind] : "which one?");
+                return EXIT_USAGE;
+        }
+        a.operands = argv + MIN_OF(optind + 1, argc);
+        a.n_operands = (size_t) MAX_OF(argc - optind - 1, 0);
+        *ret = a;
+        return given & TAKES_ALWAYS ? EXIT_DONE : check(&a, given);
+}
+
+#define WIDTH 34
+
+static void help_line(FILE *f, const char *left, const char *help) {
+        if (strlen(left) > WIDTH)
+                (void) fprintf(f, "  %s\n  %-*s %s\n", left, WIDTH, "", help);
+        else
+                (void) fprintf(f, "  %-*s %s\n", WIDTH, left, help);
+}
+
+void options_help(FILE *f) {
+        char left[160];
+
+        (void) fputs("Usage:\n", f);
+        for (size_t i = 0; i < n_verbs; i++) {
+                (void) snprintf(left, sizeof(left), "leash-xrdp %s%s%s", verbs[i].name,
+                                verbs[i].operands[0] ? " " : "", verbs[i].operands);
+                help_line(f, left, verbs[i].help);
+        }
+        (void) fputs(
+                "\nSESSION is an id of 'leash-xrdp list', or a display such as :10.\n"
+                "\nOptions:\n",
+                f);
+        for (OptionId i = 0; i < _OPTION_MAX; i++) {
+                const Option *o = &options[i];
+
+                if (!o->help)
+                        continue;
+                (void) snprintf(left, sizeof(left), "%s%c%s --%s%s%s", o->short_name ? "-" : " ",
+                                o->short_name ?: ' ', o->short_name ? "," : " ", o->name,
+                                o->metavar ? "=" : "", o->metavar ?: "");
+                help_line(f, left, o->help);
+        }
+        (void) fputs(
+                "\nExit status: 0 done, 1 failed, 2 usage, 3 refused or no such session, 4 "
+                "something\nof the session is still there. See leash-xrdp(8).\n",
+                f);
+}
+
+static void completion_bash(FILE *f) {
+        (void) fputs(
+                "# bash completion for leash-xrdp(8), made from its option table\n"
+                "_leash_xrdp() {\n    local cur=$2 prev=$3\n    COMPREPLY=()\n"
+                "    case $prev in\n"
+                "    -u | --user) COMPREPLY=($(compgen -u -- \"$cur\")); return ;;\n"
+                "    esac\n    if [[ $cur == -* ]]; then\n        COMPREPLY=($(compgen -W '",
+                f);
+        for (OptionId i = 0; i < _OPTION_MAX; i++)
+                if (options[i].help)
+                        (void) fprintf(f, "--%s ", options[i].name);
+        (void) fputs(
+                "' -- \"$cur\"))\n    elif ((COMP_CWORD == 1)); then\n"
+                "        COMPREPLY=($(compgen -W '",
+                f);
+        for (size_t i = 0; i < n_verbs; i++)
+                (void) fprintf(f, "%s ", verbs[i].name);
+        (void) fputs(
+                "' -- \"$cur\"))\n    else\n"
+                "        COMPREPLY=($(compgen -W \"$(loginctl list-sessions --no-legend "
+                "2>/dev/null | awk '{ print $1 }')\" -- \"$cur\"))\n"
+                "    fi\n}\ncomplete -F _leash_xrdp leash-xrdp\n",
+                f);
+}
+
+static void completion_zsh(FILE *f) {
+        (void) fputs(
+                "#compdef leash-xrdp\n"
+                "# zsh completion for leash-xrdp(8), made from its option table\n"
+                "_arguments -s \\\n",
+                f);
+        for (OptionId i = 0; i < _OPTION_MAX; i++) {
+                const Option *o = &options[i];
+
+                if (!o->help)
+                        continue;
+                (void) fprintf(f, "  '--%s%s[", o->name, o->metavar ? "=" : "");
+                for (const char *p = o->help; *p; p++) {
+                        if (strchr("[]':\\", *p))
+                                (void) fputs(*p == '\'' ? "'\\'" : "\\", f);
+                        (void) fputc(*p, f);
+                }
+                (void) fprintf(f, "]%s%s%s' \\\n", o->metavar ? ":" : "", o->metavar ?: "",
+                               !o->metavar        ? ""
+                               : i == OPTION_USER ? ":_users"
+                                                  : ":");
+        }
+        (void) fputs("  '1:verb:(", f);
+        for (size_t i = 0; i < n_verbs; i++)
+                (void) fprintf(f, "%s ", verbs[i].name);
+        (void) fputs(")' \\\n  '*:session:'\n", f);
+}
+
+Exit options_completion(const char *shell, FILE *f) {
+        if (strcmp(shell, "bash") == 0)
+                completion_bash(f);
+        else if (strcmp(shell, "zsh") == 0)
+                completion_zsh(f);
+        else {
+                output_error("--completion takes bash or zsh");
+                return EXIT_USAGE;
+        }
+        return EXIT_DONE;
+}
