@@ -403,7 +403,7 @@ int bus_attach(Bus *b, const char *unit, pid_t pid) {
 
 /* ExecStartEx is a(sasas): path, argv, flags. What users wrote is among the arguments, and must not
  * be taken for the name of a variable. */
-static int append_exec_as_is(sd_bus_message *m, const char *const argv[]) {
+static int append_exec_as_is(sd_bus_message *m, const char *const argv[], bool may_fail) {
         int r;
 
         r = sd_bus_message_open_container(m, 'r', "sv");
@@ -420,13 +420,27 @@ static int append_exec_as_is(sd_bus_message *m, const char *const argv[]) {
         if (r >= 0)
                 r = sd_bus_message_append_strv(m, (char **) argv);
         if (r >= 0)
-                r = sd_bus_message_append(m, "as", 2, "ignore-failure", "no-env-expand");
+                r = may_fail ? sd_bus_message_append(m, "as", 2, "ignore-failure", "no-env-expand")
+                             : sd_bus_message_append(m, "as", 1, "no-env-expand");
         for (unsigned i = 0; i < 4 && r >= 0; i++)
                 r = sd_bus_message_close_container(m);
         return r;
 }
 
-int bus_start_service(Bus *b, const BusService *s) {
+/* The job of a oneshot service lasts until its program has ended; no RuntimeMaxSec= counts for it
+ * (systemd.service(5)). */
+static int append_bounds(sd_bus_message *m, const BusService *s, bool oneshot) {
+        int r;
+
+        r = sd_bus_message_append(m, "(sv)(sv)(sv)", "MemoryMax", "t", UINT64_C(64) << 20,
+                                  oneshot ? "TimeoutStartUSec" : "RuntimeMaxUSec", "t", s->runtime,
+                                  "KillSignal", "i", (int32_t) SIGKILL);
+        if (r >= 0 && oneshot)
+                r = sd_bus_message_append(m, "(sv)", "Type", "s", "oneshot");
+        return r;
+}
+
+static int start_service(Bus *b, const BusService *s, bool oneshot) {
         _cleanup_message_ sd_bus_message *m = NULL;
         char user[16];
         int r;
@@ -437,19 +451,64 @@ int bus_start_service(Bus *b, const BusService *s) {
                 r = sd_bus_message_append(m, "(sv)(sv)(sv)(sv)(sv)(sv)", "User", "s", user,
                                           "NoNewPrivileges", "b", (int) true, "StandardOutput", "s",
                                           "null", "StandardError", "s", "null", "LogLevelMax", "i",
-                                          (int32_t) LOG_ERR, "TasksMax", "t", UINT64_C(16));
+                                          (int32_t) (oneshot ? LOG_CRIT : LOG_ERR), "TasksMax", "t",
+                                          UINT64_C(16));
         /* A user may trace what runs as them, and make it another program: it ends all the same. */
         if (r >= 0)
-                r = sd_bus_message_append(m, "(sv)(sv)(sv)", "MemoryMax", "t", UINT64_C(64) << 20,
-                                          "RuntimeMaxUSec", "t", s->runtime, "KillSignal", "i",
-                                          (int32_t) SIGKILL);
+                r = append_bounds(m, s, oneshot);
         if (r >= 0)
-                r = append_exec_as_is(m, s->argv);
+                r = append_exec_as_is(m, s->argv, !oneshot);
         if (r >= 0)
                 r = sd_bus_message_close_container(m);
         if (r >= 0)
                 r = sd_bus_message_append(m, "a(sa(sv))", 0);
         return r < 0 ? r : call(b, m, b->timeout, NULL);
+}
+
+int bus_start_service(Bus *b, const BusService *s) {
+        return start_service(b, s, false);
+}
+
+typedef struct Job {
+        const char *unit;
+        bool ended, done;
+} Job;
+
+static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        const char *path, *unit, *result;
+        Job *job = userdata;
+        uint32_t id;
+
+        if (sd_bus_message_read(m, "uoss", &id, &path, &unit, &result) < 0 ||
+            strcmp(unit, job->unit) != 0)
+                return 0;
+        job->ended = true;
+        job->done = strcmp(result, "done") == 0;
+        return 0;
+}
+
+/* Over the private socket PID 1 sends signals to whoever is connected, without a subscription. */
+int bus_run_service(Bus *b, const BusService *s) {
+        _cleanup_(sd_bus_slot_unrefp) sd_bus_slot *slot = NULL;
+        Job job = { .unit = s->name };
+        usec_t end, now;
+        int r;
+
+        r = sd_bus_match_signal(b->bus, &slot, NULL, MANAGER_PATH, MANAGER, "JobRemoved",
+                                on_job_removed, &job);
+        if (r >= 0)
+                r = start_service(b, s, true);
+        end = clock_monotonic() + s->runtime + b->timeout;
+        while (r >= 0 && !job.ended) {
+                r = sd_bus_process(b->bus, NULL);
+                if (r != 0)
+                        continue;
+                now = clock_monotonic();
+                r = now >= end ? -ETIMEDOUT : sd_bus_wait(b->bus, end - now);
+                if (r == -EINTR)
+                        r = 0;
+        }
+        return r < 0 ? r : job.done;
 }
 
 /* ExecStart is a(sasb): path, argv, whether failure is ignored. */

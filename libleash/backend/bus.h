@@ -77,6 +77,10 @@ typedef struct BusService {
  * the job. */
 int bus_start_service(Bus *b, const BusService *service);
 
+/* The same, and waits until it has ended, for a little longer than it may run: over the private
+ * socket alone. Returns 1 if it has succeeded, 0 if it has not, as when it was killed. */
+int bus_run_service(Bus *b, const BusService *service);
+
 /* StartTransientUnit for a timer and the service it starts, which runs argv once. Both have the
  * same name up to the suffix: a transient timer takes no Unit= (systemd, src/core/dbus-timer.c). */
 int bus_start_timer(Bus *b, const char *timer, const char *service, const char *description,

@@ -134,7 +134,9 @@ static void put_arguments(const DesktopNotice *notice, char tag[static 64],
         argv[n] = NULL;
 }
 
-static int start_service(Bus *bus, uid_t uid, const char *const argv[]) {
+/* By bus_start_service() or bus_run_service(), whose outcomes are its own. */
+static int start_service(Bus *bus, uid_t uid, const char *const argv[],
+                         int (*start)(Bus *bus, const BusService *service)) {
         char name[64];
         const BusService service = {
                 .name = name,
@@ -146,7 +148,7 @@ static int start_service(Bus *bus, uid_t uid, const char *const argv[]) {
 
         (void) snprintf(name, sizeof(name), "leash-notify-%u-%" PRIu64 ".service", (unsigned) uid,
                         clock_monotonic());
-        return bus_start_service(bus, &service);
+        return start(bus, &service);
 }
 
 /* Neither root's environment nor root's files go with it. */
@@ -224,6 +226,13 @@ static int find_program(const char *root) {
         return access(program, X_OK) < 0 ? -errno : 0;
 }
 
+/* Returns 0, or -ENODEV where PID 1 is not systemd. */
+static int open_bus(const char *root, Bus *ret) {
+        int r = bus_open(root, CALL_TIMEOUT, clock_monotonic() + CALL_TIMEOUT, ret);
+
+        return r == -ENOENT || r == -ECONNREFUSED ? -ENODEV : r;
+}
+
 int notify_desktop(const char *root, const DesktopNotice *notice) {
         const char *argv[ARGUMENTS_MAX];
         char tag[64];
@@ -234,26 +243,39 @@ int notify_desktop(const char *root, const DesktopNotice *notice) {
         if (r < 0)
                 return r;
         put_arguments(notice, tag, argv);
-        r = bus_open(root, CALL_TIMEOUT, clock_monotonic() + CALL_TIMEOUT, &bus);
-        if (r == -ENOENT || r == -ECONNREFUSED)
+        r = open_bus(root, &bus);
+        if (r == -ENODEV)
                 return start_child(notice->uid, argv);
         if (r < 0)
                 return r;
-        r = start_service(&bus, notice->uid, argv);
+        r = start_service(&bus, notice->uid, argv, bus_start_service);
         bus_close(&bus);
         return r;
+}
+
+/* What waits for it stays root's, so that its user can do nothing to it. */
+static void show(const char *root, uid_t uid, const char *const argv[]) __attribute__((noreturn));
+
+static void show(const char *root, uid_t uid, const char *const argv[]) {
+        Bus bus = {};
+        gid_t gid;
+        int r;
+
+        r = open_bus(root, &bus);
+        if (r >= 0)
+                r = start_service(&bus, uid, argv, bus_run_service);
+        else if (r == -ENODEV && find_group(uid, &gid) >= 0)
+                run_as(uid, gid, argv);
+        _exit(r > 0 ? 0 : 1);
 }
 
 int notify_desktop_start(const char *root, const DesktopNotice *notice, pid_t *ret_pid) {
         const char *argv[ARGUMENTS_MAX];
         char tag[64];
-        gid_t gid;
         pid_t pid;
         int r;
 
         r = find_program(root);
-        if (r >= 0)
-                r = find_group(notice->uid, &gid);
         if (r < 0)
                 return r;
         put_arguments(notice, tag, argv);
@@ -261,7 +283,7 @@ int notify_desktop_start(const char *root, const DesktopNotice *notice, pid_t *r
         if (pid < 0)
                 return -errno;
         if (pid == 0)
-                run_as(notice->uid, gid, argv);
+                show(root, notice->uid, argv);
         *ret_pid = pid;
         return 0;
 }

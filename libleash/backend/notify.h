@@ -28,8 +28,8 @@ typedef struct DesktopNotice {
  * once; 0 or -errno if it could not even be started. Nothing depends on it. */
 int notify_desktop(const char *root, const DesktopNotice *notice);
 
-/* The same, for who wants to know whether it was shown: *ret_pid is a child that takes at most 3 s,
- * whatever the user's bus does. Returns 0 or -errno. */
+/* The same, for who wants to know whether it was shown: *ret_pid is a child that waits for that,
+ * 8 s at most, whatever the user's bus does. Returns 0 or -errno. */
 int notify_desktop_start(const char *root, const DesktopNotice *notice, pid_t *ret_pid);
 
 /* Waits for it. True if a desktop has shown the notice. */

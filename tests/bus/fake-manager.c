@@ -12,6 +12,8 @@
 #include "fake.h"
 
 #define ERROR(name) "org.freedesktop.systemd1." name
+#define MANAGER "org.freedesktop.systemd1.Manager"
+#define JOB "/org/freedesktop/systemd1/job/3"
 #define ELEMENTSOF(a) (sizeof(a) / sizeof((a)[0]))
 
 /* ---- the manager ------------------------------------------------------------------------------
@@ -69,7 +71,7 @@ static int read_value(sd_bus_message *m, Property property, Values *v, sd_bus_er
 
 /* What else a transient unit is made of. */
 typedef struct Extra {
-        const char *slice;
+        const char *slice, *type;
         uint32_t pids[64];
         size_t n_pids;
 } Extra;
@@ -81,6 +83,8 @@ static int read_extra(sd_bus_message *m, const char *name, Extra *extra) {
 
         if (strcmp(name, "Slice") == 0)
                 return sd_bus_message_read(m, "v", "s", &extra->slice);
+        if (strcmp(name, "Type") == 0)
+                return sd_bus_message_read(m, "v", "s", &extra->type);
         if (strcmp(name, "PIDs") != 0)
                 return sd_bus_message_skip(m, "v");
         r = sd_bus_message_enter_container(m, 'v', "au");
@@ -291,7 +295,13 @@ static int method_start_transient(sd_bus_message *m, void *userdata, sd_bus_erro
                 return start_scope(f, m, unit, &values, set, &extra);
         unit_make(f->root, unit);
         r = make_auxiliary(f, m);
-        return r < 0 ? r : fake_finish(f, m, "o", "/org/freedesktop/systemd1/job/3");
+        if (r >= 0)
+                r = fake_finish(f, m, "o", JOB);
+        if (r >= 0 && extra.type && strcmp(extra.type, "oneshot") == 0) /* which has ended by now */
+                (void) sd_bus_emit_signal(sd_bus_message_get_bus(m), MANAGER_PATH, MANAGER,
+                                          "JobRemoved", "uoss", (uint32_t) 3, JOB, unit,
+                                          fake_rule_is(f, "fails") ? "failed" : "done");
+        return r;
 }
 
 static int method_attach(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -410,8 +420,7 @@ int fake_add_objects(Fake *f, sd_bus *bus) {
         };
         int r;
 
-        r = sd_bus_add_object_vtable(bus, NULL, MANAGER_PATH, "org.freedesktop.systemd1.Manager",
-                                     manager_vtable, f);
+        r = sd_bus_add_object_vtable(bus, NULL, MANAGER_PATH, MANAGER, manager_vtable, f);
         for (size_t i = 0; i < ELEMENTSOF(units) && r >= 0; i++)
                 r = sd_bus_add_fallback_vtable(bus, NULL, UNIT_PATH, units[i].interface,
                                                units[i].vtable, find_unit, f);

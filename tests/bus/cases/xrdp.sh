@@ -325,6 +325,18 @@ test_xrdp_messages() {
     expect 4 "$uid: 0 terminals" "*neither a desktop*"
     xrdp message --all "hello"
     like "who was told" "$out" "*$uid: 0 terminals*$other: 0 terminals*"
+    with_notify
+    xrdp message -u $uid '$HOME is %h'
+    expect 0 "$uid: desktop, 0 terminals" ""
+    like "what is shown" "$(notices)" "*(User s:$uid)*(NoNewPrivileges b:true)*(TimeoutStartUSec t:4000000)*(KillSignal i:9) (Type s:oneshot)*[[]$notify --tag=message -- Message from the administrator \$HOME is %h[]] [[]no-env-expand[]]*"
+    rule '*' StartTransientUnit fails
+    xrdp message -u $uid hello
+    expect 4 "$uid: 0 terminals" "*neither a desktop*"
+    behave
+    rule '*' StartTransientUnit silent
+    limit=10 xrdp message -u $uid hello
+    expect 4 "$uid: 0 terminals" "*neither a desktop*"
+    behave
 }
 
 # ccache FILE END: a credential cache whose ticket runs out then
