@@ -82,7 +82,8 @@ LIB_SOURCES = \
     backend/defaults.c backend/displays.c backend/dropin.c backend/incidents.c backend/inhibit.c \
     backend/journal.c backend/json.c backend/layer.c backend/ledger.c backend/login.c backend/logind.c \
     backend/loginwatch.c backend/metrics.c backend/notify.c backend/overview.c backend/spare.c \
-    backend/systemd.c backend/usage.c
+    backend/systemd.c backend/usage.c \
+    core/balance.c core/drain.c backend/drain.c
 
 LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c log.c main.c metrics.c options.c \
     policy.c release.c show.c $(TOP_SOURCE) topmodel.c view.c
@@ -97,7 +98,8 @@ LEASHD_SOURCES = act.c drift.c keep.c loop.c main.c punish.c rules.c textfile.c
 XRDP_SOURCES = leash-xrdp.c list.c options.c
 
 UNIT_TESTS = cgfile displays dropin identity idle incident layers ledger limits offenders parse placement \
-    plan policy policyfile record runaway sessions sockdiag states topmodel
+    plan policy policyfile record runaway sessions sockdiag states topmodel \
+    balance drain
 
 # ---- rules ------------------------------------------------------------------------------------------
 
