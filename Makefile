@@ -83,7 +83,7 @@ LIB_SOURCES = \
     backend/journal.c backend/json.c backend/layer.c backend/ledger.c backend/login.c backend/logind.c \
     backend/loginwatch.c backend/metrics.c backend/notify.c backend/overview.c backend/spare.c \
     backend/systemd.c backend/usage.c \
-    core/balance.c core/drain.c backend/drain.c
+    core/balance.c core/drain.c core/xrdpconf.c backend/drain.c
 
 LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c log.c main.c metrics.c options.c \
     policy.c release.c show.c $(TOP_SOURCE) topmodel.c view.c
@@ -95,11 +95,13 @@ PAM_SOURCES = args.c login.c pam_leash.c
 
 LEASHD_SOURCES = act.c drift.c keep.c loop.c main.c punish.c rules.c textfile.c
 
+AGENT_SOURCES = leash-agent.c look.c serve.c
+
 XRDP_SOURCES = leash-xrdp.c list.c options.c
 
 UNIT_TESTS = cgfile displays dropin identity idle incident layers ledger limits offenders parse placement \
     plan policy policyfile record runaway sessions sockdiag states topmodel \
-    balance drain
+    balance drain xrdpconf
 
 # ---- rules ------------------------------------------------------------------------------------------
 
@@ -117,6 +119,7 @@ LIB_OBJECTS = $(LIB_SOURCES:%.c=$(OBJ)/libleash/%.o)
 LEASH_OBJECTS = $(LEASH_SOURCES:%.c=$(OBJ)/leash/%.o)
 LOCK_OBJECTS = $(LOCK_SOURCES:%.c=$(OBJ)/screensaver/%.o)
 LEASHD_OBJECTS = $(LEASHD_SOURCES:%.c=$(OBJ)/leashd/%.o)
+AGENT_OBJECTS = $(AGENT_SOURCES:%.c=$(OBJ)/xrdp-helpers/%.o)
 XRDP_OBJECTS = $(XRDP_SOURCES:%.c=$(OBJ)/xrdp-helpers/%.o)
 LIBLEASH = $(BUILD)/libleash.a
 LOCK_PROGRAMS = $(if $(X11_LIBS),$(BUILD)/leash-lock) $(if $(NOTIFY_LIBS),$(BUILD)/leash-notify)
@@ -129,7 +132,7 @@ COMPLETIONS = $(foreach program,leash leash-xrdp,$(BUILD)/completions/$(program)
 .DEFAULT_GOAL = all
 
 .PHONY: all
-all: $(BUILD)/leash $(BUILD)/leashd $(BUILD)/leash-xrdp $(PAM_MODULE) $(LOCK_PROGRAMS) $(COMPLETIONS) man
+all: $(BUILD)/leash $(BUILD)/leashd $(BUILD)/leash-xrdp $(BUILD)/leash-agent $(PAM_MODULE) $(LOCK_PROGRAMS) $(COMPLETIONS) man
 
 $(BUILD)/leash: $(LEASH_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
@@ -138,6 +141,10 @@ $(BUILD)/leash: $(LEASH_OBJECTS) $(LIBLEASH) | said
 $(BUILD)/leashd: $(LEASHD_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
+
+$(BUILD)/leash-agent: $(AGENT_OBJECTS) $(LIBLEASH) | said
+	@echo "  LINK $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS)
 
 $(BUILD)/leash-xrdp: $(XRDP_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
@@ -193,7 +200,7 @@ $(BUILD)/man/%: docs/man/%.scd
 	@if command -v scdoc >/dev/null; then scdoc <$< >$@; else echo "scdoc is not here: $(@F) is not made"; fi
 
 -include $(LIB_OBJECTS:.o=.d) $(LEASH_OBJECTS:.o=.d) $(LOCK_OBJECTS:.o=.d) \
-    $(LEASHD_OBJECTS:.o=.d) $(XRDP_OBJECTS:.o=.d) $(PAM_OBJECTS:.o=.d)
+    $(LEASHD_OBJECTS:.o=.d) $(AGENT_OBJECTS:.o=.d) $(XRDP_OBJECTS:.o=.d) $(PAM_OBJECTS:.o=.d)
 
 # ---- tests ------------------------------------------------------------------------------------------
 
@@ -344,6 +351,9 @@ install: all
 	install -Dm755 $(BUILD)/leash $(DESTDIR)$(BINDIR)/leash
 	install -Dm755 $(BUILD)/leashd $(DESTDIR)$(SBINDIR)/leashd
 	install -Dm755 $(BUILD)/leash-xrdp $(DESTDIR)$(SBINDIR)/leash-xrdp
+	install -Dm755 $(BUILD)/leash-agent $(DESTDIR)$(SBINDIR)/leash-agent
+	install -Dm644 packaging/systemd/leash-agent.socket $(DESTDIR)$(UNITDIR)/leash-agent.socket
+	$(Q)sed 's|@SBINDIR@|$(SBINDIR)|' packaging/systemd/leash-agent.service >$(DESTDIR)$(UNITDIR)/leash-agent.service
 	$(Q)for program in leash leash-xrdp; do \
 	    install -Dm644 $(BUILD)/completions/$$program.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$program; \
 	    install -Dm644 $(BUILD)/completions/_$$program $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_$$program; done
@@ -358,7 +368,7 @@ install: all
 	install -Dm644 packaging/systemd/user-slice.conf $(DESTDIR)$(UNITDIR)/user-.slice.d/50-leash.conf
 	$(if $(PAM_MODULE),install -Dm755 $(PAM_MODULE) $(DESTDIR)$(PAMDIR)/pam_leash.so)
 	install -Dm644 -t $(DESTDIR)$(DOCDIR)/examples packaging/polkit/50-leash-helpdesk.rules \
-	    packaging/leash.conf.example
+	    packaging/leash.conf.example packaging/haproxy.cfg.example
 	$(if $(PAM_MODULE),$(if $(PAMCONFIGDIR),install -Dm644 -t $(DESTDIR)$(PAMCONFIGDIR) packaging/pam-configs/leash))
 	install -Dm644 -t $(DESTDIR)$(DOCDIR) README.md NEWS.md SECURITY.md LICENSE docs/ADMIN.md docs/ARCHITECTURE.md
 	$(Q)for page in $(MAN_PAGES); do \
@@ -395,6 +405,7 @@ uninstall:
 	    $(foreach page,$(MAN_PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
 	    $(foreach program,leash leash-xrdp,$(DESTDIR)$(PREFIX)/share/bash-completion/completions/$(program) \
 	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_$(program)) \
+	    $(DESTDIR)$(SBINDIR)/leash-agent $(DESTDIR)$(UNITDIR)/leash-agent.socket $(DESTDIR)$(UNITDIR)/leash-agent.service \
 	    $(DESTDIR)$(SBINDIR)/leash-xrdp $(DESTDIR)$(BINDIR)/leash-lock \
 	    $(DESTDIR)$(MANDIR)/man1/leash-lock.1 $(DESTDIR)$(MANDIR)/man1/leash-notify.1
 	for file in $(LOCK_FILES); do rm -f $(DESTDIR)$${file##*:}; done

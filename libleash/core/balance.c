@@ -88,7 +88,7 @@ void balance_update(Balance *b, const BalanceFacts *facts, usec_t now) {
 }
 
 bool balance_is_closed(const Balance *b) {
-        return b->full || b->facts.draining || b->facts.restart == BALANCE_RESTART_SCHEDULED;
+        return b->full || b->facts.draining || b->facts.restart >= BALANCE_RESTART_AWAITED;
 }
 
 static unsigned percent_of(unsigned score, unsigned weight) {
@@ -103,10 +103,10 @@ static const char *reason(const Balance *b) {
         if (b->facts.draining)
                 return " draining";
         if (b->facts.restart == BALANCE_RESTART_SCHEDULED)
-                return " restart scheduled";
+                return " shutdown scheduled";
         if (b->full)
                 return " full";
-        return b->facts.restart == BALANCE_RESTART_WANTED ? " restart required" : "";
+        return b->facts.restart != BALANCE_RESTART_NONE ? " restart required" : "";
 }
 
 static void describe(const BalanceFacts *f, char *buf, size_t size) {

@@ -22,6 +22,7 @@
 typedef enum BalanceRestart {
         BALANCE_RESTART_NONE,
         BALANCE_RESTART_WANTED,    /* by upgraded packages: newcomers go elsewhere if they can */
+        BALANCE_RESTART_AWAITED,   /* the same, and nobody new */
         BALANCE_RESTART_SCHEDULED, /* shutdown(8) has a time for it: nobody new */
 } BalanceRestart;
 

@@ -80,8 +80,15 @@ static void test_lines(void **state) {
                     .links_known = true,
                     .restart = BALANCE_RESTART_SCHEDULED },
                   100,
-                  "drain up 100% maxconn:0 #0 sessions 0 disconnected psi 0 memory 0 restart "
+                  "drain up 100% maxconn:0 #0 sessions 0 disconnected psi 0 memory 0 shutdown "
                   "scheduled\n" },
+                { "an admin would rather have nobody before the restart",
+                  { .sessions_known = true,
+                    .links_known = true,
+                    .restart = BALANCE_RESTART_AWAITED },
+                  100,
+                  "drain up 100% maxconn:0 #0 sessions 0 disconnected psi 0 memory 0 restart "
+                  "required\n" },
                 { "nobody knows of connections",
                   { .sessions_known = true, .capacity = 10, .sessions = 5 },
                   100,
