@@ -77,12 +77,12 @@ LIB_SOURCES = \
     core/placement.c core/plan.c core/policy.c core/policykeys.c core/policyread.c core/record.c \
     core/runaway.c core/sessions.c core/statefile.c core/states.c \
     os/cgroupfs.c os/clock.c os/file.c os/identity.c os/machine.c os/output.c os/policyfile.c os/proc.c \
-    os/psi.c os/sockdiag.c os/user.c os/watch.c \
+    os/procsocket.c os/psi.c os/sockdiag.c os/user.c os/watch.c \
     backend/backend.c backend/bus.c backend/buslink.c backend/choose.c $(CGROUP_SOURCE) \
-    backend/defaults.c backend/displays.c backend/dropin.c backend/incidents.c backend/inhibit.c \
-    backend/journal.c backend/json.c backend/layer.c backend/ledger.c backend/login.c backend/logind.c \
+    backend/defaults.c backend/desktops.c backend/displays.c backend/dropin.c backend/incidents.c backend/inhibit.c \
+    backend/journal.c backend/json.c backend/layer.c backend/ledger.c backend/login.c backend/logind.c backend/loginend.c \
     backend/loginwatch.c backend/metrics.c backend/notify.c backend/overview.c backend/spare.c \
-    backend/systemd.c backend/usage.c \
+    backend/systemd.c backend/usage.c backend/viewers.c backend/vncserver.c \
     core/balance.c core/drain.c core/xrdpconf.c backend/drain.c
 
 LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c log.c main.c metrics.c options.c \
@@ -97,7 +97,7 @@ LEASHD_SOURCES = act.c drift.c keep.c loop.c main.c punish.c rules.c textfile.c
 
 AGENT_SOURCES = leash-agent.c look.c serve.c
 
-XRDP_SOURCES = leash-xrdp.c list.c options.c
+XRDP_SOURCES = disconnect.c end.c leash-xrdp.c list.c message.c options.c table.c
 
 UNIT_TESTS = cgfile displays dropin identity idle incident layers ledger limits offenders parse placement \
     plan policy policyfile record runaway sessions sockdiag states topmodel \

@@ -39,6 +39,7 @@ typedef struct Daemon {
         LogindWatch *logind;
         Rules *rules;
         int displays_watch, drift_watch; /* os/watch */
+        int lock;                        /* says that a leashd runs, see backend/overview.h */
 
         Sessions sessions;
         States states;

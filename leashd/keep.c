@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <syslog.h>
 
@@ -13,6 +14,7 @@
 #include "os/file.h"
 
 #define FOLDER "/run/leashd"
+#define LOCK_NAME "lock" /* OVERVIEW_LOCK */
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
 typedef struct File {
@@ -87,6 +89,15 @@ static int open_folder(const Daemon *d, int *ret) {
         return 0;
 }
 
+/* Not waited for: a second leashd is the admin's mistake, and not for this to tell. */
+static int take_lock(Daemon *d, int folder) {
+        d->lock = openat(folder, LOCK_NAME, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+        if (d->lock < 0)
+                return -errno;
+        (void) flock(d->lock, LOCK_EX | LOCK_NB);
+        return 0;
+}
+
 static int read_boot(Daemon *d) {
         ssize_t n = file_read_buffer(BOOT_ID, d->boot, sizeof(d->boot));
 
@@ -103,6 +114,8 @@ int keep_load(Daemon *d) {
         r = read_boot(d);
         if (r >= 0)
                 r = open_folder(d, &folder);
+        if (r >= 0)
+                r = take_lock(d, folder);
         for (size_t i = 0; i < ELEMENTSOF(files) && r >= 0; i++) {
                 _cleanup_free_ char *text = NULL;
                 size_t size;

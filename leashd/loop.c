@@ -144,8 +144,6 @@ static void on_session(const LogindSession *s, void *userdata) {
         Session *session;
         int r;
 
-        if (s->facts.uid == 0) /* root is nobody's to limit */
-                return;
         r = sessions_update(&d->sessions, &s->facts, clock_boottime());
         if (r < 0) {
                 daemon_log(LOG_WARNING, "session %s cannot be followed: %s", s->facts.id,
@@ -153,7 +151,8 @@ static void on_session(const LogindSession *s, void *userdata) {
                 return;
         }
         session = sessions_find(&d->sessions, s->facts.id);
-        r = rules_for_session(d->rules, s, &rules);
+        /* Root is nobody's to limit, but is seen. */
+        r = s->facts.uid == 0 ? 0 : rules_for_session(d->rules, s, &rules);
         if (r < 0)
                 daemon_log(LOG_WARNING, "session %s: no rules: %s", s->facts.id, strerror(-r));
         session->rules = rules;

@@ -169,6 +169,7 @@ static void close_all(Daemon *d) {
         d->ledger = ledger_free(d->ledger);
         d->backend = backend_free(d->backend);
         free(TAKE_PTR(d->program));
+        fd_closep(&d->lock);
 }
 
 static int run(Daemon *d) {
@@ -197,6 +198,7 @@ int main(int argc, char *argv[]) {
                 .root = secure_getenv("LEASH_TEST_ROOT") ?: "",
                 .displays_watch = -EBADF,
                 .drift_watch = -EBADF,
+                .lock = -EBADF,
                 .memory.kind = RUNAWAY_MEMORY,
         };
         int r = parse(argc, argv, &d);

@@ -10,8 +10,20 @@
 
 /* name, operands, help; options; operands from .. to; needs root */
 const Verb verbs[] = {
-        { "list", "[--json]", "every remote desktop of this host",
-          TAKES(OPTION_JSON) | TAKES(OPTION_USER), 0, 0, false, verb_list },
+        { "list", "[--json] [-u USER]", "every remote desktop of this host",
+          TAKES(OPTION_JSON) | TAKES(OPTION_USER), 0, 0, true, verb_list },
+        { "show", "SESSION... | -u USER [--json]", "all about some of them",
+          TAKES(OPTION_JSON) | TAKES(OPTION_USER) | TAKES(OPTION_SESSION), 0, SIZE_MAX, true,
+          verb_show },
+        { "disconnect", "SESSION... | -u USER", "send viewers away; their sessions go on",
+          TAKES(OPTION_USER) | TAKES(OPTION_SESSION), 0, SIZE_MAX, true, verb_disconnect },
+        { "end", "SESSION... | -u USER | --oldest-disconnected", "end sessions, politely",
+          TAKES(OPTION_USER) | TAKES(OPTION_SESSION) | TAKES(OPTION_OLDEST) | TAKES(OPTION_GRACE) |
+                  TAKES(OPTION_REASON),
+          0, SIZE_MAX, true, verb_end },
+        { "message", "-u USER | -s SESSION | --all TEXT", "show a text on their screens",
+          TAKES(OPTION_USER) | TAKES(OPTION_SESSION) | TAKES(OPTION_ALL), 1, 1, true,
+          verb_message },
 };
 const size_t n_verbs = ELEMENTSOF(verbs);
 

@@ -142,6 +142,12 @@ static Exit check(const Arguments *a, unsigned given) {
                         "other");
                 return EXIT_USAGE;
         }
+        if (a->n_operands > 0 && v->most > 1 && (a->user || a->session || a->all || a->oldest)) {
+                output_error(
+                        "sessions and --user, --session or --oldest-disconnected exclude each "
+                        "other");
+                return EXIT_USAGE;
+        }
         if (a->n_operands < v->least || a->n_operands > v->most) {
                 output_error("%s takes %s; see 'leash-xrdp --help'", v->name,
                              v->operands[0] ? v->operands : "no operands");

@@ -5,3 +5,7 @@
 #include "options.h"
 
 Exit verb_list(const Arguments *a);
+Exit verb_show(const Arguments *a);
+Exit verb_disconnect(const Arguments *a);
+Exit verb_end(const Arguments *a);
+Exit verb_message(const Arguments *a);

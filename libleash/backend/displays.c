@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include "backend/displays.h"
 #include "core/parse.h"
@@ -19,6 +21,7 @@
 static const char *const folders[] = { "/run/xrdp/sockdir", "/run/xrdp", "/tmp/.xrdp" };
 
 #define DISPLAY_PREFIX "xrdp_display_"
+#define DISCONNECT_PREFIX "xrdp_disconnect_display_"
 /* chansrv makes these when a client comes and removes them when it goes, so their folder tells. */
 #define AUDIO_PREFIX "xrdp_chansrv_audio_"
 
@@ -164,8 +167,11 @@ static int on_connection(const UnixConnection *c, void *userdata) {
         if (number < 0 || (c->peer != (uid_t) -1 && c->peer >= s->uid_min))
                 return 0;
         for (size_t i = first_of(s, number); i < s->n && s->all[i].display.number == number; i++)
-                if (s->all[i].display.via == SESSION_VIA_XRDP && is_path_of(s, &s->all[i], c->path))
+                if (s->all[i].display.via == SESSION_VIA_XRDP &&
+                    is_path_of(s, &s->all[i], c->path)) {
                         s->all[i].display.link = SESSION_LINK_CONNECTED;
+                        s->all[i].display.peer_inode = c->peer_inode;
+                }
         return 0;
 }
 
@@ -196,6 +202,7 @@ static int on_port(const TcpSocket *t, void *userdata) {
                         .uid = t->uid,
                         .via = SESSION_VIA_VNC,
                         .link = SESSION_LINK_DISCONNECTED,
+                        .inode = t->inode,
                 },
         };
 
@@ -297,4 +304,47 @@ void displays_watch(const char *root, int watch) {
                 if (run)
                         (void) watch_folder(watch, run);
         }
+}
+
+/* xorgxrdp takes four bytes (rdpClientConCheck()). The folder is the user's, so what lies there
+ * under that name is pinned before it is looked at, and reached by what was pinned: no link of the
+ * user's leads root's datagram to another service. */
+static int send_away(const char *path, uid_t uid) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        _cleanup_close_ int pinned = -EBADF, fd = -EBADF;
+        struct stat st;
+
+        pinned = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        if (pinned < 0 || fstat(pinned, &st) < 0)
+                return -errno;
+        if (!S_ISSOCK(st.st_mode) || st.st_uid != uid)
+                return -EPERM;
+        (void) snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d", pinned);
+        fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+                return -errno;
+        return sendto(fd, "sig", 4, MSG_NOSIGNAL, (const struct sockaddr *) &address,
+                      sizeof(address)) < 0
+                       ? -errno
+                       : 0;
+}
+
+int displays_disconnect(const char *root, int number, uid_t uid) {
+        int r = -ENOENT;
+
+        for (size_t i = 0; i < 2 * ELEMENTSOF(folders) && r == -ENOENT; i++) {
+                const char *folder = folders[i / 2];
+                _cleanup_free_ char *path =
+                        i % 2 == 0
+                                ? file_path("%s%s/%u/" DISCONNECT_PREFIX "%d", root, folder,
+                                            (unsigned) uid, number)
+                                : file_path("%s%s/" DISCONNECT_PREFIX "%d", root, folder, number);
+
+                if (!path)
+                        return -ENOMEM;
+                r = send_away(path, uid);
+                if (r == -ENOTDIR)
+                        r = -ENOENT;
+        }
+        return r;
 }

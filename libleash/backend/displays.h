@@ -19,3 +19,8 @@ int displays_scan(const char *root, uid_t uid_min, SessionDisplay **ret, size_t 
 /* Watches xrdp's folders, or where they will be, through a descriptor of os/watch; to be called
  * again after each change, since folders come and go. */
 void displays_watch(const char *root, int watch);
+
+/* Has the X server of an xrdp display send its viewer away, as xrdp-dis(8) does for its user: by a
+ * datagram to the socket beside the display's, which has to be that user's. Returns 0; -ENOENT if
+ * there is no such socket, as with Xvnc; -EPERM if it is somebody else's; -errno. */
+int displays_disconnect(const char *root, int number, uid_t uid);

@@ -3,11 +3,11 @@
 
 #define _GNU_SOURCE
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <systemd/sd-bus.h>
 
+#include "backend/loginend.h"
 #include "backend/loginwatch.h"
 #include "os/clock.h"
 
@@ -23,7 +23,6 @@
 /* A bus allows a connection only so many calls that wait for an answer. */
 #define CALLS_MAX 32
 
-#define _cleanup_error_ _cleanup_(sd_bus_error_free)
 #define _cleanup_message_ _cleanup_(sd_bus_message_unrefp)
 
 /* A session that is to be asked about. */
@@ -66,7 +65,7 @@ typedef struct Properties {
         const char *id, *name, *class, *type, *service, *display, *seat, *state, *remote;
         uint32_t uid, leader;
         int idle, locked;
-        uint64_t idle_since; /* CLOCK_MONOTONIC */
+        uint64_t idle_since, created; /* CLOCK_MONOTONIC */
 } Properties;
 
 typedef struct PropertyInfo {
@@ -92,6 +91,7 @@ static const PropertyInfo properties[] = {
         PROPERTY("IdleHint", "b", idle),
         PROPERTY("LockedHint", "b", locked),
         PROPERTY("IdleSinceHintMonotonic", "t", idle_since),
+        PROPERTY("TimestampMonotonic", "t", created),
 };
 
 static int read_value(sd_bus_message *m, const PropertyInfo *info, Properties *p) {
@@ -144,8 +144,13 @@ static bool is_graphical(const char *type) {
                         strcmp(type, "mir") == 0);
 }
 
+static usec_t as_boottime(usec_t monotonic) {
+        usec_t now = clock_monotonic();
+
+        return monotonic == 0 ? 0 : clock_boottime() - (now - MIN_OF(monotonic, now));
+}
+
 static void tell_session(LogindWatch *w, const Properties *p) {
-        usec_t ago = clock_monotonic() - MIN_OF(p->idle_since, clock_monotonic());
         const LogindSession s = {
                 .facts = {
                         .id = p->id,
@@ -157,7 +162,8 @@ static void tell_session(LogindWatch *w, const Properties *p) {
                         .closing = p->state && strcmp(p->state, "closing") == 0,
                         .locked = p->locked,
                         .idle = p->idle,
-                        .idle_since = p->idle_since == 0 ? 0 : clock_boottime() - ago,
+                        .idle_since = as_boottime(p->idle_since),
+                        .created = as_boottime(p->created),
                         /* A display at a seat has a screen, whoever else is connected to it. */
                         .display = filled(p->seat) ? -1 : session_display_from_string(p->display),
                 },
@@ -432,21 +438,5 @@ LogindWatch *loginwatch_free(LogindWatch *w) {
 }
 
 int loginwatch_end(LogindWatch *w, const char *id, SessionRung rung) {
-        _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
-        _cleanup_message_ sd_bus_message *m = NULL;
-        bool terminate = rung == SESSION_RUNG_TERMINATED;
-        int r;
-
-        r = sd_bus_message_new_method_call(w->bus, &m, LOGIND, LOGIND_PATH, LOGIND_MANAGER,
-                                           terminate ? "TerminateSession" : "KillSession");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "s", id);
-        if (r >= 0 && !terminate)
-                r = sd_bus_message_append(m, "si", rung == SESSION_RUNG_ASKED ? "leader" : "all",
-                                          rung == SESSION_RUNG_ASKED ? SIGTERM : SIGKILL);
-        if (r >= 0)
-                r = sd_bus_call(w->bus, m, w->timeout, &error, NULL);
-        if (sd_bus_error_has_name(&error, "org.freedesktop.login1.NoSuchSession"))
-                return -ENXIO;
-        return MIN_OF(r, 0);
+        return loginend_on(w->bus, id, rung, w->timeout);
 }

@@ -37,6 +37,5 @@ DEFINE_CLEANUP(LogindWatch *, loginwatch_free);
 /* Asks for all sessions again. Returns 0 or -errno. */
 int loginwatch_list(LogindWatch *w);
 
-/* Ends a session, by rungs: a signal to its leader; TerminateSession; a signal to all that is left.
- * Returns 0; -ENXIO if there is no such session; -errno. */
+/* Takes one rung to the end of a session: see backend/loginend.h. */
 int loginwatch_end(LogindWatch *w, const char *id, SessionRung rung);

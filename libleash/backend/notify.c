@@ -131,12 +131,11 @@ static void run_as(const DesktopNotice *notice, gid_t gid) {
         _exit(127);
 }
 
-/* Forked twice: the child of a child is nobody's to wait for. */
-int notify_desktop(const DesktopNotice *notice) {
+/* Returns 0 if there is somebody to run it as. */
+static int find_group(const DesktopNotice *notice, gid_t *ret) {
         _cleanup_(user_info_done) UserInfo user = {};
         _cleanup_free_ char *name = NULL;
-        int status, r;
-        pid_t pid;
+        int r;
 
         if (access(PROGRAM, X_OK) < 0)
                 return -errno;
@@ -147,16 +146,56 @@ int notify_desktop(const DesktopNotice *notice) {
                 return r;
         if (user.uid != notice->uid)
                 return -ESRCH;
+        *ret = user.gid;
+        return 0;
+}
+
+int notify_desktop_start(const DesktopNotice *notice, pid_t *ret_pid) {
+        gid_t gid;
+        pid_t pid;
+        int r;
+
+        r = find_group(notice, &gid);
+        if (r < 0)
+                return r;
+        pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid == 0)
+                run_as(notice, gid);
+        *ret_pid = pid;
+        return 0;
+}
+
+static int wait_for(pid_t pid, int *ret_status) {
+        while (waitpid(pid, ret_status, 0) < 0)
+                if (errno != EINTR)
+                        return -errno;
+        return 0;
+}
+
+bool notify_desktop_finish(pid_t pid) {
+        int status;
+
+        return wait_for(pid, &status) >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/* Forked twice: the child of a child is nobody's to wait for. */
+int notify_desktop(const DesktopNotice *notice) {
+        int status, r;
+        gid_t gid;
+        pid_t pid;
+
+        r = find_group(notice, &gid);
+        if (r < 0)
+                return r;
         pid = fork();
         if (pid < 0)
                 return -errno;
         if (pid == 0) {
                 if (fork() == 0)
-                        run_as(notice, user.gid);
+                        run_as(notice, gid);
                 _exit(0);
         }
-        while (waitpid(pid, &status, 0) < 0)
-                if (errno != EINTR)
-                        return -errno;
-        return 0;
+        return wait_for(pid, &status);
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include "backend/overview.h"
 #include "os/file.h"
@@ -34,6 +35,14 @@ int overview_sessions(const char *root, Sessions *ret) {
         if (r < 0)
                 return r;
         return sessions_from_text(ret, text, size, boot);
+}
+
+bool overview_is_live(const char *root) {
+        _cleanup_free_ char *path = file_path("%s" OVERVIEW_LOCK, root);
+        _cleanup_close_ int fd =
+                path ? open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC) : -ENOMEM;
+
+        return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
 }
 
 static OverviewUser *find(Overview *o, uid_t uid) {

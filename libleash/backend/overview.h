@@ -33,3 +33,9 @@ int overview_read(const char *root, const CgroupFs *fs, Ledger *ledger, Overview
 /* The model of sessions as leashd has written it down. Every session in it counts as present.
  * Returns 0; -ENOENT if there is no leashd; -EACCES for others than root; -errno. */
 int overview_sessions(const char *root, Sessions *ret);
+
+/* Held, as by flock(2), by a running leashd: what it has written down is so now. */
+#define OVERVIEW_LOCK "/run/leashd/lock"
+
+/* True if a leashd runs. */
+bool overview_is_live(const char *root);

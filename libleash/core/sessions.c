@@ -57,6 +57,10 @@ const char *session_via_to_string(SessionVia v) {
         return names[v];
 }
 
+SessionRung session_rung_next(SessionRung rung) {
+        return rung < SESSION_RUNG_STUCK ? rung + 1 : SESSION_RUNG_STUCK;
+}
+
 void sessions_done(Sessions *s) {
         for (size_t i = 0; i < s->n; i++)
                 free(s->all[i]);
@@ -194,7 +198,7 @@ int sessions_update(Sessions *s, const SessionFacts *f, usec_t now) {
                 r = 1;
         }
         if (r > 0)
-                session->created = now;
+                session->created = f->created > 0 && f->created < now ? f->created : now;
         session->uid = f->uid;
         session->leader = f->leader;
         session->class = f->class;
@@ -318,6 +322,7 @@ typedef struct Field {
 static const Field fields[] = {
         FIELD("Uid", uid, UINT32_MAX - 1),
         FIELD("Leader", leader, INT32_MAX),
+        FIELD("Graphical", graphical, 1),
         FIELD("Class", class, _SESSION_CLASS_MAX - 1),
         FIELD("Via", via, _SESSION_VIA_MAX - 1),
         FIELD("Link", link, _SESSION_LINK_MAX - 1),

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "core/macro.h"
@@ -66,6 +67,9 @@ typedef enum SessionRung {
         _SESSION_RUNG_MAX,
 } SessionRung;
 
+/* The rung after that one; the last has none, and is its own. */
+SessionRung session_rung_next(SessionRung rung);
+
 #define SESSION_ID_MAX 64
 #define SESSION_SERVICE_MAX 32
 #define SESSIONS_MAX 8192
@@ -82,7 +86,8 @@ typedef struct Session {
         SessionVia via;
         SessionLink link;
         bool announced;                       /* its comings and goings show in xrdp's folder */
-        usec_t created;                       /* when it was first seen */
+        bool orphan;                          /* no xrdp-sesman knows it: see backend/viewers.h */
+        usec_t created;                       /* by logind; else when it was first seen */
         usec_t connected_since;               /* 0 unless connected */
         usec_t since[_SESSION_CONDITION_MAX]; /* 0 where the condition does not hold */
 
@@ -116,6 +121,7 @@ typedef struct SessionFacts {
         bool graphical, closing, locked, idle;
         int display;
         usec_t idle_since; /* 0 if logind does not tell */
+        usec_t created;    /* the same */
 } SessionFacts;
 
 /* Adds a session or takes over its news. Returns 1 if anything but time has changed, 0 if not;
@@ -137,6 +143,8 @@ typedef struct SessionDisplay {
         SessionVia via;
         SessionLink link;
         bool announced;
+        uint32_t inode;      /* of the listening socket, if it is TCP */
+        uint32_t peer_inode; /* of the socket at the far end of a connection; 0 for none */
 } SessionDisplay;
 
 /* Takes over what is known of all displays; a session whose display is not among them is unknown

@@ -250,19 +250,18 @@ static bool warn(Run *run, Session *s, SessionCondition c, const StateRule *rule
         return due <= run->now;
 }
 
-static const struct {
-        StateActionKind kind;
-        SessionRung next;
-} ladder[_SESSION_RUNG_MAX] = {
-        [SESSION_RUNG_NONE] = { STATE_ASK, SESSION_RUNG_ASKED },
-        [SESSION_RUNG_ASKED] = { STATE_TERMINATE, SESSION_RUNG_TERMINATED },
-        [SESSION_RUNG_TERMINATED] = { STATE_KILL, SESSION_RUNG_KILLED },
-        [SESSION_RUNG_KILLED] = { STATE_STUCK, SESSION_RUNG_STUCK },
+/* What leads to a rung. */
+static const StateActionKind ladder[_SESSION_RUNG_MAX] = {
+        [SESSION_RUNG_ASKED] = STATE_ASK,
+        [SESSION_RUNG_TERMINATED] = STATE_TERMINATE,
+        [SESSION_RUNG_KILLED] = STATE_KILL,
+        [SESSION_RUNG_STUCK] = STATE_STUCK,
 };
 
 /* The next rung, if the one before has had its time. */
 static void climb(Run *run, Session *s, SessionCondition c, const StateRule *rule) {
-        const StateAction action = { ladder[s->rung].kind, s->uid, s, c, rule, NULL, 0 };
+        SessionRung next = session_rung_next(s->rung);
+        const StateAction action = { ladder[next], s->uid, s, c, rule, NULL, 0 };
         usec_t due = s->rung == SESSION_RUNG_NONE ? 0 : later(s->rung_at, STATES_GRACE);
 
         if (s->rung == SESSION_RUNG_STUCK)
@@ -273,7 +272,7 @@ static void climb(Run *run, Session *s, SessionCondition c, const StateRule *rul
         }
         /* A rung that cannot be done (the leader has gone) is no reason to stay below it. */
         (void) act(run, &action);
-        s->rung = ladder[s->rung].next;
+        s->rung = next;
         s->rung_for = c;
         s->rung_at = run->now;
         run->sessions->changed = true;

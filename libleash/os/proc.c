@@ -42,6 +42,10 @@ bool proc_is_alive(int pidfd) {
         return poll(&p, 1, 0) == 0;
 }
 
+int proc_signal(int pidfd, int signal) {
+        return syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) < 0 ? -errno : 0;
+}
+
 static ssize_t read_pid_file(pid_t pid, const char *name, char *buf, size_t size) {
         char path[64];
         ssize_t n;

@@ -36,6 +36,9 @@ pid_t proc_thread_group(pid_t tid);
 /* True while the process that the pidfd pins has not ended. */
 bool proc_is_alive(int pidfd);
 
+/* Sends the process that the pidfd pins a signal. Returns 0; -ESRCH if it is gone; -errno. */
+int proc_signal(int pidfd, int signal);
+
 /* These return 0, -ESRCH if the process is gone, or -errno. */
 int proc_read_stat(pid_t pid, ProcStat *ret);
 int proc_read_status(pid_t pid, ProcStatus *ret);

@@ -220,7 +220,7 @@ int sockdiag_unix(const char *prefix, int (*found)(const UnixConnection *c, void
                 r = receive(fd, true, on_unix, &dump);
         peers = dump.peers;
         for (size_t i = 0; i < dump.n && r >= 0; i++) {
-                UnixConnection c = { .path = peers[i].path };
+                UnixConnection c = { .path = peers[i].path, .peer_inode = peers[i].inode };
 
                 r = find_owner(fd, peers[i].inode, &c.peer);
                 if (r == -ENOENT) { /* has hung up */
@@ -230,6 +230,38 @@ int sockdiag_unix(const char *prefix, int (*found)(const UnixConnection *c, void
                 if (r >= 0)
                         r = found(&c, userdata);
         }
+        return MIN_OF(r, 0);
+}
+
+typedef struct PairDump {
+        int (*found)(const UnixPair *p, void *userdata);
+        void *userdata;
+} PairDump;
+
+static int on_pair(const struct nlmsghdr *h, void *userdata) {
+        const struct unix_diag_msg *m = NLMSG_DATA(h);
+        const PairDump *d = userdata;
+        const uint32_t *peer;
+        UnixPair pair;
+        size_t size;
+
+        peer = find_attribute(h, sizeof(*m), UNIX_DIAG_PEER, sizeof(*peer), &size);
+        if (!peer || *peer == 0)
+                return 0;
+        pair = (UnixPair){ .inode = m->udiag_ino, .peer_inode = *peer };
+        return d->found(&pair, d->userdata);
+}
+
+int sockdiag_unix_pairs(int (*found)(const UnixPair *p, void *userdata), void *userdata) {
+        PairDump dump = { found, userdata };
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        r = open_diag(&fd);
+        if (r >= 0)
+                r = ask_unix(fd, 0, UDIAG_SHOW_PEER);
+        if (r >= 0)
+                r = receive(fd, true, on_pair, &dump);
         return MIN_OF(r, 0);
 }
 
@@ -290,10 +322,17 @@ static int on_tcp(const struct nlmsghdr *h, void *userdata) {
         if (h->nlmsg_len < NLMSG_LENGTH(sizeof(*m)))
                 return -EBADMSG;
         s = (TcpSocket){
+                .family = m->idiag_family,
                 .port = ntohs(m->id.idiag_sport),
+                .far_port = ntohs(m->id.idiag_dport),
+                .interface = m->id.idiag_if,
+                .inode = m->idiag_inode,
                 .listening = m->idiag_state == STATE_LISTEN,
                 .uid = m->idiag_uid,
         };
+        memcpy(s.near, m->id.idiag_src, sizeof(s.near));
+        memcpy(s.far, m->id.idiag_dst, sizeof(s.far));
+        memcpy(s.cookie, m->id.idiag_cookie, sizeof(s.cookie));
         return d->found(&s, d->userdata);
 }
 
@@ -311,4 +350,66 @@ int sockdiag_tcp(uint16_t first, uint16_t last, int (*found)(const TcpSocket *s,
                         r = receive(fd, true, on_tcp, &dump);
         }
         return MIN_OF(r, 0);
+}
+
+/* ::ffff:192.0.2.7, as a socket for both families shows a client of IPv4. */
+static bool is_mapped(const uint32_t address[static 4]) {
+        return address[0] == 0 && address[1] == 0 && address[2] == htonl(0xffff);
+}
+
+static bool is_loopback(uint8_t family, const uint32_t address[static 4]) {
+        uint32_t v4 = family == AF_INET ? address[0] : address[3];
+
+        if (family == AF_INET6 && !is_mapped(address))
+                return memcmp(address, &in6addr_loopback, sizeof(in6addr_loopback)) == 0;
+        return ntohl(v4) >> 24 == IN_LOOPBACKNET;
+}
+
+char *sockdiag_address(const TcpSocket *s, char buf[static SOCKDIAG_ADDRESS_MAX]) {
+        bool mapped = s->family == AF_INET6 && is_mapped(s->far);
+
+        if (!inet_ntop(mapped ? AF_INET : s->family, mapped ? &s->far[3] : &s->far[0], buf,
+                       SOCKDIAG_ADDRESS_MAX))
+                strcpy(buf, "?");
+        return buf;
+}
+
+bool sockdiag_is_loopback(const TcpSocket *s) {
+        return is_loopback(s->family, s->near) && is_loopback(s->family, s->far);
+}
+
+typedef struct DestroyRequest {
+        struct nlmsghdr head;
+        struct inet_diag_req_v2 body;
+} DestroyRequest;
+
+int sockdiag_destroy(const TcpSocket *s) {
+        DestroyRequest request = {
+                .head = {
+                        .nlmsg_len = sizeof(request),
+                        .nlmsg_type = SOCK_DESTROY,
+                        .nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK,
+                },
+                .body = {
+                        .sdiag_family = s->family,
+                        .sdiag_protocol = IPPROTO_TCP,
+                        .idiag_states = 1U << STATE_ESTABLISHED,
+                        .id = {
+                                .idiag_sport = htons(s->port),
+                                .idiag_dport = htons(s->far_port),
+                                .idiag_if = s->interface,
+                        },
+                },
+        };
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        memcpy(request.body.id.idiag_src, s->near, sizeof(s->near));
+        memcpy(request.body.id.idiag_dst, s->far, sizeof(s->far));
+        /* The very one that was seen, and none that has its ports since. */
+        memcpy(request.body.id.idiag_cookie, s->cookie, sizeof(s->cookie));
+        r = open_diag(&fd);
+        if (r >= 0)
+                r = send_request(fd, &request, sizeof(request));
+        return r < 0 ? r : receive(fd, true, NULL, NULL);
 }

@@ -15,8 +15,9 @@
 #define SOCKDIAG_MAX 1000000
 
 typedef struct UnixConnection {
-        const char *path; /* that the accepting side is bound to */
-        uid_t peer;       /* who made the other end; (uid_t) -1 where the kernel does not tell */
+        const char *path;    /* that the accepting side is bound to */
+        uint32_t peer_inode; /* of the other end: /proc/PID/fd shows it as "socket:[INODE]" */
+        uid_t peer;          /* who made the other end; (uid_t) -1 where the kernel does not tell */
 } UnixConnection;
 
 /* Calls found() for each established connection whose accepting side is bound to a path that ends
@@ -25,8 +26,19 @@ typedef struct UnixConnection {
 int sockdiag_unix(const char *prefix, int (*found)(const UnixConnection *c, void *userdata),
                   void *userdata);
 
+/* Two ends of a connection between unix sockets, or of a pair of socketpair(2). */
+typedef struct UnixPair {
+        uint32_t inode, peer_inode;
+} UnixPair;
+
+/* Calls found() for each end of each that is connected. Returns as above. */
+int sockdiag_unix_pairs(int (*found)(const UnixPair *p, void *userdata), void *userdata);
+
 typedef struct TcpSocket {
-        uint16_t port;  /* local */
+        uint8_t family;                                 /* AF_INET, AF_INET6 */
+        uint16_t port, far_port;                        /* local, and the other end's */
+        uint32_t near[4], far[4], interface, cookie[2]; /* as the kernel has them */
+        uint32_t inode;
         bool listening; /* else established */
         uid_t uid;      /* whose it is */
 } TcpSocket;
@@ -35,3 +47,14 @@ typedef struct TcpSocket {
  * listens or is connected. Returns as above. */
 int sockdiag_tcp(uint16_t first, uint16_t last, int (*found)(const TcpSocket *s, void *userdata),
                  void *userdata);
+
+/* The other end's address, without its port; an IPv4 one in IPv6's clothes is undressed. */
+#define SOCKDIAG_ADDRESS_MAX 64
+char *sockdiag_address(const TcpSocket *s, char buf[static SOCKDIAG_ADDRESS_MAX]);
+
+/* True if both ends are on this host, at its loopback address. */
+bool sockdiag_is_loopback(const TcpSocket *s);
+
+/* Has the kernel close a connection, as "ss -K" does. Returns 0; -ENOENT if it is gone; -EOPNOTSUPP
+ * from a kernel without CONFIG_INET_DIAG_DESTROY; -errno. */
+int sockdiag_destroy(const TcpSocket *s);

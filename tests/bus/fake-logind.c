@@ -5,11 +5,12 @@
  *
  *   new ID UID DISPLAY [CLASS]   a session comes; DISPLAY is a number or "-" for a terminal
  *   del ID                       it goes
- *   set ID PROPERTY VALUE        LockedHint 0|1, IdleHint 0|1, State TEXT
- *   storm N UID                  N sessions come, of a hundred users
- *   calm N                       they go
- *   serve DISPLAY UID            an X server of xrdp's listens, the socket belongs to UID
+ *   set ID PROPERTY VALUE        LockedHint 0|1, IdleHint 0|1, State TEXT, Leader PID, Service TEXT
+ *   stubborn N                   what the next sessions need to end: rungs, from 1 (the leader's
+ * TERM); 0: nothing does storm N UID                  N sessions come, of a hundred users calm N
+ * they go serve DISPLAY UID            an X server of xrdp's listens, the socket belongs to UID
  *   call DISPLAY                 xrdp connects to it
+ *   take DISPLAY                 the server takes a connection that somebody else has made
  *   hangup DISPLAY               and leaves
  *   shut DISPLAY                 the X server ends
  *   reloaded                     PID 1 says that it has read its unit files again
@@ -40,8 +41,8 @@
 #define DISPLAYS_MAX 128
 
 typedef struct Session {
-        char id[64], class[32], display[16], state[16];
-        unsigned uid;
+        char id[64], class[32], display[16], state[16], service[32];
+        unsigned uid, leader;
         int locked, idle;
         sd_bus_slot *slot;
 } Session;
@@ -56,6 +57,7 @@ typedef struct Fake {
         Session *sessions[SESSIONS_MAX];
         size_t n;
         Display displays[DISPLAYS_MAX];
+        int stubborn; /* 0: calls are noted, and nothing ends */
 } Fake;
 
 static void die(const char *what, int r) {
@@ -94,7 +96,7 @@ static int get_property(sd_bus *bus, const char *path, const char *interface, co
         if (strcmp(property, "Type") == 0)
                 return sd_bus_message_append(reply, "s", tty ? "tty" : "x11");
         if (strcmp(property, "Service") == 0)
-                return sd_bus_message_append(reply, "s", tty ? "sshd" : "xrdp-sesman");
+                return sd_bus_message_append(reply, "s", s->service);
         if (strcmp(property, "Display") == 0)
                 return sd_bus_message_append(reply, "s", tty ? "" : s->display);
         if (strcmp(property, "Seat") == 0)
@@ -104,7 +106,7 @@ static int get_property(sd_bus *bus, const char *path, const char *interface, co
         if (strcmp(property, "RemoteHost") == 0)
                 return sd_bus_message_append(reply, "s", "192.0.2.7");
         if (strcmp(property, "Leader") == 0)
-                return sd_bus_message_append(reply, "u", 1U);
+                return sd_bus_message_append(reply, "u", s->leader);
         if (strcmp(property, "LockedHint") == 0)
                 return sd_bus_message_append(reply, "b", s->locked);
         if (strcmp(property, "IdleHint") == 0)
@@ -160,6 +162,8 @@ static void add(Fake *f, const char *id, unsigned uid, const char *display, cons
         (void) snprintf(s->display, sizeof(s->display), strcmp(display, "-") == 0 ? "%s" : ":%s",
                         display);
         (void) strcpy(s->state, "active");
+        (void) strcpy(s->service, display[0] == '-' ? "sshd" : "xrdp-sesman");
+        s->leader = 1;
         s->uid = uid;
         r = sd_bus_add_object_vtable(f->bus, &s->slot, path, "org.freedesktop.login1.Session",
                                      session_vtable, s);
@@ -194,6 +198,10 @@ static void set(Fake *f, const char *id, const char *property, const char *value
                 s->locked = atoi(value);
         else if (strcmp(property, "IdleHint") == 0)
                 s->idle = atoi(value);
+        else if (strcmp(property, "Leader") == 0)
+                s->leader = strtoul(value, NULL, 10);
+        else if (strcmp(property, "Service") == 0)
+                (void) snprintf(s->service, sizeof(s->service), "%.31s", value);
         else
                 (void) snprintf(s->state, sizeof(s->state), "%.15s", value);
         if (sd_bus_emit_properties_changed(f->bus, path, "org.freedesktop.login1.Session", property,
@@ -241,12 +249,30 @@ static int end_session(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         note(f, "logind-calls", line);
         if (!find(f, id))
                 return sd_bus_error_set(error, "org.freedesktop.login1.NoSuchSession", "No.");
+        if (f->stubborn > 0 && (!kill ? 2 : signal == SIGKILL ? 3 : 1) >= f->stubborn)
+                drop(f, id);
         return sd_bus_reply_method_return(m, NULL);
+}
+
+static int get_session(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        const char *id;
+        char *path;
+        int r;
+
+        if (sd_bus_message_read(m, "s", &id) < 0)
+                return -EBADMSG;
+        if (!find(userdata, id))
+                return sd_bus_error_set(error, "org.freedesktop.login1.NoSuchSession", "No.");
+        path = path_of(id);
+        r = sd_bus_reply_method_return(m, "o", path);
+        free(path);
+        return r;
 }
 
 static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD("ListSessions", NULL, "a(susso)", list_sessions, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("GetSession", "s", "o", get_session, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("TerminateSession", "s", NULL, end_session, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("KillSession", "ssi", NULL, end_session, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_SIGNAL("SessionNew", "so", 0),
@@ -319,6 +345,15 @@ static void call(Fake *f, int display) {
         announce(f, display, true);
 }
 
+/* With the sockets that the viewer's chansrv makes. */
+static void take(Fake *f, int display) {
+        Display *d = &f->displays[display];
+
+        d->client = -1;
+        d->accepted = accept4(d->listener, NULL, NULL, SOCK_CLOEXEC);
+        announce(f, display, true);
+}
+
 static void hang_up(Fake *f, int display) {
         Display *d = &f->displays[display];
 
@@ -374,6 +409,8 @@ static void obey(Fake *f, const char *line) {
                 drop(f, a);
         else if (strcmp(verb, "set") == 0)
                 set(f, a, b, c);
+        else if (strcmp(verb, "stubborn") == 0)
+                f->stubborn = atoi(a);
         else if (strcmp(verb, "storm") == 0)
                 storm(f, strtoul(a, NULL, 10), strtoul(b, NULL, 10));
         else if (strcmp(verb, "calm") == 0)
@@ -382,6 +419,8 @@ static void obey(Fake *f, const char *line) {
                 serve(f, display, strtoul(b, NULL, 10));
         else if (strcmp(verb, "call") == 0)
                 call(f, display);
+        else if (strcmp(verb, "take") == 0)
+                take(f, display);
         else if (strcmp(verb, "hangup") == 0)
                 hang_up(f, display);
         else if (strcmp(verb, "shut") == 0)

@@ -293,3 +293,25 @@ incident_is() { (($(incidents "$1") == $2)); }
 noted() { awk -v s="[session $2]" -v k="$1=" '$0 == s { in_it = 1; next } /^\[/ { in_it = 0 } in_it && index($0, k) == 1 { print substr($0, length(k) + 1) }' "$root/run/leashd/sessions"; }
 noted_is() { [[ $(noted "$1" "$2") == "$3" ]]; }
 noted_some() { [[ -n $(noted "$1" "$2") ]]; }
+
+# ---- leash-xrdp -----------------------------------------------------------------------------------
+
+# xrdp ARGUMENTS...: leash-xrdp; leaves $out, $err, $status
+xrdp() {
+    local leash=$tools/leash-xrdp
+    leash "$@"
+}
+
+# field NAME [INDEX]: of the JSON that the last one printed
+field() { jq -r ".[${2:-0}].$1" <<<"$out"; }
+
+# play PROGRAM ARGUMENTS...: the stand-in of that name, see fake-xrdp.c; sets $player, its PID, and $said
+play() {
+    local program=$1 fd
+    shift
+    exec {fd}< <(exec setpriv "${play_as[@]}" --pdeathsig KILL "$tools/$program" "$@" 2>>"$root/fake/log")
+    player=$!
+    read -r -t 10 -u "$fd" said || fail "$program $*: $(tail -n 1 "$root/fake/log")"
+    exec {fd}<&-
+}
+play_as=()

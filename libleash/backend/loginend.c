@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/* Ending sessions of logind's, rung by rung. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <systemd/sd-bus.h>
+
+#include "backend/loginend.h"
+
+#define LOGIND "org.freedesktop.login1"
+#define LOGIND_PATH "/org/freedesktop/login1"
+#define LOGIND_MANAGER "org.freedesktop.login1.Manager"
+#define NO_SUCH_SESSION "org.freedesktop.login1.NoSuchSession"
+
+#define _cleanup_error_ _cleanup_(sd_bus_error_free)
+#define _cleanup_message_ _cleanup_(sd_bus_message_unrefp)
+
+struct LoginEnd {
+        sd_bus *bus;
+        usec_t timeout;
+};
+
+static int call(sd_bus *bus, sd_bus_message *m, usec_t timeout) {
+        _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
+        int r = sd_bus_call(bus, m, timeout, &error, NULL);
+
+        if (sd_bus_error_has_name(&error, NO_SUCH_SESSION))
+                return -ENXIO;
+        return MIN_OF(r, 0);
+}
+
+int loginend_on(sd_bus *bus, const char *id, SessionRung rung, usec_t timeout) {
+        _cleanup_message_ sd_bus_message *m = NULL;
+        bool terminate = rung == SESSION_RUNG_TERMINATED;
+        int r;
+
+        if (rung == SESSION_RUNG_NONE || rung == SESSION_RUNG_STUCK)
+                return 0;
+        r = sd_bus_message_new_method_call(bus, &m, LOGIND, LOGIND_PATH, LOGIND_MANAGER,
+                                           terminate ? "TerminateSession" : "KillSession");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", id);
+        if (r >= 0 && !terminate)
+                r = sd_bus_message_append(m, "si", rung == SESSION_RUNG_ASKED ? "leader" : "all",
+                                          rung == SESSION_RUNG_ASKED ? SIGTERM : SIGKILL);
+        return r < 0 ? r : call(bus, m, timeout);
+}
+
+int loginend_open(usec_t timeout, LoginEnd **ret) {
+        _cleanup_(loginend_closep) LoginEnd *e = calloc(1, sizeof(LoginEnd));
+        int r;
+
+        if (!e)
+                return -ENOMEM;
+        e->timeout = timeout;
+        r = sd_bus_open_system(&e->bus);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(e);
+        return 0;
+}
+
+LoginEnd *loginend_close(LoginEnd *e) {
+        if (!e)
+                return NULL;
+        e->bus = sd_bus_close_unref(e->bus);
+        free(e);
+        return NULL;
+}
+
+int loginend_take(LoginEnd *e, const char *id, SessionRung rung) {
+        return loginend_on(e->bus, id, rung, e->timeout);
+}
+
+int loginend_is_there(LoginEnd *e, const char *id) {
+        _cleanup_message_ sd_bus_message *m = NULL;
+        int r;
+
+        r = sd_bus_message_new_method_call(e->bus, &m, LOGIND, LOGIND_PATH, LOGIND_MANAGER,
+                                           "GetSession");
+        if (r >= 0)
+                r = sd_bus_message_append(m, "s", id);
+        if (r >= 0)
+                r = call(e->bus, m, e->timeout);
+        return r == -ENXIO ? 0 : r < 0 ? r : 1;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/* Ending sessions of logind's, rung by rung. */
+#pragma once
+
+#include "core/sessions.h"
+
+typedef struct sd_bus sd_bus;
+
+/* Takes a rung: a signal to the session's leader; TerminateSession; a signal to all that is left.
+ * Returns 0, also for a rung that does nothing; -ENXIO if there is no such session; -errno. */
+int loginend_on(sd_bus *bus, const char *id, SessionRung rung, usec_t timeout);
+
+/* The same for who has no connection of their own, and keeps one while something is to be ended. */
+typedef struct LoginEnd LoginEnd;
+
+int loginend_open(usec_t timeout, LoginEnd **ret);
+LoginEnd *loginend_close(LoginEnd *e);
+DEFINE_CLEANUP(LoginEnd *, loginend_close);
+
+int loginend_take(LoginEnd *e, const char *id, SessionRung rung);
+
+/* Returns 1 if logind still has the session, 0 if not, -errno. */
+int loginend_is_there(LoginEnd *e, const char *id);

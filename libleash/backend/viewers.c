@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: MIT */
+/* Who looks at the remote displays, from where; and which sessions are orphans. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <string.h>
+
+#include "backend/viewers.h"
+#include "os/proc.h"
+#include "os/procsocket.h"
+
+#define SERVICE "xrdp-sesman"
+#define VNC_PORT 5900
+
+enum {
+        PROGRAM_XRDP,
+        PROGRAM_SESMAN,
+        _PROGRAM_MAX,
+};
+
+static const char *const programs[_PROGRAM_MAX] = {
+        [PROGRAM_XRDP] = "xrdp",
+        [PROGRAM_SESMAN] = "xrdp-sesman",
+};
+
+struct XrdpProcesses {
+        ProgramProcess *all;
+        size_t n;
+};
+
+int xrdp_processes_read(uid_t uid_min, XrdpProcesses **ret) {
+        _cleanup_(xrdp_processes_freep) XrdpProcesses *x = calloc(1, sizeof(XrdpProcesses));
+        int r;
+
+        if (!x)
+                return -ENOMEM;
+        r = procsocket_find_programs(programs, _PROGRAM_MAX, uid_min, &x->all, &x->n);
+        if (r < 0)
+                return r;
+        *ret = TAKE_PTR(x);
+        return 0;
+}
+
+XrdpProcesses *xrdp_processes_free(XrdpProcesses *x) {
+        if (!x)
+                return NULL;
+        free(x->all);
+        free(x);
+        return NULL;
+}
+
+/* ---- viewers -----------------------------------------------------------------------------------
+ */
+
+/* All TCP connections of this host, by inode, and which ports are listened to. */
+typedef struct Tcp {
+        TcpSocket *all;
+        size_t n, allocated;
+        bool listening[UINT16_MAX + 1];
+} Tcp;
+
+static void tcp_freep(Tcp **t) {
+        if (*t)
+                free((*t)->all);
+        free(*t);
+}
+
+static int on_tcp(const TcpSocket *s, void *userdata) {
+        Tcp *t = userdata;
+
+        if (s->listening) {
+                t->listening[s->port] = true;
+                return 0;
+        }
+        if (t->n == t->allocated) {
+                size_t more = t->allocated ? t->allocated * 2 : 64;
+                TcpSocket *all = reallocarray(t->all, more, sizeof(TcpSocket));
+
+                if (!all)
+                        return -ENOMEM;
+                t->all = all;
+                t->allocated = more;
+        }
+        t->all[t->n++] = *s;
+        return 0;
+}
+
+static int compare_sockets(const void *a, const void *b) {
+        const TcpSocket *x = a, *y = b;
+
+        return x->inode < y->inode ? -1 : x->inode > y->inode;
+}
+
+static int read_tcp(Tcp **ret) {
+        _cleanup_(tcp_freep) Tcp *t = calloc(1, sizeof(Tcp));
+        int r;
+
+        if (!t)
+                return -ENOMEM;
+        r = sockdiag_tcp(1, UINT16_MAX, on_tcp, t);
+        if (r < 0 && r != -ENOENT) /* a kernel without inet_diag has no addresses to tell */
+                return r;
+        if (t->n > 0)
+                qsort(t->all, t->n, sizeof(TcpSocket), compare_sockets);
+        *ret = TAKE_PTR(t);
+        return 0;
+}
+
+static const TcpSocket *find_socket(const Tcp *t, uint32_t inode) {
+        const TcpSocket key = { .inode = inode };
+
+        return t->n > 0 ? bsearch(&key, t->all, t->n, sizeof(TcpSocket), compare_sockets) : NULL;
+}
+
+/* The X server's end of a connection to that VNC display. */
+static const TcpSocket *find_vnc(const Tcp *t, int display) {
+        for (size_t i = 0; i < t->n; i++)
+                if (t->all[i].port == VNC_PORT + display)
+                        return &t->all[i];
+        return NULL;
+}
+
+/* Of the sockets that an xrdp process holds, the one that it accepted: its client's. */
+static const TcpSocket *find_client(const Tcp *t, const uint32_t *inodes, size_t n) {
+        for (size_t i = 0; i < n; i++) {
+                const TcpSocket *s = find_socket(t, inodes[i]);
+
+                if (s && t->listening[s->port])
+                        return s;
+        }
+        return NULL;
+}
+
+/* True if the process holds the far end of the viewer's connection. */
+static bool holds(const Tcp *t, const uint32_t *inodes, size_t n, const Viewer *v,
+                  uint32_t peer_inode) {
+        if (v->via == SESSION_VIA_XRDP)
+                return peer_inode != 0 && procsocket_has(inodes, n, peer_inode);
+        if (!sockdiag_is_loopback(&v->socket))
+                return false;
+        for (size_t i = 0; i < n; i++) {
+                const TcpSocket *s = find_socket(t, inodes[i]);
+
+                if (s && s->port == v->socket.far_port && s->far_port == v->socket.port)
+                        return true;
+        }
+        return false;
+}
+
+typedef struct Looking {
+        const Tcp *tcp;
+        Viewer *viewers;
+        uint32_t *peers; /* of each viewer */
+        size_t n;
+} Looking;
+
+/* What one xrdp process knows of the viewers. */
+static int ask_process(const Looking *l, pid_t pid) {
+        _cleanup_free_ uint32_t *inodes = NULL;
+        const TcpSocket *client;
+        size_t n;
+        int r;
+
+        r = procsocket_read(pid, &inodes, &n);
+        if (r < 0) /* ended meanwhile */
+                return r == -ENOMEM ? r : 0;
+        client = find_client(l->tcp, inodes, n);
+        for (size_t i = 0; i < l->n && client; i++)
+                if (holds(l->tcp, inodes, n, &l->viewers[i], l->peers[i]))
+                        (void) sockdiag_address(client, l->viewers[i].address);
+        return 0;
+}
+
+int viewers_read(const XrdpProcesses *x, const SessionDisplay *displays, size_t n_displays,
+                 Viewer **ret, size_t *ret_n) {
+        _cleanup_free_ Viewer *viewers = calloc(n_displays + 1, sizeof(Viewer));
+        _cleanup_free_ uint32_t *peers = calloc(n_displays + 1, sizeof(uint32_t));
+        _cleanup_(tcp_freep) Tcp *tcp = NULL;
+        Looking looking = { .viewers = viewers, .peers = peers };
+        int r;
+
+        if (!viewers || !peers)
+                return -ENOMEM;
+        r = read_tcp(&tcp);
+        if (r < 0)
+                return r;
+        looking.tcp = tcp;
+        for (size_t i = 0; i < n_displays; i++) {
+                const SessionDisplay *d = &displays[i];
+                const TcpSocket *vnc = d->via == SESSION_VIA_VNC ? find_vnc(tcp, d->number) : NULL;
+                Viewer *v = &viewers[looking.n];
+
+                if (d->link != SESSION_LINK_CONNECTED || (d->via == SESSION_VIA_VNC && !vnc))
+                        continue;
+                *v = (Viewer){ .display = d->number, .via = d->via };
+                peers[looking.n++] = d->peer_inode;
+                if (!vnc)
+                        continue;
+                v->socket = *vnc;
+                (void) sockdiag_address(vnc, v->address); /* unless xrdp is in between */
+        }
+        for (size_t i = 0; i < x->n && looking.n > 0; i++) {
+                if (x->all[i].program != PROGRAM_XRDP)
+                        continue;
+                r = ask_process(&looking, x->all[i].pid);
+                if (r < 0)
+                        return r;
+        }
+        *ret = TAKE_PTR(viewers);
+        *ret_n = looking.n;
+        return 0;
+}
+
+/* ---- orphans ----------------------------------------------------------------------------------
+ */
+
+static bool is_leader(const Sessions *sessions, pid_t pid) {
+        for (size_t i = 0; i < sessions->n; i++)
+                if (sessions->all[i]->leader == pid)
+                        return true;
+        return false;
+}
+
+/* The sockets of all running xrdp-sesmen, and what is connected to them. */
+typedef struct Known {
+        bool read;
+        uint32_t *inodes; /* of xrdp-sesman's, sorted */
+        size_t n;
+        uint32_t *peers; /* of the others', sorted */
+        size_t n_peers, allocated;
+} Known;
+
+static void known_done(Known *k) {
+        free(k->inodes);
+        free(k->peers);
+}
+
+static int compare_inodes(const void *a, const void *b) {
+        const uint32_t *x = a, *y = b;
+
+        return *x < *y ? -1 : *x > *y;
+}
+
+static int add_inodes(Known *k, pid_t sesman) {
+        _cleanup_free_ uint32_t *more = NULL;
+        uint32_t *all;
+        size_t n;
+
+        if (procsocket_read(sesman, &more, &n) < 0 || n == 0)
+                return 0;
+        all = reallocarray(k->inodes, k->n + n, sizeof(uint32_t));
+        if (!all)
+                return -ENOMEM;
+        memcpy(all + k->n, more, n * sizeof(uint32_t));
+        k->inodes = all;
+        k->n += n;
+        return 0;
+}
+
+static int on_pair(const UnixPair *p, void *userdata) {
+        Known *k = userdata;
+
+        if (!procsocket_has(k->inodes, k->n, p->peer_inode))
+                return 0;
+        if (k->n_peers == k->allocated) {
+                size_t more = k->allocated ? k->allocated * 2 : 32;
+                uint32_t *peers = reallocarray(k->peers, more, sizeof(uint32_t));
+
+                if (!peers)
+                        return -ENOMEM;
+                k->peers = peers;
+                k->allocated = more;
+        }
+        k->peers[k->n_peers++] = p->inode;
+        return 0;
+}
+
+/* Asked for once, and only where a parent does not tell. */
+static void read_known(const XrdpProcesses *x, const Sessions *sessions, Known *k) {
+        int r = 0;
+
+        k->read = true;
+        for (size_t i = 0; i < x->n && r >= 0; i++)
+                if (x->all[i].program == PROGRAM_SESMAN && !is_leader(sessions, x->all[i].pid))
+                        r = add_inodes(k, x->all[i].pid);
+        if (r < 0 || k->n == 0)
+                return;
+        qsort(k->inodes, k->n, sizeof(uint32_t), compare_inodes);
+        (void) sockdiag_unix_pairs(on_pair, k); /* what was not seen is not known */
+        if (k->n_peers > 0)
+                qsort(k->peers, k->n_peers, sizeof(uint32_t), compare_inodes);
+}
+
+/* True if the leader holds the other end of one of xrdp-sesman's sockets. */
+static bool is_connected(const Known *k, pid_t leader) {
+        _cleanup_free_ uint32_t *own = NULL;
+        size_t n = 0;
+
+        if (k->n_peers == 0 || procsocket_read(leader, &own, &n) < 0)
+                return false;
+        for (size_t i = 0; i < n; i++)
+                if (procsocket_has(k->peers, k->n_peers, own[i]))
+                        return true;
+        return false;
+}
+
+static bool is_orphan(const XrdpProcesses *x, const Sessions *sessions, const Session *s,
+                      Known *known) {
+        ProcStat leader;
+
+        if (s->leader == 0 || proc_read_stat(s->leader, &leader) < 0)
+                return true;
+        for (size_t i = 0; i < x->n; i++)
+                if (x->all[i].program == PROGRAM_SESMAN && x->all[i].pid == leader.ppid &&
+                    !is_leader(sessions, leader.ppid))
+                        return false;
+        if (!known->read)
+                read_known(x, sessions, known);
+        return !is_connected(known, s->leader);
+}
+
+bool xrdp_mark_orphans(const XrdpProcesses *x, Sessions *sessions) {
+        _cleanup_(known_done) Known known = {};
+        bool news = false;
+
+        for (size_t i = 0; i < sessions->n; i++) {
+                Session *s = sessions->all[i];
+                bool orphan = strcmp(s->service, SERVICE) == 0 && s->display >= 0 &&
+                              s->since[SESSION_CLOSING] == 0 && is_orphan(x, sessions, s, &known);
+
+                news |= s->orphan != orphan;
+                s->orphan = orphan;
+        }
+        return news;
+}

@@ -1,0 +1,306 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash disable=SC2034,SC2086,SC2154
+# leash-xrdp: the table of remote desktops, with displays, clients and a sesman that are played.
+
+# A port that nobody else's case uses.
+port_of_case() { echo $((20000 + BASHPID % 20000)); }
+
+# desktops: alice's (uid) at :10, with a client; the other's at :11, without
+desktops() {
+    command -v jq >/dev/null || skip "needs jq"
+    login $uid
+    login $other
+    echo $((300 << 20)) >"$root/sys/fs/cgroup/user.slice/$slice/memory.current"
+    host_with_logind || return
+    play xrdp-sesman sesman child
+    leader=$said sesman=$player
+    tell serve 10 $uid
+    tell call 10
+    tell new c1 $uid 10
+    tell set c1 Leader $leader
+    tell serve 11 $other
+    tell new c2 $other 11
+    tell set c2 Leader $leader
+}
+
+row() { # DISPLAY FIELD: of the last list
+    jq -r ".[] | select(.display == \"$1\") | .$2" <<<"$out"
+}
+
+test_xrdp_lists_without_a_leashd() {
+    desktops || return
+    tell new 7 $uid - # a terminal is no desktop
+    xrdp list
+    expect 0 "USER *SESSION*DISPLAY*STATE*FROM*IDLE*LOCKED*FLAGS*$uid *c1 *:10 *xorg *connected *300.0M*$other *c2 *:11 *xorg *disconnected *" ""
+    equal "lines" "$(wc -l <<<"$out")" 3
+    xrdp list --json
+    expect 0 "*" ""
+    equal user "$(row :10 user) $(row :10 uid) $(row :10 session)" "$uid $uid c1"
+    equal connected "$(row :10 connected) $(row :11 connected)" "true false"
+    equal orphan "$(row :10 orphan) $(row :11 orphan)" "false false"
+    equal locked "$(row :10 locked) $(row :10 locked_since)" "false null"
+    equal memory "$(row :10 memory_bytes)" $((300 << 20))
+    equal "since when, unknown to all" "$(row :11 leash)" null
+    xrdp show :11
+    expect 0 "*session  c2*state  disconnected*" ""
+    xrdp show -u $uid --json
+    equal shown "$(field session)" c1
+    xrdp show c9
+    expect 3 "" "leash-xrdp: c9: no such remote desktop*"
+}
+
+test_xrdp_lists_what_leashd_has_followed() {
+    local since
+    rules_are "[state away]" when=disconnected after=0s cpu-quota=20%
+    desktops || return
+    start_leashd
+    wait_until noted_some Disconnected c2
+    wait_until quota_is 20000 user-$other.slice
+    tell set c1 LockedHint 1
+    tell set c1 IdleHint 1
+    wait_until noted_some Locked c1
+    wait_until noted_some Idle c1
+    since=$(noted Disconnected c2)
+    sleep 1.1
+    xrdp list --json
+    equal "locked" "$(row :10 locked)" true
+    like "since when" "$(row :10 locked_since)" "20*T*Z"
+    like "idle" "$(row :10 idle_seconds)" "[12345]"
+    like "disconnected since" "$(row :11 disconnected_since)" "20*T*Z"
+    equal "leash" "$(row :11 leash.layer) $(row :11 leash.cpu_quota_percent)" "state 20"
+    xrdp list
+    like "the table" "$out" "*$other *c2 *disconnected *[0-9]s *20% (state)*"
+    # what leashd has not noticed yet is seen all the same
+    kill -STOP $leashd_pid
+    tell hangup 10
+    xrdp list --json
+    equal "connected" "$(row :10 connected)" false
+    tell call 10
+    xrdp list --json
+    equal "connected" "$(row :10 connected)" true
+    kill -CONT $leashd_pid
+    stop_leashd KILL
+    tell set c1 LockedHint 0
+    xrdp list --json # what a dead leashd has left is not believed
+    equal "locked" "$(row :10 locked)" false
+}
+
+test_xrdp_tells_where_clients_are() {
+    local port
+    port=$(port_of_case)
+    desktops || return
+    tell hangup 10
+    play xrdp rdp $port "$root/run/xrdp/sockdir/xrdp_display_10"
+    play xrdp client $port 127.0.0.5
+    client=$player
+    tell take 10
+    xrdp list --json
+    equal address "$(row :10 client_address) $(row :10 connected)" "127.0.0.5 true"
+    equal "the other's" "$(row :11 client_address)" null
+}
+
+test_xrdp_finds_xvnc_and_its_client_behind_xrdp() {
+    local port display=$((200 + BASHPID % 700))
+    port=$(port_of_case)
+    desktops || return
+    play_as=(--reuid "$uid" --regid "$uid" --clear-groups)
+    play Xtigervnc vnc $((5900 + display))
+    play_as=()
+    tell new c3 $uid $display
+    tell set c3 Leader $leader
+    xrdp list --json
+    equal server "$(row :$display backend) $(row :$display session) $(row :$display connected)" "xvnc c3 false"
+    equal duplicate "$(row :10 duplicate) $(row :$display duplicate) $(row :11 duplicate)" "true true false"
+    play xrdp rdp $port ":$((5900 + display))"
+    play xrdp client $port 127.0.0.6
+    wait_until listed :$display connected true
+    equal address "$(row :$display client_address)" 127.0.0.6
+    tell del c3
+    xrdp list --json
+    equal "without a session" "$(row :$display backend) $(row :$display session) $(row :$display user)" "vnc null $uid"
+}
+
+listed() { # DISPLAY FIELD VALUE
+    xrdp list --json
+    [[ $(row "$1" "$2") == "$3" ]]
+}
+
+# A user's own process at a port of VNC's is no desktop, nor is a socket of theirs at another's display.
+test_xrdp_is_not_fooled() {
+    local display=$((200 + BASHPID % 700))
+    desktops || return
+    cp "$tools/Xtigervnc" "$root/Xtigervnc"
+    chown $uid "$root/Xtigervnc"
+    exec {fd}< <(exec setpriv --reuid $uid --regid $uid --clear-groups --pdeathsig KILL "$root/Xtigervnc" vnc $((5900 + display)))
+    read -r -t 10 -u "$fd" said
+    tell shut 11
+    tell serve 11 $uid # the number is the other's session's
+    xrdp list --json
+    equal "a program of the user's own" "$(row :$display user)" ""
+    equal "whose socket it is" "$(row :11 user) $(row :11 connected) $(row :11 backend)" "$other null null"
+}
+
+test_xrdp_knows_orphans() {
+    desktops || return
+    play xrdp-sesman sesman lost
+    tell set c1 Leader $said
+    xrdp list --json
+    equal orphan "$(row :10 orphan) $(row :11 orphan)" "true false"
+    xrdp list
+    like flags "$out" "*c1 * orphan*"
+    play xrdp-sesman sesman pair # as 0.10's, whose sesman is not the parent any more
+    tell set c1 Leader $said
+    xrdp list --json
+    equal connected "$(row :10 orphan)" false
+    kill $sesman $player
+    tell set c2 Leader $BASHPID
+    xrdp list --json
+    equal "with no sesman at all" "$(row :10 orphan) $(row :11 orphan)" "true true"
+    tell set c1 State closing
+    xrdp list --json
+    equal closing "$(row :10 closing) $(row :10 orphan)" "true false"
+}
+
+test_xrdp_usage_is_checked() {
+    xrdp
+    expect_error_of 2 "no such verb"
+    xrdp list --oldest-disconnected
+    expect_error_of 2 "does not go with list"
+    xrdp list more
+    expect_error_of 2 "list takes"
+    xrdp show
+    expect_error_of 2 "show needs"
+    xrdp $'\e[31mred'
+    [[ $err != *$'\e'* ]] || fail "an escape reached the terminal"
+    as=(setpriv --reuid "$uid" --regid "$uid" --clear-groups)
+    xrdp list
+    expect_error_of 3 "needs root"
+}
+expect_error_of() { expect "$1" "" "leash-xrdp: *$2*"; }
+
+ends() { grep -c "Session c1" "$root/fake/logind-calls"; }
+
+test_xrdp_ends_a_session_by_rungs() {
+    desktops || return
+    tell stubborn 1
+    xrdp end c1 --grace 1s
+    expect 0 "c1: ended" ""
+    equal calls "$(cat "$root/fake/logind-calls" | grep -v Subscribe)" "KillSession c1 leader 15"
+    incident_is asked 1
+    like "the log" "$(cat "$root/var/lib/leash/log/incidents")" "*kind=asked*uid=$uid*session=c1*condition=by root*"
+    tell new c1 $uid 10
+    tell stubborn 2
+    xrdp end :10 --grace=300ms --reason "maintenance"
+    expect 0 "c1: ended" ""
+    equal calls "$(tail -n 2 "$root/fake/logind-calls")" $'KillSession c1 leader 15\nTerminateSession c1  0'
+    like "the reason" "$(tail -n 1 "$root/var/lib/leash/log/incidents")" "*kind=terminated*rule=maintenance*"
+    tell new c1 $uid 10
+    tell stubborn 3
+    xrdp end c1 --grace 300ms
+    expect 0 "c1: ended" ""
+    equal calls "$(tail -n 1 "$root/fake/logind-calls")" "KillSession c1 all 9"
+    tell new c1 $uid 10
+    tell stubborn 0
+    xrdp end c1 --grace 200ms
+    expect 4 "" "leash-xrdp: c1: something of it is still there"
+    incident_is stuck 1
+    xrdp end c1 c8
+    expect 3 "" "leash-xrdp: c8: no such remote desktop*"
+}
+
+test_xrdp_ends_the_oldest_disconnected_and_no_other() {
+    rules_are "[state away]" when=disconnected after=1h cpu-quota=20%
+    desktops || return
+    start_leashd
+    wait_until noted_some Disconnected c2
+    sleep 0.2
+    tell serve 12 $uid
+    tell new c3 $uid 12
+    wait_until noted_some Disconnected c3
+    tell stubborn 1
+    xrdp end --oldest-disconnected
+    expect 0 "c2: ended" ""
+    xrdp end --oldest-disconnected
+    expect 0 "c3: ended" ""
+    xrdp end --oldest-disconnected
+    expect 3 "" "*no session is disconnected*" # c1 is connected, and stays
+    equal calls "$(grep -c Session "$root/fake/logind-calls")" 2
+    stop_leashd
+}
+
+test_xrdp_disconnects_a_viewer() {
+    local fd
+    desktops || return
+    xrdp disconnect :10
+    expect 1 "" "leash-xrdp: :10: cannot disconnect: No such file*" # no socket to ask by
+    # xorgxrdp's part: a datagram of four bytes ends the connection
+    python3 - "$root/run/xrdp/sockdir/xrdp_disconnect_display_10" $uid >"$root/fake/got" <<'EOF' &
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind(sys.argv[1])
+os.chown(sys.argv[1], int(sys.argv[2]), -1)
+print(s.recv(64), flush=True)
+EOF
+    fd=$!
+    wait_until test -S "$root/run/xrdp/sockdir/xrdp_disconnect_display_10"
+    sleep 0.2
+    (wait_until grep -q sig "$root/fake/got"; tell hangup 10) &
+    xrdp disconnect :10
+    expect 0 ":10: disconnected" ""
+    equal "what the X server got" "$(cat "$root/fake/got")" "b'sig\\x00'"
+    kill $fd 2>/dev/null
+    xrdp disconnect c2
+    expect 0 ":11: nobody is connected" ""
+}
+
+# A link in the user's folder leads nowhere.
+test_xrdp_disconnect_follows_no_link() {
+    desktops || return
+    python3 -c 'import socket, sys; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); s.settimeout(4); print(s.recv(64))' \
+        "$root/fake/elsewhere" >"$root/fake/got" 2>/dev/null &
+    wait_until test -S "$root/fake/elsewhere"
+    ln -s "$root/fake/elsewhere" "$root/run/xrdp/sockdir/xrdp_disconnect_display_10"
+    xrdp disconnect :10
+    expect 1 "" "leash-xrdp: :10: cannot disconnect: *not permitted*"
+    rm "$root/run/xrdp/sockdir/xrdp_disconnect_display_10"
+    ln "$root/fake/elsewhere" "$root/run/xrdp/sockdir/xrdp_disconnect_display_10" # root's, not the user's
+    xrdp disconnect :10
+    expect 1 "" "leash-xrdp: :10: cannot disconnect: *not permitted*"
+    equal "what came there" "$(cat "$root/fake/got")" ""
+}
+
+test_xrdp_disconnects_vnc() {
+    local display=$((200 + BASHPID % 700))
+    desktops || return
+    play_as=(--reuid "$uid" --regid "$uid" --clear-groups)
+    play Xtigervnc vnc $((5900 + display))
+    play_as=()
+    play xrdp client $((5900 + display)) 127.0.0.7
+    xrdp list --json
+    equal "client" "$(row :$display client_address) $(row :$display connected)" "127.0.0.7 true"
+    xrdp disconnect :$display
+    [[ $err != *"not supported"* ]] || skip "this kernel closes no connections"
+    expect 0 ":$display: disconnected" ""
+}
+
+test_xrdp_ends_a_vnc_server_that_is_no_session() {
+    local display=$((200 + BASHPID % 700))
+    desktops || return
+    play_as=(--reuid "$uid" --regid "$uid" --clear-groups)
+    play Xtigervnc vnc $((5900 + display))
+    xrdp end :$display --grace 2s
+    expect 0 ":$display: ended" ""
+    kill -0 $player 2>/dev/null && fail "the server is still there"
+}
+
+test_xrdp_messages() {
+    desktops || return
+    xrdp message hello
+    expect_error_of 2 "message needs"
+    xrdp message -u $uid
+    expect_error_of 2 "message takes"
+    xrdp message -u $uid $'be\e[31mware'
+    expect 4 "$uid: 0 terminals" "*neither a desktop*"
+    xrdp message --all "hello"
+    like "who was told" "$out" "*$uid: 0 terminals*$other: 0 terminals*"
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/* The remote desktops as the verbs want them: read, chosen, put into words. */
+#pragma once
+
+#include "backend/desktops.h"
+#include "options.h"
+
+/* What stands before /run and the like: "" but in tests. */
+const char *table_root(void);
+
+/* Reads all. Prints what is wrong. */
+Exit table_read(bool measure, Desktops *ret);
+
+/* Those that operands, --user, --session, --all or --oldest-disconnected name, as an array of
+ * pointers into d. All of them if nothing is named and `otherwise_all`. Prints what is wrong, also
+ * if there is none (EXIT_REFUSED). */
+Exit table_choose(const Arguments *a, const Desktops *d, bool otherwise_all, Desktop ***ret,
+                  size_t *ret_n);
+
+/* ":10", or "-" without a display. */
+#define TABLE_TEXT_MAX 128
+char *table_display(const Desktop *d, char buf[static TABLE_TEXT_MAX]);
+
+/* "connected", "disconnected" or "unknown", and since when by CLOCK_BOOTTIME; 0 if not known. */
+const char *table_link(const Desktop *d, usec_t *ret_since);
+
+/* "orphan,duplicate", or "-". */
+char *table_flags(const Desktop *d, char buf[static TABLE_TEXT_MAX]);
+
+/* "20% (state)", or "-". */
+char *table_leash(const Desktop *d, char buf[static TABLE_TEXT_MAX]);
+
+/* The object that list and show print, as documented in leash-xrdp(8). */
+struct json_object *table_to_json(const Desktop *d);
