@@ -97,7 +97,7 @@ LEASHD_SOURCES = act.c drift.c keep.c loop.c main.c punish.c rules.c textfile.c
 
 AGENT_SOURCES = leash-agent.c look.c serve.c
 
-XRDP_SOURCES = disconnect.c end.c leash-xrdp.c list.c message.c options.c table.c
+XRDP_SOURCES = drain.c disconnect.c end.c leash-xrdp.c list.c message.c options.c table.c
 
 UNIT_TESTS = cgfile displays dropin identity idle incident layers ledger limits offenders parse placement \
     plan policy policyfile record runaway sessions sockdiag states topmodel \

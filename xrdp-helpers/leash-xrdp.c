@@ -24,6 +24,10 @@ const Verb verbs[] = {
         { "message", "-u USER | -s SESSION | --all TEXT", "show a text on their screens",
           TAKES(OPTION_USER) | TAKES(OPTION_SESSION) | TAKES(OPTION_ALL), 1, 1, true,
           verb_message },
+        { "drain", "on | off | status", "empty this host for maintenance",
+          TAKES(OPTION_REASON) | TAKES(OPTION_UNTIL_REBOOT) | TAKES(OPTION_WAIT) |
+                  TAKES(OPTION_JSON),
+          1, 1, true, verb_drain },
 };
 const size_t n_verbs = ELEMENTSOF(verbs);
 

@@ -9,3 +9,4 @@ Exit verb_show(const Arguments *a);
 Exit verb_disconnect(const Arguments *a);
 Exit verb_end(const Arguments *a);
 Exit verb_message(const Arguments *a);
+Exit verb_drain(const Arguments *a);
