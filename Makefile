@@ -91,7 +91,7 @@ LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c log.c main.c me
 LOCK_SOURCES = daemon.c leash-lock.c locker.c lockpolicy.c notice.c options.c status.c x11-cover.c \
     x11.c xrdp.c
 
-PAM_SOURCES = args.c login.c pam_leash.c
+PAM_SOURCES = account.c args.c login.c pam_leash.c
 
 LEASHD_SOURCES = act.c drift.c keep.c loop.c main.c punish.c rules.c textfile.c
 
@@ -211,7 +211,7 @@ FUZZERS = models record limits pamargs policy text
 # Calls out of the module's objects that are made to fail, see tests/pam/faults.c.
 FAULTS = malloc calloc realloc reallocarray strdup strndup vasprintf open_memstream read write renameat mkdir unlinkat \
     rmdir fchmod fsync flock fstat fstatat utimensat access opendir fdopendir readdir socket sendto gethostname sysinfo \
-    getpwnam_r getgrgid_r getgrouplist sd_uid_get_sessions sd_bus_new sd_bus_set_address sd_bus_start sd_bus_process \
+    getpwnam_r getgrgid_r getgrouplist sd_uid_get_sessions sd_session_get_service sd_session_get_class sd_session_get_state sd_bus_new sd_bus_set_address sd_bus_start sd_bus_process \
     sd_bus_wait sd_bus_call sd_bus_message_new_method_call sd_bus_message_open_container open openat fclose
 PAM_TESTS = $(if $(HAVE_PAM),$(BUILD)/tests/pam-driver $(BUILD)/tests/pam-faults)
 

@@ -189,7 +189,7 @@ static Exit drain_on(const Arguments *a) {
                 return EXIT_FAILED;
         }
         warned = warn_users(&d);
-        journal_login(JOURNAL_DEFAULT, "leash-xrdp", NULL, "this host is being emptied");
+        journal_login(JOURNAL_DRAIN, "leash-xrdp", d.by, "this host is being emptied");
         output_line("Emptying this host%s; %zu user%s told; %s.",
                     d.boot[0] ? " until it restarts" : "", warned, warned == 1 ? "" : "s",
                     describe(&left, &d, text));
@@ -198,7 +198,7 @@ static Exit drain_on(const Arguments *a) {
 }
 
 static Exit drain_off(void) {
-        Drain d;
+        Drain d = {};
         int was = drain_load(table_root(), &d), r = drain_clear(table_root());
 
         if (r < 0) {
@@ -209,7 +209,8 @@ static Exit drain_off(void) {
                 output_line("This host was not being emptied.");
                 return EXIT_DONE;
         }
-        journal_login(JOURNAL_DEFAULT, "leash-xrdp", NULL, "this host takes newcomers again");
+        set_by(&d);
+        journal_login(JOURNAL_DRAIN, "leash-xrdp", d.by, "this host takes newcomers again");
         output_line("This host takes newcomers again.");
         return EXIT_DONE;
 }
