@@ -83,7 +83,7 @@ LIB_SOURCES = \
     backend/journal.c backend/json.c backend/layer.c backend/ledger.c backend/login.c backend/logind.c backend/loginend.c \
     backend/loginwatch.c backend/metrics.c backend/notify.c backend/overview.c backend/spare.c \
     backend/systemd.c backend/usage.c backend/viewers.c backend/vncserver.c \
-    core/balance.c core/drain.c core/xrdpconf.c backend/drain.c
+    core/balance.c core/drain.c core/xrdpconf.c core/pamstack.c core/audit.c core/audithost.c core/auditxrdp.c backend/drain.c
 
 LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c log.c main.c metrics.c options.c \
     policy.c release.c show.c $(TOP_SOURCE) topmodel.c view.c
@@ -97,11 +97,11 @@ LEASHD_SOURCES = act.c drift.c keep.c loop.c main.c punish.c rules.c textfile.c
 
 AGENT_SOURCES = leash-agent.c look.c serve.c
 
-XRDP_SOURCES = drain.c disconnect.c end.c leash-xrdp.c list.c message.c options.c table.c
+XRDP_SOURCES = audit.c drain.c disconnect.c end.c leash-xrdp.c list.c message.c options.c table.c
 
 UNIT_TESTS = cgfile displays dropin identity idle incident layers ledger limits offenders parse placement \
     plan policy policyfile record runaway sessions sockdiag states topmodel \
-    balance drain xrdpconf
+    balance drain xrdpconf audit pamstack
 
 # ---- rules ------------------------------------------------------------------------------------------
 

@@ -28,6 +28,8 @@ const Verb verbs[] = {
           TAKES(OPTION_REASON) | TAKES(OPTION_UNTIL_REBOOT) | TAKES(OPTION_WAIT) |
                   TAKES(OPTION_JSON),
           1, 1, true, verb_drain },
+        { "audit", "[--json]", "what is wrong with this server; for monitoring", TAKES(OPTION_JSON),
+          0, 0, true, verb_audit },
 };
 const size_t n_verbs = ELEMENTSOF(verbs);
 
