@@ -73,8 +73,8 @@ NOTIFY_LIBS := $(shell $(PKG_CONFIG) --libs libnotify 2>/dev/null)
 # ---- sources ----------------------------------------------------------------------------------------
 
 LIB_SOURCES = \
-    core/cgfile.c core/idle.c core/incident.c core/layers.c core/limits.c core/offenders.c core/parse.c \
-    core/placement.c core/plan.c core/policy.c core/policykeys.c core/policyread.c core/record.c \
+    core/ccache.c core/cgfile.c core/hours.c core/idle.c core/incident.c core/layers.c core/limits.c core/offenders.c core/parse.c \
+    core/placement.c core/places.c core/plan.c core/policy.c core/policykeys.c core/policyread.c core/record.c \
     core/runaway.c core/sessions.c core/statefile.c core/states.c \
     os/cgroupfs.c os/clock.c os/file.c os/identity.c os/machine.c os/output.c os/policyfile.c os/proc.c \
     os/procsocket.c os/psi.c os/sockdiag.c os/user.c os/watch.c \
@@ -82,8 +82,9 @@ LIB_SOURCES = \
     backend/defaults.c backend/desktops.c backend/displays.c backend/dropin.c backend/incidents.c backend/inhibit.c \
     backend/journal.c backend/json.c backend/layer.c backend/ledger.c backend/login.c backend/logind.c backend/loginend.c \
     backend/loginwatch.c backend/metrics.c backend/notify.c backend/overview.c backend/spare.c \
-    backend/systemd.c backend/usage.c backend/viewers.c backend/vncserver.c \
-    core/balance.c core/drain.c core/xrdpconf.c core/pamstack.c core/audit.c core/audithost.c core/auditxrdp.c backend/drain.c
+    backend/systemd.c backend/tickets.c backend/usage.c backend/viewers.c backend/vncserver.c \
+    core/balance.c core/drain.c core/xrdpconf.c core/pamstack.c core/audit.c core/audithost.c core/auditxrdp.c \
+    backend/drain.c
 
 LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c log.c main.c metrics.c options.c \
     policy.c release.c show.c $(TOP_SOURCE) topmodel.c view.c
@@ -93,14 +94,14 @@ LOCK_SOURCES = daemon.c leash-lock.c locker.c lockpolicy.c notice.c options.c st
 
 PAM_SOURCES = account.c args.c login.c pam_leash.c
 
-LEASHD_SOURCES = act.c drift.c keep.c loop.c main.c punish.c rules.c textfile.c
+LEASHD_SOURCES = act.c drift.c keep.c loop.c main.c punish.c remote.c rules.c textfile.c
 
 AGENT_SOURCES = leash-agent.c look.c serve.c
 
-XRDP_SOURCES = audit.c drain.c disconnect.c end.c leash-xrdp.c list.c message.c options.c table.c
+XRDP_SOURCES = audit.c drain.c disconnect.c end.c greet.c leash-xrdp.c list.c message.c options.c table.c
 
-UNIT_TESTS = cgfile displays dropin identity idle incident layers ledger limits offenders parse placement \
-    plan policy policyfile record runaway sessions sockdiag states topmodel \
+UNIT_TESTS = ccache cgfile displays dropin hours identity idle incident layers ledger limits offenders parse placement \
+    places plan policy policyfile record runaway sessions sockdiag states topmodel \
     balance drain xrdpconf audit pamstack
 
 # ---- rules ------------------------------------------------------------------------------------------
@@ -361,10 +362,12 @@ install: all
 	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/polkit/org.leash.policy >$(DESTDIR)$(POLKITDIR)/actions/org.leash.policy
 	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/systemd/leash-restore.service >$(DESTDIR)$(UNITDIR)/leash-restore.service
 	$(if $(X11_LIBS),$(Q)$(MAKE) --no-print-directory install-lock)
+	$(Q)$(MAKE) --no-print-directory install-xrdp
 	# Not readable, so the kernel lets nobody trace it: root starts it as the user, outside their slice.
 	$(if $(NOTIFY_LIBS),install -Dm711 $(BUILD)/leash-notify $(DESTDIR)$(LIBEXECDIR)/leash-notify)
 	$(Q)sed 's|@SBINDIR@|$(SBINDIR)|' packaging/systemd/leashd.service >$(DESTDIR)$(UNITDIR)/leashd.service
 	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/systemd/leash-gone@.service >$(DESTDIR)$(UNITDIR)/leash-gone@.service
+	$(Q)sed 's|@SBINDIR@|$(SBINDIR)|' packaging/systemd/leash-greet@.service >$(DESTDIR)$(UNITDIR)/leash-greet@.service
 	install -Dm644 packaging/systemd/user-slice.conf $(DESTDIR)$(UNITDIR)/user-.slice.d/50-leash.conf
 	$(if $(PAM_MODULE),install -Dm755 $(PAM_MODULE) $(DESTDIR)$(PAMDIR)/pam_leash.so)
 	install -Dm644 -t $(DESTDIR)$(DOCDIR)/examples packaging/polkit/50-leash-helpdesk.rules \
@@ -373,6 +376,18 @@ install: all
 	install -Dm644 -t $(DESTDIR)$(DOCDIR) README.md NEWS.md SECURITY.md LICENSE docs/ADMIN.md docs/ARCHITECTURE.md
 	$(Q)for page in $(MAN_PAGES); do \
 	    [ ! -f $$page ] || install -Dm644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
+
+# Beside xrdp's own scripts; sesman.ini names them, see ADMIN.md.
+XRDP_FILES = \
+    xrdp/leash-xrdp-hook:$(LIBEXECDIR)/leash-xrdp-hook \
+    xrdp/leash-startwm.sh:$(SYSCONFDIR)/xrdp/leash-startwm.sh \
+    xrdp/leash-reconnectwm.sh:$(SYSCONFDIR)/xrdp/leash-reconnectwm.sh
+
+.PHONY: install-xrdp
+install-xrdp:
+	$(Q)set -e; for file in $(XRDP_FILES); do \
+	    sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g' packaging/$${file%%:*} >$(BUILD)/packaged; \
+	    install -Dm755 $(BUILD)/packaged $(DESTDIR)$${file##*:}; done
 
 # What starts leash-lock in every session: without a [lock] section of the policy it does nothing there.
 LOCK_FILES = \
@@ -400,6 +415,7 @@ uninstall:
 	rm -f $(DESTDIR)$(BINDIR)/leash $(DESTDIR)$(SBINDIR)/leashd $(DESTDIR)$(UNITDIR)/leashd.service \
 	    $(DESTDIR)$(POLKITDIR)/actions/org.leash.policy \
 	    $(DESTDIR)$(UNITDIR)/leash-restore.service $(DESTDIR)$(UNITDIR)/leash-gone@.service \
+	    $(DESTDIR)$(UNITDIR)/leash-greet@.service \
 	    $(DESTDIR)$(UNITDIR)/user-.slice.d/50-leash.conf $(DESTDIR)$(PAMDIR)/pam_leash.so \
 	    $(if $(PAMCONFIGDIR),$(DESTDIR)$(PAMCONFIGDIR)/leash) \
 	    $(foreach page,$(MAN_PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
@@ -408,7 +424,7 @@ uninstall:
 	    $(DESTDIR)$(SBINDIR)/leash-agent $(DESTDIR)$(UNITDIR)/leash-agent.socket $(DESTDIR)$(UNITDIR)/leash-agent.service \
 	    $(DESTDIR)$(SBINDIR)/leash-xrdp $(DESTDIR)$(BINDIR)/leash-lock \
 	    $(DESTDIR)$(MANDIR)/man1/leash-lock.1 $(DESTDIR)$(MANDIR)/man1/leash-notify.1
-	for file in $(LOCK_FILES); do rm -f $(DESTDIR)$${file##*:}; done
+	for file in $(XRDP_FILES) $(LOCK_FILES); do rm -f $(DESTDIR)$${file##*:}; done
 	rm -rf $(DESTDIR)$(DOCDIR) $(DESTDIR)$(LIBEXECDIR)
 
 .PHONY: help

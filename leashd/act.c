@@ -120,16 +120,20 @@ static int warn(Daemon *d, const StateAction *a) {
         usec_t now = clock_boottime();
         Incident i;
 
-        format_duration(now - MIN_OF(now, a->session->since[a->condition]), since, sizeof(since));
+        bool surplus = a->condition == SESSION_SURPLUS;
+        SessionCondition condition = surplus ? SESSION_DISCONNECTED : a->condition;
+
+        format_duration(now - MIN_OF(now, a->session->since[condition]), since, sizeof(since));
         describe(a, INCIDENT_WARNED, &i);
         if (a->ends != USEC_INFINITY)
                 i.until = clock_realtime() + (a->ends - MIN_OF(now, a->ends));
         if (i.until)
                 (void) format_timestamp(i.until, ends);
         (void) snprintf(text, sizeof(text),
-                        "\r\n[leash] Your session %s has been %s for %s.%s%s%s\r\n", a->session->id,
-                        session_condition_to_string(a->condition), since,
-                        i.until ? " It will be ended at " : "", ends,
+                        "\r\n[leash] %s%sYour session %s has been %s for %s.%s%s%s\r\n",
+                        surplus ? session_surplus_to_string(a->session->surplus) : "",
+                        surplus ? ". " : "", a->session->id, session_condition_to_string(condition),
+                        since, i.until ? " It will be ended at " : "", ends,
                         i.until ? " unless you come back to it." : "");
         if (!d->watch)
                 (void) notify_terminals(d->root, a->uid, text);
@@ -141,8 +145,8 @@ static int welcome(Daemon *d, const StateAction *a) {
         if (!d->watch)
                 (void) notify_terminals(
                         d->root, a->uid,
-                        "\r\n[leash] Welcome back. Your session was left for so long that it would "
-                        "have been ended. Please log out when you go.\r\n");
+                        "\r\n[leash] Welcome back. Your session was about to be ended, since nobody "
+                        "was using it. Please log out when you go.\r\n");
         return 0;
 }
 

@@ -16,7 +16,9 @@
 #include "backend/backend.h"
 #include "backend/ledger.h"
 #include "backend/loginwatch.h"
+#include "core/hours.h"
 #include "core/incident.h"
+#include "core/places.h"
 #include "core/runaway.h"
 #include "core/states.h"
 #include "rules.h"
@@ -30,8 +32,8 @@ typedef struct Daemon {
         uid_t uid_min;
 
         sd_event *event;
-        sd_event_source *evaluate, *look, *reconnect, *check, *poll, *lease; /* timers */
-        sd_event_source *displays, *pressure, *memory_pressure, *drift;      /* descriptors */
+        sd_event_source *evaluate, *look, *reconnect, *check, *poll, *lease, *sample; /* timers */
+        sd_event_source *displays, *pressure, *memory_pressure, *drift; /* descriptors */
 
         BackendOptions options;
         Backend *backend;
@@ -44,6 +46,7 @@ typedef struct Daemon {
         Sessions sessions;
         States states;
         Runaways cpu, memory;
+        Hours hours;
         bool ready;        /* all sessions have been listed, and the displays looked at */
         unsigned settling; /* looks that are still to follow a change of the displays */
         usec_t budget;     /* CLOCK_MONOTONIC: no further squeezing in this turn */
@@ -101,6 +104,22 @@ void punish_look(Daemon *d, RunawayKind kind);
 
 /* Compares all records with the kernel, restores or yields, and watches what it compared. */
 void drift_check(Daemon *d);
+
+/* ---- remote.c: remote desktops -----------------------------------------------------------------
+ */
+
+/* Looks which sessions no xrdp-sesman knows, if anybody wants that known. */
+void remote_mark_orphans(Daemon *d);
+
+/* Notes what the users of remote desktops have used up to now. */
+void remote_sample(Daemon *d);
+
+/* True while there are any. */
+bool remote_wants_samples(const Daemon *d);
+
+/* Tells those who have connected what applies to them. Sets *next, if somebody is to be told
+ * sooner. */
+void remote_greet(Daemon *d, usec_t now, usec_t *next);
 
 /* ---- textfile.c: for node_exporter
  * --------------------------------------------------------------- */

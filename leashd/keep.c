@@ -61,10 +61,23 @@ static bool *memory_changed(Daemon *d) {
         return &d->memory.changed;
 }
 
+static int write_hours(const Daemon *d, char **ret, size_t *ret_size) {
+        return hours_to_text(&d->hours, d->boot, ret, ret_size);
+}
+
+static int read_hours(Daemon *d, const char *text, size_t size) {
+        return hours_from_text(&d->hours, text, size, d->boot);
+}
+
+static bool *hours_changed(Daemon *d) {
+        return &d->hours.changed;
+}
+
 static const File files[] = {
         { "sessions", write_sessions, read_sessions, sessions_changed, SESSIONS_TEXT_MAX },
         { "runaways-cpu", write_cpu, read_cpu, cpu_changed, RUNAWAYS_TEXT_MAX },
         { "runaways-memory", write_memory, read_memory, memory_changed, RUNAWAYS_TEXT_MAX },
+        { "hours", write_hours, read_hours, hours_changed, HOURS_TEXT_MAX },
 };
 
 static int open_folder(const Daemon *d, int *ret) {

@@ -93,6 +93,20 @@ static void set_poll(Daemon *d) {
 
 static void arm(Daemon *d);
 
+/* While there are remote desktops, and as soon as there is one. */
+static void sample(Daemon *d) {
+        int enabled;
+
+        if (!remote_wants_samples(d)) {
+                (void) sd_event_source_set_enabled(d->sample, SD_EVENT_OFF);
+                return;
+        }
+        if (sd_event_source_get_enabled(d->sample, &enabled) >= 0 && enabled != SD_EVENT_OFF)
+                return;
+        remote_sample(d);
+        start(d->sample, HOURS_EVERY);
+}
+
 static int on_evaluate(sd_event_source *timer, uint64_t usec _unused_, void *userdata) {
         Daemon *d = userdata;
         usec_t next;
@@ -104,9 +118,13 @@ static int on_evaluate(sd_event_source *timer, uint64_t usec _unused_, void *use
         /* What is known is written down before it is acted upon, and what was done after. */
         keep_save(d);
         d->budget = clock_monotonic() + BUDGET;
-        r = states_run(&d->states, &d->sessions, clock_boottime(), act_handle, d, &next);
+        r = places_run(&d->sessions, clock_boottime());
+        if (r >= 0)
+                r = states_run(&d->states, &d->sessions, clock_boottime(), act_handle, d, &next);
         if (r < 0)
                 next = clock_boottime() + USEC_PER_SEC;
+        remote_greet(d, clock_boottime(), &next);
+        sample(d);
         keep_save(d);
         if (next != USEC_INFINITY) {
                 (void) sd_event_source_set_time(timer, next);
@@ -132,6 +150,7 @@ static void look_at_displays(Daemon *d) {
                 daemon_log(LOG_WARNING, "cannot see who is connected: %s", strerror(-r));
                 return; /* what was known stays */
         }
+        remote_mark_orphans(d);
         if (sessions_set_displays(&d->sessions, displays, n, clock_boottime()))
                 loop_evaluate(d);
         else
@@ -356,6 +375,12 @@ static int on_lease(sd_event_source *timer, uint64_t usec _unused_, void *userda
         return 0;
 }
 
+static int on_sample(sd_event_source *timer, uint64_t usec _unused_, void *userdata) {
+        (void) sd_event_source_set_enabled(timer, SD_EVENT_OFF);
+        loop_evaluate(userdata); /* which takes it, and has it taken again */
+        return 0;
+}
+
 static int on_stop(sd_event_source *source, const struct signalfd_siginfo *info _unused_,
                    void *userdata) {
         Daemon *d = userdata;
@@ -463,6 +488,8 @@ static int open_timers(Daemon *d) {
                 r = add_timer(d, &d->poll, soon, on_poll);
         if (r >= 0)
                 r = add_timer(d, &d->lease, 600 * USEC_PER_SEC, on_lease);
+        if (r >= 0)
+                r = add_timer(d, &d->sample, 60 * USEC_PER_SEC, on_sample);
         return r;
 }
 
@@ -488,8 +515,9 @@ int loop_open(Daemon *d) {
 
 void loop_close(Daemon *d) {
         sd_event_source **const sources[] = {
-                &d->evaluate, &d->look,     &d->reconnect,       &d->check, &d->poll,
-                &d->lease,    &d->displays, &d->memory_pressure, &d->drift, &d->pressure,
+                &d->evaluate, &d->look,     &d->reconnect, &d->check,
+                &d->poll,     &d->lease,    &d->displays,  &d->memory_pressure,
+                &d->drift,    &d->pressure, &d->sample,
         };
 
         d->logind = loginwatch_free(d->logind);

@@ -165,6 +165,7 @@ static void close_all(Daemon *d) {
         states_done(&d->states);
         runaways_done(&d->cpu);
         runaways_done(&d->memory);
+        hours_done(&d->hours);
         d->rules = rules_free(d->rules);
         d->ledger = ledger_free(d->ledger);
         d->backend = backend_free(d->backend);

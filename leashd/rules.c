@@ -103,12 +103,37 @@ static void put_origin(const PolicySource from[], size_t n, char *buf, size_t si
                 }
 }
 
+/* SESSION_SURPLUS has rules of its own kind. */
 static const PolicyWhen whens[_SESSION_CONDITION_MAX] = {
         [SESSION_DISCONNECTED] = POLICY_DISCONNECTED,
         [SESSION_LOCKED] = POLICY_LOCKED,
         [SESSION_IDLE] = POLICY_IDLE,
         [SESSION_CLOSING] = POLICY_CLOSING,
 };
+
+/* The rest of the policy's pools, more than PLACE_POOLS_MAX that match one session, is not looked
+ * at. */
+static void fill_places(const Rules *r, const PolicyFacts *facts, StateRules *ret) {
+        StateRule *surplus = &ret->when[SESSION_SURPLUS];
+        PolicyPool pools[PLACE_POOLS_MAX];
+        PolicyXrdp x;
+
+        if (!policy_xrdp(r->policy, facts, &x))
+                return;
+        ret->places = (PlaceRules){
+                .max_per_user = x.max_sessions_per_user,
+                .n_pools = (unsigned) policy_xrdp_pools(r->policy, facts, pools, PLACE_POOLS_MAX),
+                .evict = x.when_full == POLICY_WHEN_FULL_EVICT,
+                .end_duplicates = x.duplicates == POLICY_LEFTOVER_END,
+                .end_orphans = x.orphans == POLICY_LEFTOVER_END,
+                .greet = x.greet,
+        };
+        for (unsigned i = 0; i < ret->places.n_pools; i++)
+                ret->places.pools[i] = (PlacePool){ pools[i].section, pools[i].max };
+        surplus->warn_after = 0;
+        surplus->end_after = x.warn;
+        put_origin(x.from, POLICY_KEYS_MAX, surplus->origin, sizeof(surplus->origin));
+}
 
 /* The rules are zeroed before, padding and all: they are compared as bytes. */
 static void fill_states(const Rules *r, const PolicyFacts *facts, StateRules *ret) {
@@ -118,7 +143,7 @@ static void fill_states(const Rules *r, const PolicyFacts *facts, StateRules *re
                 PolicyState state;
 
                 rule->after = rule->warn_after = rule->end_after = USEC_INFINITY;
-                if (!policy_state(r->policy, facts, whens[c], &state))
+                if (c == SESSION_SURPLUS || !policy_state(r->policy, facts, whens[c], &state))
                         continue;
                 rule->after = state.after;
                 rule->warn_after = state.warn_after;
@@ -161,6 +186,7 @@ int rules_for_session(Rules *r, const LogindSession *s, const StateRules **ret) 
         facts.type = s->type;
         facts.remote = s->remote;
         fill_states(r, &facts, rules);
+        fill_places(r, &facts, rules);
         return intern(r, &rules, ret);
 }
 

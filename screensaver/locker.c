@@ -90,8 +90,9 @@ static bool is_passed_on(const char *assignment) {
 static void run(char *words[], int ready_fd) __attribute__((noreturn));
 
 static void run(char *words[], int ready_fd) {
-        char path[] = "PATH=" SEARCH_PATH, fd_text[64];
-        char *environment[ENVIRONMENT_MAX + 3];
+        char path[] = "PATH=" SEARCH_PATH, show_layout[] = "XSECURELOCK_SHOW_KEYBOARD_LAYOUT=1";
+        char fd_text[64];
+        char *environment[ENVIRONMENT_MAX + 4];
         int null, kept;
         size_t n = 0;
         sigset_t none;
@@ -104,6 +105,9 @@ static void run(char *words[], int ready_fd) {
                 if (is_passed_on(*e))
                         environment[n++] = *e;
         environment[n++] = path;
+        /* xrdp sets the client's layout at each reconnect, and a password typed in another one is
+         * wrong: the prompt has to name it. Others take no notice. */
+        environment[n++] = show_layout;
         kept = dup(ready_fd); /* without O_CLOEXEC */
         (void) snprintf(fd_text, sizeof(fd_text), "XSS_SLEEP_LOCK_FD=%d", kept);
         if (kept >= 0)

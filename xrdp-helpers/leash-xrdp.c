@@ -24,6 +24,8 @@ const Verb verbs[] = {
         { "message", "-u USER | -s SESSION | --all TEXT", "show a text on their screens",
           TAKES(OPTION_USER) | TAKES(OPTION_SESSION) | TAKES(OPTION_ALL), 1, 1, true,
           verb_message },
+        { "greet", "SESSION...", "tell users what applies to them", 0, 1, SIZE_MAX, true,
+          verb_greet },
         { "drain", "on | off | status", "empty this host for maintenance",
           TAKES(OPTION_REASON) | TAKES(OPTION_UNTIL_REBOOT) | TAKES(OPTION_WAIT) |
                   TAKES(OPTION_JSON),

@@ -150,7 +150,7 @@ static bool is_duplicate(const Desktop *d) {
 }
 
 static bool is_expired(const Desktop *d) {
-        return d->ticket == DESKTOP_TICKET_EXPIRED;
+        return d->ticket == TICKET_EXPIRED;
 }
 
 /* In the order in which they matter. */
@@ -260,9 +260,8 @@ struct json_object *table_to_json(const Desktop *d) {
         (void) json_object_object_add(o, "orphan", json_object_new_boolean(s->orphan));
         (void) json_object_object_add(o, "closing", json_object_new_boolean(is_closing(d)));
         (void) json_object_object_add(o, "duplicate", json_object_new_boolean(d->duplicate));
-        (void) json_object_object_add(o, "ticket_expired",
-                                      d->ticket == DESKTOP_TICKET_UNKNOWN
-                                              ? NULL
-                                              : json_object_new_boolean(is_expired(d)));
+        (void) json_object_object_add(
+                o, "ticket_expired",
+                d->ticket == TICKET_UNKNOWN ? NULL : json_object_new_boolean(is_expired(d)));
         return o;
 }

@@ -321,6 +321,10 @@ int bus_reload(Bus *b) {
         return call_manager(b, RELOAD_TIMEOUT, "Reload", NULL, NULL);
 }
 
+int bus_start_unit(Bus *b, const char *unit) {
+        return call_manager(b, b->timeout, "StartUnit", unit, "replace");
+}
+
 int bus_stop_unit(Bus *b, const char *unit) {
         return call_manager(b, b->timeout, "StopUnit", unit, "replace");
 }

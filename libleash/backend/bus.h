@@ -45,6 +45,8 @@ int bus_freeze(Bus *b, const char *unit, bool freeze);
 /* Manager.Reload, which reads all unit files again; its own time limit of a minute. */
 int bus_reload(Bus *b);
 
+/* Both return when PID 1 has taken the job. */
+int bus_start_unit(Bus *b, const char *unit);
 int bus_stop_unit(Bus *b, const char *unit);
 
 typedef struct BusScope {

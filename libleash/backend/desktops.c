@@ -249,8 +249,10 @@ static const UserUsage *find_usage(const UserUsage *usage, size_t n, uid_t uid) 
         return NULL;
 }
 
-static void put_usage(Desktops *d, const UserUsage *a, size_t n_a, const UserUsage *b, size_t n_b,
-                      usec_t window) {
+static void put_usage(Desktops *d, const Hours *hours, const UserUsage *a, size_t n_a,
+                      const UserUsage *b, size_t n_b, usec_t window) {
+        usec_t now = clock_boottime();
+
         for (size_t i = 0; i < d->n; i++) {
                 const UserUsage *x = find_usage(a, n_a, d->all[i].session.uid);
                 const UserUsage *y = find_usage(b, n_b, d->all[i].session.uid);
@@ -260,6 +262,9 @@ static void put_usage(Desktops *d, const UserUsage *a, size_t n_a, const UserUsa
                 if (x && y && y->cpu.usage >= x->cpu.usage && window > 0)
                         d->all[i].cpu_percent =
                                 100.0 * (double) (y->cpu.usage - x->cpu.usage) / (double) window;
+                if (y)
+                        d->all[i].cpu_hour_percent =
+                                hours_percent(hours, d->all[i].session.uid, y->cpu.usage, now);
         }
 }
 
@@ -287,12 +292,27 @@ static int put_limits(const char *root, Desktops *d) {
         return 0;
 }
 
+static int put_tickets(Desktops *d) {
+        _cleanup_free_ const Session **sessions = calloc(d->n + 1, sizeof(Session *));
+        _cleanup_free_ Ticket *tickets = calloc(d->n + 1, sizeof(Ticket));
+
+        if (!sessions || !tickets)
+                return -ENOMEM;
+        for (size_t i = 0; i < d->n; i++)
+                sessions[i] = &d->all[i].session;
+        tickets_read(sessions, d->n, tickets);
+        for (size_t i = 0; i < d->n; i++)
+                d->all[i].ticket = tickets[i];
+        return 0;
+}
+
 int desktops_read(const DesktopsOptions *o, Desktops *ret) {
         _cleanup_free_ UserUsage *first = NULL, *second = NULL;
         size_t n_first = 0, n_second = 0;
         CgroupFs fs = cgroupfs_detect(o->root);
         Sessions sessions = {};
         Desktops d = {};
+        Hours hours = {};
         usec_t begin = clock_monotonic(), spent;
         int r;
 
@@ -303,15 +323,19 @@ int desktops_read(const DesktopsOptions *o, Desktops *ret) {
                 r = build(o, &sessions, &d);
         if (r >= 0 && o->measure)
                 r = put_limits(o->root, &d);
+        if (r >= 0 && o->measure)
+                r = put_tickets(&d);
         if (r >= 0 && o->measure && d.n > 0) {
+                (void) overview_hours(o->root, &hours); /* none without a leashd */
                 spent = clock_monotonic() - begin;
                 if (spent < WINDOW)
                         clock_sleep(WINDOW - spent);
                 spent = clock_monotonic() - begin;
                 (void) usage_read(&fs, 0, &second, &n_second);
-                put_usage(&d, first, n_first, second, n_second, spent);
+                put_usage(&d, &hours, first, n_first, second, n_second, spent);
         }
         sessions_done(&sessions);
+        hours_done(&hours);
         if (r < 0) {
                 desktops_done(&d);
                 return r;

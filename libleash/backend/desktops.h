@@ -7,16 +7,11 @@
 #pragma once
 
 #include "backend/ledger.h"
+#include "backend/tickets.h"
 #include "backend/usage.h"
 #include "backend/viewers.h"
 #include "core/limits.h"
 #include "os/cgroupfs.h"
-
-typedef enum DesktopTicket {
-        DESKTOP_TICKET_UNKNOWN, /* none, or kept where it cannot be looked at */
-        DESKTOP_TICKET_VALID,
-        DESKTOP_TICKET_EXPIRED,
-} DesktopTicket;
 
 typedef struct Desktop {
         char *user;         /* name, or number */
@@ -25,7 +20,7 @@ typedef struct Desktop {
         char address[SOCKDIAG_ADDRESS_MAX]; /* "" if not connected, or nothing tells */
         TcpSocket socket;                   /* of a connected VNC display: its end */
         bool duplicate;                     /* the user has another desktop */
-        DesktopTicket ticket;
+        Ticket ticket;
         /* Of the user, all sessions together: */
         double cpu_percent, cpu_hour_percent; /* of one CPU; < 0 if not known */
         uint64_t memory;                      /* bytes; USAGE_UNKNOWN */

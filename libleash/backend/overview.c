@@ -11,30 +11,48 @@
 #include "os/file.h"
 
 #define SESSIONS_FILE "/run/leashd/sessions"
+#define HOURS_FILE "/run/leashd/hours"
 #define BOOT_ID "/proc/sys/kernel/random/boot_id"
+#define BOOT_MAX 64
 
 void overview_done(Overview *o) {
         free(o->users);
         *o = (Overview){};
 }
 
-int overview_sessions(const char *root, Sessions *ret) {
-        _cleanup_free_ char *path = file_path("%s" SESSIONS_FILE, root), *text = NULL;
-        char boot[64];
-        size_t size;
+/* One of leashd's files, as new text, and which boot this is. */
+static int read_kept(const char *root, const char *name, size_t max, char boot[static BOOT_MAX],
+                     char **ret, size_t *ret_size) {
+        _cleanup_free_ char *path = file_path("%s%s", root, name);
         ssize_t n;
-        int r;
 
         if (!path)
                 return -ENOMEM;
-        n = file_read_buffer(BOOT_ID, boot, sizeof(boot));
+        n = file_read_buffer(BOOT_ID, boot, BOOT_MAX);
         if (n < 0)
                 return n;
         boot[strcspn(boot, "\n")] = '\0';
-        r = file_read(AT_FDCWD, path, SESSIONS_TEXT_MAX, &text, &size);
-        if (r < 0)
-                return r;
-        return sessions_from_text(ret, text, size, boot);
+        return file_read(AT_FDCWD, path, max, ret, ret_size);
+}
+
+int overview_sessions(const char *root, Sessions *ret) {
+        _cleanup_free_ char *text = NULL;
+        char boot[BOOT_MAX];
+        size_t size;
+        int r;
+
+        r = read_kept(root, SESSIONS_FILE, SESSIONS_TEXT_MAX, boot, &text, &size);
+        return r < 0 ? r : sessions_from_text(ret, text, size, boot);
+}
+
+int overview_hours(const char *root, Hours *ret) {
+        _cleanup_free_ char *text = NULL;
+        char boot[BOOT_MAX];
+        size_t size;
+        int r;
+
+        r = read_kept(root, HOURS_FILE, HOURS_TEXT_MAX, boot, &text, &size);
+        return r < 0 ? r : hours_from_text(ret, text, size, boot);
 }
 
 bool overview_is_live(const char *root) {

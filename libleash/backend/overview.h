@@ -5,6 +5,7 @@
 
 #include "backend/ledger.h"
 #include "backend/usage.h"
+#include "core/hours.h"
 #include "core/sessions.h"
 
 typedef struct OverviewUser {
@@ -33,6 +34,9 @@ int overview_read(const char *root, const CgroupFs *fs, Ledger *ledger, Overview
 /* The model of sessions as leashd has written it down. Every session in it counts as present.
  * Returns 0; -ENOENT if there is no leashd; -EACCES for others than root; -errno. */
 int overview_sessions(const char *root, Sessions *ret);
+
+/* What users have used in the last hour, as leashd has written it down. Returns as above. */
+int overview_hours(const char *root, Hours *ret);
 
 /* Held, as by flock(2), by a running leashd: what it has written down is so now. */
 #define OVERVIEW_LOCK "/run/leashd/lock"

@@ -245,6 +245,24 @@ bool policy_lock(const Policy *p, const PolicyFacts *facts, PolicyLock *ret) {
         return decide(p, POLICY_LOCK, _POLICY_WHEN_INVALID, facts, ret);
 }
 
+bool policy_xrdp(const Policy *p, const PolicyFacts *facts, PolicyXrdp *ret) {
+        return decide(p, POLICY_XRDP, _POLICY_WHEN_INVALID, facts, ret);
+}
+
+size_t policy_xrdp_pools(const Policy *p, const PolicyFacts *facts, PolicyPool *ret, size_t max) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < p->n_sections && n < max; i++) {
+                const PolicySection *s = p->sections[i];
+                const PolicyXrdp *x = (const PolicyXrdp *) s->values;
+
+                if (s->kind != POLICY_XRDP || x->max_sessions == 0 || !matches(s, facts))
+                        continue;
+                ret[n++] = (PolicyPool){ .section = (unsigned) i, .max = x->max_sessions };
+        }
+        return n;
+}
+
 bool policy_daemon(const Policy *p, const char *host, PolicyDaemon *ret) {
         const PolicyFacts facts = { .host = host, .uid = (uid_t) -2, .uid_min = 0 };
 

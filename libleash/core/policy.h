@@ -136,6 +136,35 @@ typedef struct PolicyLock {
         PolicyOnDisconnect on_disconnect;
 } PolicyLock;
 
+typedef enum PolicyWhenFull {
+        POLICY_WHEN_FULL_NOTHING,
+        POLICY_WHEN_FULL_EVICT, /* the session that nobody has looked at for longest */
+        _POLICY_WHEN_FULL_MAX,
+} PolicyWhenFull;
+
+/* What becomes of sessions that are of no use to anybody. */
+typedef enum PolicyLeftover {
+        POLICY_LEFTOVER_KEEP,
+        POLICY_LEFTOVER_END,
+        _POLICY_LEFTOVER_MAX,
+} PolicyLeftover;
+
+typedef struct PolicyXrdp {
+        PolicySource from[POLICY_KEYS_MAX];
+        unsigned max_sessions; /* of all whom the one section matches; see policy_xrdp_pools() */
+        unsigned max_sessions_per_user; /* 0: as many as they like */
+        PolicyWhenFull when_full;
+        usec_t warn; /* before a session is ended for any of this */
+        PolicyLeftover duplicates, orphans;
+        bool greet; /* tell users what applies to them when they connect */
+} PolicyXrdp;
+
+/* Sections that bound how many sessions there are of all whom they match together. */
+typedef struct PolicyPool {
+        unsigned section; /* which one, by its place in the policy */
+        unsigned max;
+} PolicyPool;
+
 typedef enum PolicyMode {
         POLICY_MODE_ENFORCE,
         POLICY_MODE_WATCH, /* say what would be done, and do nothing */
@@ -197,6 +226,13 @@ bool policy_limits(const Policy *p, const PolicyFacts *facts, PolicyLimits *ret)
 bool policy_state(const Policy *p, const PolicyFacts *facts, PolicyWhen when, PolicyState *ret);
 bool policy_runaway(const Policy *p, const PolicyFacts *facts, PolicyRunaway *ret);
 bool policy_lock(const Policy *p, const PolicyFacts *facts, PolicyLock *ret);
+
+/* False if no section matches. Who is exempt is bound by it as well; the caller spares them. */
+bool policy_xrdp(const Policy *p, const PolicyFacts *facts, PolicyXrdp *ret);
+
+/* The matching sections that say max-sessions, `max` of them at most; unlike other keys these do
+ * not override each other, since each bounds another set of people. Returns how many. */
+size_t policy_xrdp_pools(const Policy *p, const PolicyFacts *facts, PolicyPool *ret, size_t max);
 
 /* Of nobody in particular: the sections of this host count, whatever users they match. */
 bool policy_daemon(const Policy *p, const char *host, PolicyDaemon *ret);

@@ -15,6 +15,9 @@
 /* A word of a policy; the longest that means anything is a host's name. */
 #define WORD_MAX 256
 
+/* More sessions than any host has. */
+#define NUMBER_MAX 65535
+
 static const PolicyLimits limits_defaults;
 
 static const PolicyState state_defaults = {
@@ -44,7 +47,12 @@ static const PolicyLock lock_defaults = {
 };
 
 static const PolicyExempt exempt_defaults;
-static const PolicyXrdp xrdp_defaults;
+
+static const PolicyXrdp xrdp_defaults = {
+        .warn = MINUTE,
+        .greet = true,
+};
+
 static const PolicyDaemon daemon_defaults;
 
 static const PolicyItem state_items[] = {
@@ -79,6 +87,17 @@ static const PolicyItem exempt_items[] = {
         { "exempt", POLICY_TYPE_BOOLEAN, offsetof(PolicyExempt, exempt) },
 };
 
+static const PolicyItem xrdp_items[] = {
+        { "max-sessions", POLICY_TYPE_NUMBER, offsetof(PolicyXrdp, max_sessions) },
+        { "max-sessions-per-user", POLICY_TYPE_NUMBER,
+          offsetof(PolicyXrdp, max_sessions_per_user) },
+        { "when-full", POLICY_TYPE_WHEN_FULL, offsetof(PolicyXrdp, when_full) },
+        { "warn", POLICY_TYPE_TIME, offsetof(PolicyXrdp, warn) },
+        { "duplicates", POLICY_TYPE_LEFTOVER, offsetof(PolicyXrdp, duplicates) },
+        { "orphans", POLICY_TYPE_LEFTOVER, offsetof(PolicyXrdp, orphans) },
+        { "greet", POLICY_TYPE_BOOLEAN, offsetof(PolicyXrdp, greet) },
+};
+
 static const PolicyItem daemon_items[] = {
         { "mode", POLICY_TYPE_MODE, offsetof(PolicyDaemon, mode) },
         { "textfile", POLICY_TYPE_TEXT, offsetof(PolicyDaemon, textfile) },
@@ -110,7 +129,10 @@ const PolicyKindInfo policy_kinds[_POLICY_KIND_MAX] = {
                             .size = sizeof(PolicyExempt),
                             .defaults = &exempt_defaults,
                             ITEMS(exempt_items) },
-        [POLICY_XRDP] = { .name = "xrdp", .size = sizeof(PolicyXrdp), .defaults = &xrdp_defaults },
+        [POLICY_XRDP] = { .name = "xrdp",
+                          .size = sizeof(PolicyXrdp),
+                          .defaults = &xrdp_defaults,
+                          ITEMS(xrdp_items) },
         [POLICY_DAEMON] = { .name = "daemon",
                             .size = sizeof(PolicyDaemon),
                             .defaults = &daemon_defaults,
@@ -132,6 +154,16 @@ static const char *const on_disconnect_names[_POLICY_ON_DISCONNECT_MAX] = {
 static const char *const mode_names[_POLICY_MODE_MAX] = {
         [POLICY_MODE_ENFORCE] = "enforce",
         [POLICY_MODE_WATCH] = "watch",
+};
+
+static const char *const when_full_names[_POLICY_WHEN_FULL_MAX] = {
+        [POLICY_WHEN_FULL_NOTHING] = "nothing",
+        [POLICY_WHEN_FULL_EVICT] = "evict-oldest-disconnected",
+};
+
+static const char *const leftover_names[_POLICY_LEFTOVER_MAX] = {
+        [POLICY_LEFTOVER_KEEP] = "keep",
+        [POLICY_LEFTOVER_END] = "end",
 };
 
 const char *policy_when_to_string(PolicyWhen when) {
@@ -251,6 +283,19 @@ static int parse_steps(const char *text, const LimitsHost *host, PolicySteps *re
         return r;
 }
 
+static int parse_number(const char *text, unsigned *ret) {
+        uint64_t value;
+        int r;
+
+        r = parse_u64(text, &value);
+        if (r < 0)
+                return r;
+        if (value > NUMBER_MAX)
+                return -ERANGE;
+        *ret = value;
+        return 0;
+}
+
 static int parse_text(const char *text, char **dst) {
         char *copy = strdup(text);
 
@@ -284,6 +329,10 @@ static const struct {
         [POLICY_TYPE_WHEN] = { sizeof(PolicyWhen), "disconnected, locked, idle or closing" },
         [POLICY_TYPE_ON_DISCONNECT] = { sizeof(PolicyOnDisconnect), "lock or ignore" },
         [POLICY_TYPE_MODE] = { sizeof(PolicyMode), "enforce or watch" },
+        [POLICY_TYPE_NUMBER] = { sizeof(unsigned), "a number up to 65535; 0 is no maximum" },
+        [POLICY_TYPE_WHEN_FULL] = { sizeof(PolicyWhenFull),
+                                    "nothing or evict-oldest-disconnected" },
+        [POLICY_TYPE_LEFTOVER] = { sizeof(PolicyLeftover), "keep or end" },
 };
 
 static int parse_item(const PolicyItem *item, const char *text, const LimitsHost *host, void *dst) {
@@ -316,6 +365,18 @@ static int parse_item(const PolicyItem *item, const char *text, const LimitsHost
                 r = parse_name(mode_names, ELEMENTSOF(mode_names), text, &value);
                 if (r >= 0)
                         *(PolicyMode *) dst = value;
+                return r;
+        case POLICY_TYPE_NUMBER:
+                return parse_number(text, dst);
+        case POLICY_TYPE_WHEN_FULL:
+                r = parse_name(when_full_names, ELEMENTSOF(when_full_names), text, &value);
+                if (r >= 0)
+                        *(PolicyWhenFull *) dst = value;
+                return r;
+        case POLICY_TYPE_LEFTOVER:
+                r = parse_name(leftover_names, ELEMENTSOF(leftover_names), text, &value);
+                if (r >= 0)
+                        *(PolicyLeftover *) dst = value;
                 return r;
         default:
                 return r;

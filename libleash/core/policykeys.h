@@ -15,6 +15,9 @@ typedef enum PolicyType {
         POLICY_TYPE_WHEN,    /* PolicyWhen */
         POLICY_TYPE_ON_DISCONNECT,
         POLICY_TYPE_MODE,
+        POLICY_TYPE_NUMBER, /* unsigned */
+        POLICY_TYPE_WHEN_FULL,
+        POLICY_TYPE_LEFTOVER,
         _POLICY_TYPE_MAX,
 } PolicyType;
 
@@ -34,10 +37,6 @@ typedef struct PolicyExempt {
         PolicySource from[POLICY_KEYS_MAX];
         bool exempt;
 } PolicyExempt;
-
-typedef struct PolicyXrdp {
-        PolicySource from[POLICY_KEYS_MAX];
-} PolicyXrdp;
 
 typedef struct PolicyKindInfo {
         const char *name;

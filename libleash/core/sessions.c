@@ -16,6 +16,7 @@ static const char *const condition_names[_SESSION_CONDITION_MAX] = {
         [SESSION_LOCKED] = "locked",
         [SESSION_IDLE] = "idle",
         [SESSION_CLOSING] = "closing",
+        [SESSION_SURPLUS] = "surplus",
 };
 
 const char *session_condition_to_string(SessionCondition c) {
@@ -55,6 +56,18 @@ const char *session_via_to_string(SessionVia v) {
         };
 
         return names[v];
+}
+
+const char *session_surplus_to_string(SessionSurplus s) {
+        static const char *const texts[_SESSION_SURPLUS_MAX] = {
+                [SESSION_SURPLUS_NONE] = "there is room",
+                [SESSION_SURPLUS_FULL] = "this server is full",
+                [SESSION_SURPLUS_USER] = "you have more sessions than you may",
+                [SESSION_SURPLUS_DUPLICATE] = "you have another session",
+                [SESSION_SURPLUS_ORPHAN] = "nobody can connect to it any more",
+        };
+
+        return texts[s];
 }
 
 SessionRung session_rung_next(SessionRung rung) {
@@ -165,14 +178,23 @@ static bool set_condition(Session *s, SessionCondition c, bool holds, usec_t sin
 
 static bool set_link(Session *s, SessionLink link, usec_t now) {
         bool changed = s->link != link;
+        usec_t since = s->since[SESSION_DISCONNECTED];
 
         s->link = link;
+        if (changed && link == SESSION_LINK_CONNECTED)
+                s->away = since > 0 && since < now ? now - since : 0;
         if (link != SESSION_LINK_CONNECTED)
                 s->connected_since = 0;
         else if (s->connected_since == 0)
                 s->connected_since = MAX_OF(now, (usec_t) 1);
         changed |= set_condition(s, SESSION_DISCONNECTED, link == SESSION_LINK_DISCONNECTED, now);
         return changed;
+}
+
+void sessions_set_surplus(Sessions *s, Session *session, SessionSurplus surplus, usec_t now) {
+        s->changed |= session->surplus != surplus;
+        session->surplus = surplus;
+        s->changed |= set_condition(session, SESSION_SURPLUS, surplus != SESSION_SURPLUS_NONE, now);
 }
 
 /* What a session is made of and does not change; a session read back under the same id that differs
@@ -333,10 +355,15 @@ static const Field fields[] = {
         FIELD("Locked", since[SESSION_LOCKED], UINT64_MAX),
         FIELD("Idle", since[SESSION_IDLE], UINT64_MAX),
         FIELD("Closing", since[SESSION_CLOSING], UINT64_MAX),
+        FIELD("Surplus", since[SESSION_SURPLUS], UINT64_MAX),
+        FIELD("SurplusFor", surplus, _SESSION_SURPLUS_MAX - 1),
+        FIELD("Away", away, UINT64_MAX),
+        FIELD("Greeted", greeted, UINT64_MAX),
         FIELD("WarnedDisconnected", warned[SESSION_DISCONNECTED], UINT64_MAX),
         FIELD("WarnedLocked", warned[SESSION_LOCKED], UINT64_MAX),
         FIELD("WarnedIdle", warned[SESSION_IDLE], UINT64_MAX),
         FIELD("WarnedClosing", warned[SESSION_CLOSING], UINT64_MAX),
+        FIELD("WarnedSurplus", warned[SESSION_SURPLUS], UINT64_MAX),
         FIELD("Notice", notice, 1),
         FIELD("Rung", rung, _SESSION_RUNG_MAX - 1),
         FIELD("RungFor", rung_for, _SESSION_CONDITION_MAX - 1),

@@ -22,6 +22,7 @@ typedef enum SessionCondition {
         SESSION_LOCKED,       /* LockedHint */
         SESSION_IDLE,         /* IdleHint */
         SESSION_CLOSING,      /* logged out, processes left */
+        SESSION_SURPLUS,      /* has to make room, by core/places */
         _SESSION_CONDITION_MAX,
         _SESSION_CONDITION_INVALID = -EINVAL,
 } SessionCondition;
@@ -57,6 +58,19 @@ typedef enum SessionVia {
 
 const char *session_via_to_string(SessionVia v);
 
+/* Why a session has to make room. */
+typedef enum SessionSurplus {
+        SESSION_SURPLUS_NONE,
+        SESSION_SURPLUS_FULL,      /* there are more than a section's max-sessions */
+        SESSION_SURPLUS_USER,      /* more than max-sessions-per-user */
+        SESSION_SURPLUS_DUPLICATE, /* the user has another one */
+        SESSION_SURPLUS_ORPHAN,    /* nobody can come back to it */
+        _SESSION_SURPLUS_MAX,
+} SessionSurplus;
+
+/* For people: "this server is full", ... */
+const char *session_surplus_to_string(SessionSurplus s);
+
 /* The polite ladder by which a session is ended. */
 typedef enum SessionRung {
         SESSION_RUNG_NONE,
@@ -90,6 +104,10 @@ typedef struct Session {
         usec_t created;                       /* by logind; else when it was first seen */
         usec_t connected_since;               /* 0 unless connected */
         usec_t since[_SESSION_CONDITION_MAX]; /* 0 where the condition does not hold */
+        usec_t away;    /* how long nobody was there before the present connection; 0: it is new */
+        usec_t greeted; /* the connected_since for which the user was told what applies */
+
+        SessionSurplus surplus; /* kept by core/places */
 
         /* Kept by core/states. */
         usec_t warned[_SESSION_CONDITION_MAX];
@@ -123,6 +141,9 @@ typedef struct SessionFacts {
         usec_t idle_since; /* 0 if logind does not tell */
         usec_t created;    /* the same */
 } SessionFacts;
+
+/* For core/places: whether a session has to make room, and why. */
+void sessions_set_surplus(Sessions *s, Session *session, SessionSurplus surplus, usec_t now);
 
 /* Adds a session or takes over its news. Returns 1 if anything but time has changed, 0 if not;
  * -EINVAL for an id that cannot be one; -ENOBUFS beyond SESSIONS_MAX; -ENOMEM. */

@@ -42,10 +42,26 @@ typedef struct StateRule {
 #define STATE_RULE_NULL \
  ((StateRule){ .after = USEC_INFINITY, .warn_after = USEC_INFINITY, .end_after = USEC_INFINITY })
 
+#define PLACE_POOLS_MAX 8
+
+/* All sessions whose rules have a pool of that number share its places. */
+typedef struct PlacePool {
+        unsigned number, max;
+} PlacePool;
+
+/* How many sessions there may be; see core/places.h. */
+typedef struct PlaceRules {
+        unsigned max_per_user; /* 0: no maximum */
+        unsigned n_pools;
+        PlacePool pools[PLACE_POOLS_MAX];
+        bool evict, end_duplicates, end_orphans, greet;
+} PlaceRules;
+
 /* What applies to one session. Session.rules points to one, or is NULL for none. */
 typedef struct StateRules {
         bool exempt;
         StateRule when[_SESSION_CONDITION_MAX];
+        PlaceRules places;
 } StateRules;
 
 typedef enum StateActionKind {

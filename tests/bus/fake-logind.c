@@ -38,7 +38,7 @@
 #define LOGIN1 "org.freedesktop.login1"
 #define SYSTEMD1 "org.freedesktop.systemd1"
 #define SESSIONS_MAX 4096
-#define DISPLAYS_MAX 128
+#define DISPLAYS_MAX 1024
 
 typedef struct Session {
         char id[64], class[32], display[16], state[16], service[32];
@@ -390,6 +390,20 @@ static void calm(Fake *f, unsigned n) {
         }
 }
 
+static void desks(Fake *f, int n, unsigned uid, unsigned leader) {
+        char id[32], number[16];
+
+        for (int i = 10; i < 10 + n && i < DISPLAYS_MAX; i++) {
+                (void) snprintf(id, sizeof(id), "d%d", i);
+                (void) snprintf(number, sizeof(number), "%d", i);
+                serve(f, i, uid + (unsigned) i);
+                if (i % 2 == 0)
+                        call(f, i);
+                add(f, id, uid + (unsigned) i, number, "user");
+                find(f, id)->leader = leader;
+        }
+}
+
 static void names(Fake *f, bool here) {
         int r = here ? sd_bus_request_name(f->bus, LOGIN1, 0) : sd_bus_release_name(f->bus, LOGIN1);
 
@@ -413,6 +427,8 @@ static void obey(Fake *f, const char *line) {
                 f->stubborn = atoi(a);
         else if (strcmp(verb, "storm") == 0)
                 storm(f, strtoul(a, NULL, 10), strtoul(b, NULL, 10));
+        else if (strcmp(verb, "desks") == 0)
+                desks(f, atoi(a), strtoul(b, NULL, 10), strtoul(c, NULL, 10));
         else if (strcmp(verb, "calm") == 0)
                 calm(f, strtoul(a, NULL, 10));
         else if (strcmp(verb, "serve") == 0)

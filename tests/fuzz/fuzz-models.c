@@ -6,6 +6,8 @@
 
 #include <errno.h>
 
+#include "core/ccache.h"
+#include "core/hours.h"
 #include "core/incident.h"
 #include "core/runaway.h"
 #include "core/sessions.h"
@@ -44,6 +46,32 @@ static void try_runaways(const char *text, size_t size) {
         runaways_done(&r);
 }
 
+static void try_hours(const char *text, size_t size) {
+        _cleanup_free_ char *once = NULL, *twice = NULL;
+        Hours h = {}, again = {};
+        size_t n, m;
+
+        if (hours_from_text(&h, text, size, BOOT) < 0) {
+                must(h.n == 0 && !h.users);
+                return;
+        }
+        must(h.n <= HOURS_USERS_MAX);
+        must(hours_to_text(&h, BOOT, &once, &n) == 0);
+        must(hours_from_text(&again, once, n, BOOT) == 0);
+        must(hours_to_text(&again, BOOT, &twice, &m) == 0);
+        must(n == m && memcmp(once, twice, n) == 0);
+        hours_done(&h);
+        hours_done(&again);
+}
+
+static void try_ccache(const uint8_t *data, size_t size) {
+        uint64_t end = 0;
+        int r = ccache_end_time(data, size, &end);
+
+        must(r == 0 || r == -ENODATA || r == -EBADMSG);
+        must(end <= UINT32_MAX);
+}
+
 static void try_incident(const char *text) {
         _cleanup_free_ char *line = NULL, *again_line = NULL;
         Incident i, again;
@@ -64,6 +92,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
         try_sessions(copy, size);
         try_runaways(copy, size);
+        try_hours(copy, size);
+        try_ccache(data, size);
         try_incident(copy);
         return 0;
 }

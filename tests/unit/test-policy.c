@@ -612,8 +612,60 @@ static void too_many_words_are_told(void **state _unused_) {
         assert_false(policy_limits(p, &alice, &l));
 }
 
+static void xrdp_places_are_decided(void **state _unused_) {
+        Policy *p = sound_policy_of(
+                "[xrdp everyone]\n"
+                "max-sessions=50\n"
+                "when-full=evict-oldest-disconnected\n"
+                "warn=5min\n"
+                "duplicates=end\n"
+                "[xrdp students]\n"
+                "match-group=students\n"
+                "max-sessions=20\n"
+                "max-sessions-per-user=1\n"
+                "warn=2min\n"
+                "orphans=end\n"
+                "greet=no\n");
+        PolicyPool pools[4];
+        PolicyXrdp x;
+
+        assert_true(policy_xrdp(p, &alice, &x));
+        assert_int_equal(x.max_sessions_per_user, 1);
+        assert_int_equal(x.when_full, POLICY_WHEN_FULL_EVICT);
+        assert_int_equal(x.warn, 2 * MINUTE);
+        assert_int_equal(x.duplicates, POLICY_LEFTOVER_END);
+        assert_int_equal(x.orphans, POLICY_LEFTOVER_END);
+        assert_false(x.greet);
+        /* both sections bound how many there are, each its own people */
+        assert_int_equal(policy_xrdp_pools(p, &alice, pools, 4), 2);
+        assert_int_equal(pools[0].max, 50);
+        assert_int_equal(pools[1].max, 20);
+        assert_int_not_equal(pools[0].section, pools[1].section);
+        assert_int_equal(policy_xrdp_pools(p, &alice, pools, 1), 1);
+        assert_true(policy_xrdp(p, &bob, &x));
+        assert_int_equal(x.max_sessions_per_user, 0);
+        assert_int_equal(x.warn, 5 * MINUTE);
+        assert_int_equal(x.orphans, POLICY_LEFTOVER_KEEP);
+        assert_true(x.greet);
+        assert_int_equal(policy_xrdp_pools(p, &bob, pools, 4), 1);
+        assert_false(policy_xrdp(p, &root, &x));
+        assert_int_equal(policy_xrdp_pools(p, &root, pools, 4), 0);
+        policy_free(p);
+        p = policy_of(
+                "[xrdp x]\nmax-sessions=many\nwhen-full=kill\nduplicates=yes\n"
+                "max-sessions-per-user=70000\nwarn=-1\n");
+        {
+                size_t n, total;
+
+                (void) policy_errors(p, &n, &total);
+                assert_int_equal(total, 5);
+        }
+        policy_free(p);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(xrdp_places_are_decided),
                 cmocka_unit_test(limits_are_read),
                 cmocka_unit_test(every_limit_has_a_key_where_it_belongs),
                 cmocka_unit_test(the_daemon_is_of_the_host),

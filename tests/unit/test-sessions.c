@@ -30,7 +30,7 @@ static void update(Sessions *s, SessionFacts f, usec_t now) {
 
 /* Whose is not said is the first user's. */
 static bool set_link(Sessions *s, int display, SessionLink link, bool announced, usec_t now) {
-        SessionDisplay d = { display, 1001, SESSION_VIA_XRDP, link, announced };
+        SessionDisplay d = { display, 1001, SESSION_VIA_XRDP, link, announced, 0, 0 };
 
         return sessions_set_displays(s, &d, 1, now);
 }
@@ -118,10 +118,10 @@ static void test_a_display_is_its_living_session(void **state) {
 /* Anybody may make a socket of a name, or listen on a port. */
 static void test_another_s_display_does_not_count(void **state) {
         SessionDisplay d[] = {
-                { 10, 1002, SESSION_VIA_VNC, SESSION_LINK_DISCONNECTED, false },
-                { 11, 1001, SESSION_VIA_VNC, SESSION_LINK_DISCONNECTED, false },
-                { 10, 1001, SESSION_VIA_VNC, SESSION_LINK_DISCONNECTED, false },
-                { 10, 1001, SESSION_VIA_XRDP, SESSION_LINK_CONNECTED, true },
+                { 10, 1002, SESSION_VIA_VNC, SESSION_LINK_DISCONNECTED, false, 0, 0 },
+                { 11, 1001, SESSION_VIA_VNC, SESSION_LINK_DISCONNECTED, false, 0, 0 },
+                { 10, 1001, SESSION_VIA_VNC, SESSION_LINK_DISCONNECTED, false, 0, 0 },
+                { 10, 1001, SESSION_VIA_XRDP, SESSION_LINK_CONNECTED, true, 0, 0 },
         };
         Sessions s = {};
 

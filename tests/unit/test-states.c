@@ -105,8 +105,9 @@ static void set_link(Sessions *s, int display, SessionLink l, usec_t now) {
         for (size_t i = 0; i < s->n; i++) {
                 const Session *one = s->all[i];
 
-                all[n] = (SessionDisplay){ one->display, one->uid, SESSION_VIA_XRDP, one->link,
-                                           true };
+                all[n] = (SessionDisplay){
+                        one->display, one->uid, SESSION_VIA_XRDP, one->link, true, 0, 0
+                };
                 if (one->display == display)
                         all[n].link = l;
                 n += all[n].link != SESSION_LINK_UNKNOWN;

@@ -352,3 +352,108 @@ test_leashd_keeps_a_textfile() {
     like "the file" "$(cat "$root/metrics.prom")" "*leash_user_cpu_seconds_total{uid=\"$uid\",*"
     stop_leashd
 }
+
+# A full host: three desktops at most, alice's and the other's left, one newcomer.
+full_host() {
+    rules_are "[xrdp all]" max-sessions=2 when-full=evict-oldest-disconnected "warn=$1" "${@:2}"
+    login $other
+    desktop || return
+    tell serve 11 $other
+    tell call 11
+    tell new c2 $other 11
+    start_leashd
+    wait_until noted_some Connected c2
+    tell hangup 10
+    wait_until noted_some Disconnected c1
+    sleep 0.1
+    tell hangup 11
+    wait_until noted_some Disconnected c2
+}
+
+newcomer() {
+    tell serve 12 $((uid + 2))
+    tell call 12
+    tell new c3 $((uid + 2)) 12
+    wait_until noted_some Connected c3
+}
+
+test_leashd_full_host_ends_the_oldest_disconnected_after_its_warning() {
+    full_host 1s || return
+    sleep 0.3
+    equal "warned while there is room" "$(incidents warned)" 0
+    newcomer
+    wait_until incident_is warned 1
+    equal "ended before its time" "$(incidents asked)" 0
+    like "whom" "$(cat "$root/var/lib/leash/log/incidents")" "*kind=warned*uid=$uid*session=c1*condition=surplus*rule=*leash.conf:*"
+    wait_until incident_is asked 1
+    wait_until grep -qx "KillSession c1 leader 15" "$root/fake/logind-calls"
+    tell del c1
+    sleep 0.3
+    equal "sessions ended" "$(grep -c Session "$root/fake/logind-calls")" 1
+    stop_leashd
+}
+
+test_leashd_full_host_never_ends_who_is_back() {
+    full_host 1s || return
+    newcomer
+    wait_until incident_is warned 1
+    tell call 10 # back in time: now it is the other's turn
+    wait_until incident_is warned 2
+    tell call 11
+    wait_until noted_some Connected c2
+    sleep 1.5
+    equal "asked" "$(incidents asked)" 0
+    equal "calls" "$(grep -c KillSession "$root/fake/logind-calls")" 0
+    stop_leashd
+}
+
+test_leashd_full_host_is_no_matter_to_the_exempt_or_in_watch_mode() {
+    full_host 0s "[exempt some]" "match-user=$uid" exempt=yes || return
+    newcomer
+    wait_until incident_is asked 1
+    like "who" "$(cat "$root/var/lib/leash/log/incidents")" "*kind=asked*uid=$other*"
+    stop_leashd
+    rules_are "[daemon x]" mode=watch "[xrdp all]" max-sessions=1 when-full=evict-oldest-disconnected warn=0s
+    start_leashd
+    wait_until eval '(($(grep -c "watch=1.*kind=asked\|kind=asked.*watch=1" "$root/var/lib/leash/log/incidents") > 0))'
+    equal "calls" "$(grep -c KillSession "$root/fake/logind-calls")" 1
+    stop_leashd
+}
+
+test_leashd_orphans_are_ended_if_the_policy_says_so() {
+    rules_are "[xrdp all]" orphans=end warn=0s
+    desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    sleep 0.3
+    equal "asked while connected" "$(incidents asked)" 0
+    tell hangup 10 # its leader is PID 1, which no xrdp-sesman knows
+    wait_until incident_is asked 1
+    stop_leashd
+}
+
+test_leashd_has_users_told_when_they_connect() {
+    rules_are "[xrdp all]" greet=yes "[xrdp other]" "match-user=$other" greet=no
+    login $other
+    desktop || return
+    tell serve 11 $other
+    tell call 11
+    tell new c2 $other 11
+    start_leashd
+    wait_until noted_some Connected c1
+    tell hangup 10
+    wait_until noted_some Disconnected c1
+    tell hangup 11
+    sleep 0.2
+    tell call 10
+    tell call 11
+    wait_until grep -q "leash-greet@c1.service" "$root/fake/calls"
+    sleep 0.5
+    equal "times told" "$(calls | grep -c leash-greet@)" 1
+    stop_leashd KILL
+    start_leashd # who was told is not told again
+    wait_until noted_some Connected c1
+    sleep 2.5
+    equal "times told" "$(calls | grep -c leash-greet@)" 1
+    stop_leashd
+}

@@ -32,7 +32,7 @@ test_xrdp_lists_without_a_leashd() {
     tell new 7 $uid - # a terminal is no desktop
     xrdp list
     expect 0 "USER *SESSION*DISPLAY*STATE*FROM*IDLE*LOCKED*FLAGS*$uid *c1 *:10 *xorg *connected *300.0M*$other *c2 *:11 *xorg *disconnected *" ""
-    equal "lines" "$(wc -l <<<"$out")" 3
+    [[ $out != *"$uid "*" 7 "* ]] || fail "a terminal is listed"
     xrdp list --json
     expect 0 "*" ""
     equal user "$(row :10 user) $(row :10 uid) $(row :10 session)" "$uid $uid c1"
@@ -303,4 +303,159 @@ test_xrdp_messages() {
     expect 4 "$uid: 0 terminals" "*neither a desktop*"
     xrdp message --all "hello"
     like "who was told" "$out" "*$uid: 0 terminals*$other: 0 terminals*"
+}
+
+# ccache FILE END: a credential cache whose ticket runs out then
+ccache() {
+    python3 - "$@" <<'EOF'
+import struct, sys
+def text(s): return struct.pack(">I", len(s)) + s.encode()
+def name(*c): return struct.pack(">II", 1, len(c)) + text("EXAMPLE.ORG") + b"".join(map(text, c))
+with open(sys.argv[1], "wb") as f:
+    f.write(bytes([5, 4]) + struct.pack(">H", 0) + name("alice") + name("alice") + name("krbtgt", "EXAMPLE.ORG") +
+            struct.pack(">H", 18) + text("key") + struct.pack(">IIII", 0, 0, int(sys.argv[2]), 0) + b"\0" +
+            struct.pack(">III", 0, 0, 0) + text("ticket") + text(""))
+EOF
+}
+
+# leads NAME: a leader whose child has that for KRB5CCNAME, as xrdp's window manager has; sets $said
+leads() {
+    local fd
+    exec {fd}< <(exec setpriv --pdeathsig KILL bash -c 'setpriv --reuid '"$uid --regid $uid"' --clear-groups --pdeathsig KILL env KRB5CCNAME="$0" sleep 60 & echo $$; wait' "$1")
+    read -r -t 10 -u "$fd" said
+    wait_until pgrep -P "$said" -x sleep
+}
+
+test_xrdp_knows_expired_tickets() {
+    local now
+    desktops || return
+    now=$(date +%s)
+    ccache "$root/cache" $((now - 60))
+    chmod 600 "$root/cache"
+    chown $uid "$root/cache"
+    chmod o+x "$work" "$root"
+    leads "FILE:$root/cache"
+    tell set c1 Leader $said
+    xrdp list --json
+    equal "expired" "$(row :10 ticket_expired) $(row :11 ticket_expired)" "true null"
+    ccache "$root/cache" $((now + 3600))
+    xrdp list --json
+    equal "valid" "$(row :10 ticket_expired)" false
+    # what is root's, or a pipe, is not looked at, and nothing waits for it
+    chown 0 "$root/cache"
+    xrdp list --json
+    equal "root's" "$(row :10 ticket_expired)" null
+    rm "$root/cache"
+    mkfifo "$root/cache"
+    chown $uid "$root/cache"
+    limit=5 xrdp list --json
+    equal "a pipe" "$(row :10 ticket_expired)" null
+    leads "KEYRING:persistent:$uid"
+    tell set c1 Leader $said
+    xrdp list --json
+    equal "elsewhere" "$(row :10 ticket_expired)" null
+}
+
+test_xrdp_greets() {
+    local now
+    rules_are "[xrdp all]" when-full=evict-oldest-disconnected max-sessions=50 \
+        "[state away]" when=disconnected after=10min cpu-quota=20% end-after=14d
+    desktops || return
+    start_leashd
+    wait_until noted_some Disconnected c2
+    sleep 1.1
+    tell call 11
+    wait_until noted_some Connected c2
+    xrdp greet c2
+    expect 0 "$other: This is the session that you left [1-9]*s ago. Disconnected for 10min, it is limited to cpu-quota=20%. Disconnected for 14d, it is ended. When this server is full, *" ""
+    now=$(date +%s)
+    ccache "$root/cache" $((now - 60))
+    chown $uid "$root/cache"
+    chmod o+x "$work" "$root"
+    leads "FILE:$root/cache"
+    tell set c1 Leader $said
+    wait_until eval '[[ $(noted Leader c1) == '"$said"' ]]'
+    tell serve 12 $uid
+    tell new c4 $uid 12
+    wait_until noted_some Uid c4
+    xrdp greet c1
+    like "what is said" "$out" "*You have another desktop, :12, *Your Kerberos ticket has expired: run 'kinit'*"
+    rules_are ""
+    xrdp greet c2
+    like "without a policy" "$out" "*This is the session*"
+    stop_leashd
+}
+
+test_xrdp_last_hour_is_kept_by_leashd() {
+    rules_are ""
+    desktops || return
+    printf 'usage_usec 1000000\n' >"$root/sys/fs/cgroup/user.slice/$slice/cpu.stat"
+    start_leashd
+    wait_until test -e "$root/run/leashd/hours"
+    like "what is kept" "$(cat "$root/run/leashd/hours")" "*[[]user $uid]*Used=1000000*"
+    printf 'usage_usec 601000000\n' >"$root/sys/fs/cgroup/user.slice/$slice/cpu.stat"
+    xrdp list --json
+    awk -v p="$(row :10 cpu_hour_percent)" 'BEGIN { exit !(p > 1000) }' || fail "the last hour: $(row :10 cpu_hour_percent)"
+    stop_leashd
+}
+
+# hook WHAT: xrdp's hook with programs that note that they were called; sets $noted
+hook() {
+    local dir=$root/hook program
+    mkdir -p "$dir"
+    for program in loginctl leash-lock xset xscreensaver-command setxkbmap klist systemctl leash-notify; do
+        [[ -e $dir/$program ]] || printf '#!/bin/sh\necho "${0##*/} $*" >>"%s/calls"\nexit 1\n' "$dir" >"$dir/$program"
+    done
+    chmod 755 "$dir"/*
+    sed "s|@LIBEXECDIR@|$dir|g" "$here/../../packaging/xrdp/leash-xrdp-hook" >"$root/leash-xrdp-hook"
+    rm -f "$dir/calls"
+    env -i PATH="$dir:/usr/bin:/bin" XDG_SESSION_ID=c1 LEASH_HOOK_WAIT=0 "${hook_environment[@]}" sh "$root/leash-xrdp-hook" "$1"
+    equal "hook's status" $? 0
+    noted=$(cat "$dir/calls" 2>/dev/null)
+}
+hook_environment=()
+stub() { # PROGRAM COMMANDS: what one of them does besides
+    mkdir -p "$root/hook"
+    printf '#!/bin/sh\necho "${0##*/} $*" >>"%s/calls"\n%s\n' "$root/hook" "$2" >"$root/hook/$1"
+}
+
+test_xrdp_hook_wakes_the_prompt_and_opens_nothing() {
+    stub loginctl '[ "$1" != show-session ] || echo yes'
+    stub setxkbmap 'echo "layout:     de"; echo "variant:    nodeadkeys"'
+    hook reconnect
+    like "another locker" "$noted" "*xset s reset*xset dpms force on*xscreensaver-command -deactivate*"
+    [[ $noted != *unlock-session* ]] || fail "another locker was unlocked"
+    like "what is said" "$noted" "*leash-notify --tag=layout -- This screen is locked Keyboard layout: de (nodeadkeys). Type your password.*"
+    stub leash-lock "exit 0"
+    hook reconnect
+    like "leash-lock" "$noted" "*leash-lock status*loginctl unlock-session c1*"
+    [[ $noted != *"xset s"* ]] || fail "and the others besides"
+}
+
+test_xrdp_hook_open_screens_and_tickets() {
+    stub loginctl 'echo no'
+    stub setxkbmap 'echo "layout:     us"'
+    hook_environment=(KRB5CCNAME=FILE:/x)
+    hook reconnect
+    like "what is said" "$noted" "*leash-notify --tag=layout -- Welcome back Keyboard layout: us*leash-notify --tag=ticket -- *expired*kinit*"
+    [[ $noted != *unlock* && $noted != *xset* ]] || fail "an open screen was woken: $noted"
+    stub systemctl "exit 0" # leashd runs, and tells
+    hook start
+    [[ $noted != *leash-notify* ]] || fail "told twice: $noted"
+}
+
+test_xrdp_startwm_runs_the_users_own_after_the_hook() {
+    mkdir -p "$root"/{hook,home,etc/xrdp}
+    printf '#!/bin/sh\necho hook $1 >>"%s/out"\n' "$root" >"$root/hook/leash-xrdp-hook"
+    printf '#!/bin/sh\nsleep 0.2; echo "the user'"'"'s" >>"%s/out"\n' "$root" >"$root/home/startwm.sh"
+    printf '#!/bin/sh\nsleep 0.2; echo "xrdp'"'"'s" >>"%s/out"\n' "$root" >"$root/etc/xrdp/startwm.sh"
+    printf '#!/bin/sh\necho lock >>"%s/lock"\n' "$root" >"$root/hook/leash-lock-keep"
+    chmod 755 "$root"/hook/* "$root/home/startwm.sh" "$root/etc/xrdp/startwm.sh"
+    sed "s|@LIBEXECDIR@|$root/hook|g; s|@SYSCONFDIR@|$root/etc|" "$here/../../packaging/xrdp/leash-startwm.sh" >"$root/startwm"
+    HOME=$root/home sh "$root/startwm"
+    equal "what ran" "$(tr '\n' ',' <"$root/out")" "hook start,the user's,"
+    equal "the lock" "$(cat "$root/lock")" lock
+    rm "$root/home/startwm.sh" "$root/out"
+    HOME=$root/home sh "$root/startwm"
+    equal "what ran" "$(tr '\n' ',' <"$root/out")" "hook start,xrdp's,"
 }

@@ -189,10 +189,11 @@ test_locker_that_is_slow() {
 # The user's variables must not change what a locker does.
 test_locker_gets_a_clean_environment() {
     policy idle=60s "locker=$(locker)"
-    export XSECURELOCK_NO_AUTH=1 LD_LIBRARY_PATH=/nowhere
+    export XSECURELOCK_NO_AUTH=1 XSECURELOCK_SHOW_KEYBOARD_LAYOUT=0 LD_LIBRARY_PATH=/nowhere
     desktop && start
     lock_up
-    ! tr '\0' '\n' <"/proc/$(locker_pid)/environ" | grep -qE '^(XSECURELOCK|LD_|LEASH)' || fail "passed on: $(tr '\0' ' ' <"/proc/$(locker_pid)/environ")"
+    equal "what is said to xsecurelock" "$(tr '\0' '\n' <"/proc/$(locker_pid)/environ" | grep '^XSECURELOCK')" XSECURELOCK_SHOW_KEYBOARD_LAYOUT=1
+    ! tr '\0' '\n' <"/proc/$(locker_pid)/environ" | grep -qE '^(LD_|LEASH)' || fail "passed on: $(tr '\0' ' ' <"/proc/$(locker_pid)/environ")"
     tr '\0' '\n' <"/proc/$(locker_pid)/environ" | grep -q '^DISPLAY=' || fail "no DISPLAY"
 }
 

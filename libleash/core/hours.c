@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: MIT */
+/* What users have used in the last hour. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/hours.h"
+#include "core/parse.h"
+#include "core/statefile.h"
+
+#define HOUR (3600 * USEC_PER_SEC)
+
+void hours_done(Hours *h) {
+        free(h->users);
+        *h = (Hours){};
+}
+
+static size_t position(const Hours *h, uid_t uid) {
+        size_t low = 0, high = h->n;
+
+        while (low < high) {
+                size_t middle = (low + high) / 2;
+
+                if (h->users[middle].uid < uid)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low;
+}
+
+static int get(Hours *h, uid_t uid, HoursUser **ret) {
+        size_t at = position(h, uid);
+
+        if (at == h->n || h->users[at].uid != uid) {
+                if (h->n == HOURS_USERS_MAX)
+                        return -ENOBUFS;
+                if (h->n == h->allocated) {
+                        size_t more = h->allocated ? h->allocated * 2 : 16;
+                        HoursUser *users = reallocarray(h->users, more, sizeof(HoursUser));
+
+                        if (!users)
+                                return -ENOMEM;
+                        h->users = users;
+                        h->allocated = more;
+                }
+                memmove(h->users + at + 1, h->users + at, (h->n - at) * sizeof(HoursUser));
+                h->users[at] = (HoursUser){ .uid = uid };
+                h->n++;
+        }
+        *ret = &h->users[at];
+        return 0;
+}
+
+static void drop_first(HoursUser *u) {
+        u->n--;
+        memmove(u->samples, u->samples + 1, u->n * sizeof(u->samples[0]));
+}
+
+int hours_add(Hours *h, uid_t uid, usec_t used, usec_t now) {
+        HoursUser *u;
+        int r;
+
+        r = get(h, uid, &u);
+        if (r < 0)
+                return r;
+        if (u->n > 0 && (used < u->samples[u->n - 1].used || now < u->samples[u->n - 1].at))
+                u->n = 0;
+        while (u->n == HOURS_SAMPLES || (u->n > 0 && now - u->samples[0].at > HOUR))
+                drop_first(u);
+        u->samples[u->n].at = now;
+        u->samples[u->n++].used = used;
+        h->changed = true;
+        return 0;
+}
+
+void hours_sweep(Hours *h, usec_t now) {
+        size_t kept = 0;
+
+        for (size_t i = 0; i < h->n; i++) {
+                const HoursUser *u = &h->users[i];
+
+                if (u->n > 0 && now - MIN_OF(now, u->samples[u->n - 1].at) <= 2 * HOURS_EVERY)
+                        h->users[kept++] = *u;
+        }
+        h->changed |= kept != h->n;
+        h->n = kept;
+}
+
+double hours_percent(const Hours *h, uid_t uid, usec_t used, usec_t now) {
+        size_t at = position(h, uid);
+        const HoursUser *u = at < h->n && h->users[at].uid == uid ? &h->users[at] : NULL;
+
+        for (unsigned i = 0; u && i < u->n; i++) {
+                usec_t span = now - MIN_OF(now, u->samples[i].at);
+
+                if (span > HOUR || span == 0 || used < u->samples[i].used)
+                        continue;
+                return 100.0 * (double) (used - u->samples[i].used) / (double) span;
+        }
+        return -1;
+}
+
+int hours_to_text(const Hours *h, const char *boot, char **ret, size_t *ret_size) {
+        _cleanup_free_ char *text = NULL;
+        size_t size = 0;
+        bool failed;
+        FILE *f;
+
+        f = open_memstream(&text, &size);
+        if (!f)
+                return -ENOMEM;
+        (void) fprintf(f, "[hours]\nVersion=1\nBoot=%s\n", boot);
+        for (size_t i = 0; i < h->n; i++) {
+                const HoursUser *u = &h->users[i];
+
+                (void) fprintf(f, "[user %u]\n", (unsigned) u->uid);
+                for (unsigned k = 0; k < u->n; k++)
+                        (void) fprintf(f, "At=%" PRIu64 "\nUsed=%" PRIu64 "\n", u->samples[k].at,
+                                       u->samples[k].used);
+        }
+        (void) fputs("[end]\n", f);
+        failed = ferror(f) != 0;
+        if (fclose(f) != 0 || failed)
+                return -ENOMEM;
+        *ret = TAKE_PTR(text);
+        *ret_size = size;
+        return 0;
+}
+
+typedef struct Reading {
+        Hours *hours;
+        uid_t uid;
+        const char *boot;
+        usec_t at;
+        bool versioned;
+} Reading;
+
+static int read_head(Reading *r, const char *key, const char *value) {
+        if (strcmp(key, "Version") == 0) {
+                r->versioned = strcmp(value, "1") == 0;
+                return r->versioned ? 0 : -EBADMSG;
+        }
+        return strcmp(key, "Boot") == 0 && strcmp(value, r->boot) != 0 ? -ESTALE : 0;
+}
+
+static int read_entry(const char *section, const char *name, const char *key, const char *value,
+                      void *userdata) {
+        Reading *r = userdata;
+        uint64_t number;
+        int k;
+
+        if (strcmp(section, "hours") == 0)
+                return key ? read_head(r, key, value) : 0;
+        if (strcmp(section, "user") != 0)
+                return 0;
+        if (!r->versioned)
+                return -EBADMSG;
+        if (!key) {
+                r->at = 0;
+                return parse_uid(name, &r->uid) < 0 ? -EBADMSG : 0;
+        }
+        if (strcmp(key, "At") != 0 && strcmp(key, "Used") != 0)
+                return 0;
+        if (parse_u64(value, &number) < 0)
+                return -EBADMSG;
+        if (key[0] == 'A') {
+                r->at = number;
+                return 0;
+        }
+        k = hours_add(r->hours, r->uid, number, r->at);
+        return k == -ENOBUFS ? -EBADMSG : k;
+}
+
+int hours_from_text(Hours *h, const char *text, size_t size, const char *boot) {
+        Reading reading = { .hours = h, .boot = boot };
+        int r;
+
+        r = statefile_read(text, size, HOURS_TEXT_MAX, read_entry, &reading);
+        if (r < 0)
+                hours_done(h);
+        else
+                h->changed = false;
+        return r;
+}
