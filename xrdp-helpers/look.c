@@ -92,7 +92,7 @@ static int read_kept(Look *l) {
         if (st.st_uid != geteuid() || st.st_mode & 0022)
                 return -EPERM;
         file = (LookFile){ st.st_ino, st.st_mtim.tv_sec, st.st_mtim.tv_nsec };
-        if (l->facts.links_known && memcmp(&file, &l->file, sizeof(file)) == 0)
+        if (l->kept && memcmp(&file, &l->file, sizeof(file)) == 0)
                 return 0;
         r = file_read_fd(fd, SESSIONS_TEXT_MAX, &text, &size);
         if (r >= 0)
@@ -100,6 +100,7 @@ static int read_kept(Look *l) {
         if (r < 0)
                 return r;
         count_kept(l, &sessions);
+        l->kept = true;
         l->file = file;
         return 0;
 }
@@ -131,6 +132,7 @@ static int count_logins(Look *l) {
                 return r;
         l->facts.sessions = n_desktops;
         l->facts.sessions_known = true;
+        l->facts.links_known = n_desktops == 0; /* a leashd that has seen nobody keeps no file */
         return 0;
 }
 
@@ -141,8 +143,9 @@ static int look_at_sessions(Look *l, usec_t now) {
                 r = read_kept(l);
         if (r >= 0)
                 return 0;
-        if (!l->facts.links_known && l->facts.sessions_known && now - l->counted < COUNT_INTERVAL)
+        if (!l->kept && l->facts.sessions_known && now - l->counted < COUNT_INTERVAL)
                 return 0;
+        l->kept = false;
         l->facts.sessions_known = l->facts.links_known = false;
         l->facts.disconnected = 0;
         l->counted = now;

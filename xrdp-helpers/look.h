@@ -29,6 +29,7 @@ typedef struct Look {
 
         BalanceFacts facts;
         LookFile file;
+        bool kept;                  /* `facts` has what that file says */
         usec_t counted, configured; /* CLOCK_MONOTONIC */
         char boot[40];
 } Look;

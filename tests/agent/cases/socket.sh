@@ -30,11 +30,11 @@ test_what_is_missing_or_broken_is_answered_without() {
     like "back" "$(answer 0)" "ready up *#0 sessions 0 disconnected*"
     echo garbage >"$r/run/leashd/sessions"
     sleep 1.1
-    like "what leashd keeps is damaged: logind is asked" "$(answer 0)" "ready up *#0 sessions psi*"
+    like "what leashd keeps is damaged: logind is asked" "$(answer 0)" "ready up *#0 sessions 0 disconnected psi*"
     sessions 0 3
     chmod 666 "$r/run/leashd/sessions"
     sleep 1.1
-    like "anybody could have written it" "$(answer 0)" "ready up *#0 sessions psi*"
+    like "anybody could have written it" "$(answer 0)" "ready up *#0 sessions 0 disconnected psi*"
     sessions 0 3 1
     rm -r "${r:?}"/{proc,etc}
     sleep 1.1
