@@ -65,7 +65,7 @@ install -d -m 755 /etc/leash
 printf '%s\n' "[limits all]" cpu-quota=400% "[exempt staff]" match-user=carol exempt=yes >/etc/leash/leash.conf
 sed -i 's/^@include common-account/&\naccount required pam_leash.so/' $stack
 for unit in leash-agent.socket leash-agent.service; do
-    run systemd-analyze verify "/usr/lib/systemd/system/$unit"
+    run systemd-analyze verify --man=no "/usr/lib/systemd/system/$unit"
     [[ $STATUS == 0 && -z $(grep leash-agent "$lib_run/err") ]] || problem "$ERR"
     verdict "systemd has nothing to say against $unit"
 done
