@@ -256,9 +256,9 @@ $(BUILD)/tests/replay-%: $(OBJ)/tests/fuzz/fuzz-%.o $(OBJ)/tests/fuzz/replay.o $
 
 $(BUILD)/tests/fuzz-%: $(OBJ)/tests/fuzz/fuzz-%.o $(LIBLEASH)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^
+	$(Q)$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(INIH_LIBS)
 
-$(BUILD)/tests/replay-pamargs: $(OBJ)/pam_module/args.o
+$(BUILD)/tests/replay-pamargs $(BUILD)/tests/fuzz-pamargs: $(OBJ)/pam_module/args.o
 
 $(BUILD)/tests/pam-driver: $(OBJ)/tests/pam/driver.o
 	@mkdir -p $(@D)

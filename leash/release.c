@@ -176,20 +176,28 @@ static Exit release_process(Context *c, const char *operand) {
 static Exit release_orphan(Context *c, uid_t uid, size_t *ret_n) {
         _cleanup_(record_freep) Record *record = NULL;
         Record **found = NULL;
+        uint32_t which = 0;
         size_t n = 0;
         Enforcement e;
         int r;
 
         r = dropin_read_public(c->backend_options.root, &found, &n);
-        for (size_t i = 0; r >= 0 && i < n; i++)
-                if (found[i]->uid == uid && !record)
-                        record = record_new(found[i]->target, TARGET_USER, uid, c->args.user ?: "");
+        for (size_t i = 0; r >= 0 && i < n; i++) {
+                Limits limits;
+
+                if (found[i]->uid != uid || record)
+                        continue;
+                record_effective(found[i], &limits, NULL);
+                which = limits.set;
+                record = record_new(found[i]->target, TARGET_USER, uid, c->args.user ?: "");
+        }
         ledger_free_records(found, n);
         *ret_n = record != NULL;
         if (!record)
                 return EXIT_DONE;
-        record->fingerprint = strdup("lost");
-        r = record->fingerprint ? backend_converge(c->backend, c->ledger, record, &e) : -ENOMEM;
+        r = c->backend->ops->note_base(c->backend, record, which);
+        if (r >= 0)
+                r = backend_converge(c->backend, c->ledger, record, &e);
         if (r < 0) {
                 output_error("%s: cannot take away the drop-in: %s", record->target, strerror(-r));
                 return EXIT_FAILED;

@@ -22,23 +22,25 @@
  * its loop, and the login is not to wait for a kernel that never will. */
 #define PATIENCE (20 * USEC_PER_MSEC)
 
-/* What is left for PID 1 when another login of the user, or an admin's command, holds the record.
- */
-#define LOCK_TIME (LOGIN_TIME / 2)
+/* The rest is left for PID 1 when another login of the user, or an admin's command, holds the
+ * record. */
+static usec_t lock_time(usec_t time) {
+        return time / 2;
+}
 
-static BackendOptions options_until(usec_t deadline) {
+static BackendOptions options_within(usec_t time) {
         return (BackendOptions){
                 .root = "",
                 .program =
                         "", /* a policy's limits have no end that a program would have to see to */
-                .timeout = LOGIN_TIME,
-                .deadline = deadline,
+                .timeout = time,
+                .deadline = clock_monotonic() + time,
                 .patience = PATIENCE,
         };
 }
 
-static int open_backend(usec_t deadline, Backend **ret) {
-        const BackendOptions options = options_until(deadline);
+static int open_backend(usec_t time, Backend **ret) {
+        const BackendOptions options = options_within(time);
 
         return backend_systemd.probe(&options) ? backend_open_with(&backend_systemd, &options, ret)
                                                : -ENODEV;
@@ -156,12 +158,13 @@ static const char *why(int r) {
         }
 }
 
-static int set_limits(Backend *b, Ledger *ledger, const Wanted *w, LoginOutcome *outcome) {
+static int set_limits(Backend *b, Ledger *ledger, const Wanted *w, usec_t time,
+                      LoginOutcome *outcome) {
         const DefaultsRequest q = {
                 .user = &w->user,
                 .limits = &w->limits.limits,
                 .by = "policy",
-                .lock_timeout = LOCK_TIME,
+                .lock_timeout = lock_time(time),
                 .login = true,
         };
         Defaults d = {};
@@ -170,12 +173,12 @@ static int set_limits(Backend *b, Ledger *ledger, const Wanted *w, LoginOutcome 
         r = defaults_set(b, ledger, &q, &d);
         if (d.damaged)
                 journal_send(JOURNAL_DAMAGED, NULL, "pam_leash");
+        outcome->kept = d.stamp != 0;
+        outcome->stamp = d.stamp;
         if (r < 0) {
                 outcome->failed = why(r);
                 return r;
         }
-        outcome->kept = d.stamp != 0;
-        outcome->stamp = d.stamp;
         outcome->set = d.result == DEFAULTS_SET || d.result == DEFAULTS_TAKEN;
         outcome->effective = d.effective;
         if (d.result == DEFAULTS_NONE || d.enforcement.enforced || d.enforcement.absent)
@@ -188,6 +191,7 @@ int login_open(const ModuleArgs *args, const LoginFacts *facts, LoginOutcome *re
         _cleanup_(backend_freep) Backend *backend = NULL;
         _cleanup_(ledger_freep) Ledger *ledger = NULL;
         _cleanup_(wanted_done) Wanted wanted = {};
+        usec_t time = args->capture ? JOB_TIME : LOGIN_TIME;
         int r;
 
         *ret = (LoginOutcome){};
@@ -203,12 +207,12 @@ int login_open(const ModuleArgs *args, const LoginFacts *facts, LoginOutcome *re
                 return r;
         }
         ledger_hurry(ledger);
-        r = open_backend(clock_monotonic() + LOGIN_TIME, &backend);
+        r = open_backend(time, &backend);
         if (r < 0) {
                 ret->failed = why(r);
                 return r;
         }
-        r = set_limits(backend, ledger, &wanted, ret);
+        r = set_limits(backend, ledger, &wanted, time, ret);
         /* A job whose limits could not be set is kept from running outside of those there are. */
         if (args->capture && (r >= 0 || r == -EOPNOTSUPP)) {
                 int k = capture(backend, &wanted, facts, ret);
@@ -227,8 +231,8 @@ int login_close(uid_t uid, usec_t stamp) {
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
         ledger_hurry(ledger);
-        r = open_backend(clock_monotonic() + LOGIN_TIME, &backend);
+        r = open_backend(LOGOUT_TIME, &backend);
         if (r >= 0)
-                r = defaults_end(backend, ledger, uid, stamp, LOCK_TIME);
+                r = defaults_end(backend, ledger, uid, stamp, lock_time(LOGOUT_TIME));
         return r < 0 ? r : 0;
 }

@@ -63,7 +63,10 @@ static void fill(const Desktop *d, Cells *c) {
         c->text[i] = ago(since, NEXT), i++;
         c->text[i++] = d->address[0] ? d->address : "-";
         c->text[i] = ago(s->since[SESSION_IDLE], NEXT), i++;
-        c->text[i] = ago(s->since[SESSION_LOCKED], NEXT), i++;
+        if (s->since[SESSION_LOCKED] != 0 && !d->followed)
+                c->text[i++] = "yes";
+        else
+                c->text[i] = ago(s->since[SESSION_LOCKED], NEXT), i++;
         c->text[i] = percent(d->cpu_percent, NEXT), i++;
         c->text[i] = percent(d->cpu_hour_percent, NEXT), i++;
         c->text[i] = size(d->memory, NEXT), i++;

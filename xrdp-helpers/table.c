@@ -42,6 +42,15 @@ static bool is_named(const Desktop *d, const char *name) {
                               : strcmp(d->session.id, name) == 0;
 }
 
+/* Without a leashd nobody knows who was left first, and the oldest session stands in. */
+static bool is_older(const Desktop *a, const Desktop *b) {
+        const Session *x = &a->session, *y = &b->session;
+
+        return a->followed && b->followed
+                       ? x->since[SESSION_DISCONNECTED] < y->since[SESSION_DISCONNECTED]
+                       : x->created < y->created;
+}
+
 /* Who is there for longest without anybody looking; a session that is closing goes by itself. */
 static Desktop *find_oldest(const Desktops *d) {
         Desktop *oldest = NULL;
@@ -52,8 +61,7 @@ static Desktop *find_oldest(const Desktops *d) {
                 if (one->session.link != SESSION_LINK_DISCONNECTED || one->session.id[0] == '\0' ||
                     one->session.since[SESSION_CLOSING] != 0)
                         continue;
-                if (!oldest || one->session.since[SESSION_DISCONNECTED] <
-                                       oldest->session.since[SESSION_DISCONNECTED])
+                if (!oldest || is_older(one, oldest))
                         oldest = one;
         }
         return oldest;
@@ -130,11 +138,17 @@ char *table_display(const Desktop *d, char buf[static TABLE_TEXT_MAX]) {
         return buf;
 }
 
+static usec_t followed(const Desktop *d, usec_t since) {
+        return d->followed ? since : 0;
+}
+
 const char *table_link(const Desktop *d, usec_t *ret_since) {
-        *ret_since = d->session.link == SESSION_LINK_CONNECTED
-                             ? d->session.connected_since
-                             : d->session.since[SESSION_DISCONNECTED];
-        return session_link_to_string(d->session.link);
+        const Session *s = &d->session;
+
+        *ret_since =
+                followed(d, s->link == SESSION_LINK_CONNECTED ? s->connected_since
+                                                              : s->since[SESSION_DISCONNECTED]);
+        return session_link_to_string(s->link);
 }
 
 static bool is_orphan(const Desktop *d) {
@@ -242,15 +256,16 @@ struct json_object *table_to_json(const Desktop *d) {
         (void) json_object_object_add(o, "leader",
                                       s->leader ? json_object_new_int64(s->leader) : NULL);
         (void) json_object_object_add(o, "connected", link_to_json(d));
-        (void) json_object_object_add(o, "connected_since", since(s->connected_since));
+        (void) json_object_object_add(o, "connected_since", since(followed(d, s->connected_since)));
         (void) json_object_object_add(o, "disconnected_since",
-                                      since(s->since[SESSION_DISCONNECTED]));
+                                      since(followed(d, s->since[SESSION_DISCONNECTED])));
         (void) json_object_object_add(o, "client_address", json_text(d->address));
         (void) json_object_object_add(o, "created", since(s->created));
         (void) json_object_object_add(o, "idle_seconds", seconds(s->since[SESSION_IDLE]));
         (void) json_object_object_add(o, "locked",
                                       json_object_new_boolean(s->since[SESSION_LOCKED] != 0));
-        (void) json_object_object_add(o, "locked_since", since(s->since[SESSION_LOCKED]));
+        (void) json_object_object_add(o, "locked_since",
+                                      since(followed(d, s->since[SESSION_LOCKED])));
         (void) json_object_object_add(o, "cpu_percent", json_number(d->cpu_percent));
         (void) json_object_object_add(o, "cpu_hour_percent", json_number(d->cpu_hour_percent));
         (void) json_object_object_add(

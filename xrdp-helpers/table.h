@@ -21,7 +21,8 @@ Exit table_choose(const Arguments *a, const Desktops *d, bool otherwise_all, Des
 #define TABLE_TEXT_MAX 128
 char *table_display(const Desktop *d, char buf[static TABLE_TEXT_MAX]);
 
-/* "connected", "disconnected" or "unknown", and since when by CLOCK_BOOTTIME; 0 if not known. */
+/* "connected", "disconnected" or "unknown", and since when by CLOCK_BOOTTIME; 0 if nobody has
+ * followed that. */
 const char *table_link(const Desktop *d, usec_t *ret_since);
 
 /* "orphan,duplicate", or "-". */

@@ -143,8 +143,11 @@ static int set_locked(Backend *b, Ledger *ledger, const DefaultsRequest *q, cons
                 d->enforcement = (Enforcement){ .enforced = true };
         } else {
                 r = change(b, ledger, record, &wanted, q->by, &d->enforcement);
-                if (r < 0)
+                if (r < 0) {
+                        (void) ledger_touch(ledger, target,
+                                            &d->stamp); /* for the end, if there is a record */
                         return r;
+                }
                 d->result = limits_is_empty(&wanted) ? DEFAULTS_TAKEN : DEFAULTS_SET;
         }
         record_effective(record, &d->effective, NULL);
@@ -166,6 +169,7 @@ int defaults_set(Backend *b, Ledger *ledger, const DefaultsRequest *q, Defaults 
         if (r >= 0)
                 r = set_locked(b, ledger, q, target, &d);
         ret->damaged = d.damaged; /* said even if what followed failed */
+        ret->stamp = d.stamp;
         if (r < 0)
                 return r;
         *ret = d;

@@ -52,7 +52,8 @@ typedef struct Defaults {
 } Defaults;
 
 /* Makes the default layer what is wanted. Returns 0; -EBUSY if the record's lock was not to be had;
- * -errno. */
+ * -errno. Then, too, ret->damaged and ret->stamp are set: there may be a record, still dirty, that
+ * is to end with the login. */
 int defaults_set(Backend *b, Ledger *ledger, const DefaultsRequest *request, Defaults *ret);
 
 /* The login that had this stamp is over, or never came to have a slice: if there is none, and

@@ -121,6 +121,7 @@ static int add(Desktops *d, const Session *s) {
         *new = (Desktop){
                 .session = *s,
                 .server = server_of(s),
+                .followed = d->live && s->id[0] != '\0',
                 .cpu_percent = -1,
                 .cpu_hour_percent = -1,
                 .memory = USAGE_UNKNOWN,

@@ -20,6 +20,7 @@ typedef struct Desktop {
         char address[SOCKDIAG_ADDRESS_MAX]; /* "" if not connected, or nothing tells */
         TcpSocket socket;                   /* of a connected VNC display: its end */
         bool duplicate;                     /* the user has another desktop */
+        bool followed; /* by leashd: since when it is connected, disconnected, locked is true */
         Ticket ticket;
         /* Of the user, all sessions together: */
         double cpu_percent, cpu_hour_percent; /* of one CPU; < 0 if not known */

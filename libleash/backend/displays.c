@@ -229,12 +229,54 @@ static int scan_vnc(Scan *s) {
         return r == -ENOENT ? 0 : r; /* a kernel without inet_diag: there are none, then */
 }
 
+/* Who serves the socket of that path, if it is where xrdp's are. The number is already known. */
+static bool place_of(const Scan *s, const char *path, uid_t uid, Found *f) {
+        for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
+                f->folder = folders[i];
+                f->subfolder = uid;
+                if (is_path_of(s, f, path))
+                        return true;
+                f->subfolder = (uid_t) -1;
+                if (is_path_of(s, f, path))
+                        return true;
+        }
+        return false;
+}
+
+/* xrdp's folder goes when its services stop (RuntimeDirectory= of Debian 12's units), and takes the
+ * sockets' names with it; the X servers go on, and the kernel still knows where they listen. */
+static int on_listener(const UnixListener *l, void *userdata) {
+        const char *name = strrchr(l->path, '/');
+        int number = name ? number_after(name + 1, DISPLAY_PREFIX) : -1;
+        Scan *s = userdata;
+        Found found = {
+                .display = {
+                        .number = number,
+                        .uid = l->uid,
+                        .via = SESSION_VIA_XRDP,
+                        .link = SESSION_LINK_DISCONNECTED,
+                },
+        };
+
+        if (number < 0 || !place_of(s, l->path, l->uid, &found))
+                return 0;
+        for (size_t i = 0; i < s->n; i++)
+                if (s->all[i].display.number == number && s->all[i].display.uid == l->uid &&
+                    s->all[i].display.via == SESSION_VIA_XRDP)
+                        return 0;
+        return add(s, &found);
+}
+
 static int scan_all(Scan *s) {
         bool any_xrdp;
         int r = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(folders) && r >= 0; i++)
                 r = scan_folder(s, folders[i], (uid_t) -1);
+        if (r >= 0)
+                r = sockdiag_unix_listeners(DISPLAY_PREFIX, on_listener, s);
+        if (r == -ENOENT) /* a kernel without unix_diag */
+                r = 0;
         any_xrdp = s->n > 0;
         if (r >= 0)
                 r = scan_vnc(s);

@@ -275,6 +275,21 @@ static int is_loaded(Systemd *s, const Record *record) {
         return bus_unit_is_loaded(get_bus(s), record->target);
 }
 
+/* Has PID 1 read all unit files again, and takes from it what they say of these limits. It hands
+ * that to the kernel with the slice's next unit, not at the reload (seen with 252 and 257), so the
+ * caller sets what is now the base. */
+static int read_again(Systemd *s, Record *record, uint32_t which) {
+        int r;
+
+        r = dropin_restore_saved(s->backend.options.root, record);
+        if (r >= 0)
+                r = bus_reload(get_bus(s));
+        for (Limit i = 0; r >= 0 && i < _LIMIT_MAX; i++)
+                if (which & UINT32_C(1) << i && limits_table[i].directive)
+                        r = bus_get_limit(get_bus(s), record->target, i, &record->base);
+        return r;
+}
+
 /* What is no layer's any more and has no base to be set to: with our drop-in changed already, PID 1
  * works it out from all others. */
 static int drop_open_bases(Systemd *s, Record *record, const Limits *effective, bool loaded) {
@@ -283,9 +298,9 @@ static int drop_open_bases(Systemd *s, Record *record, const Limits *effective, 
 
         if (open == 0)
                 return 0;
+        if (loaded)
+                return read_again(s, record, open);
         r = dropin_restore_saved(s->backend.options.root, record);
-        if (r >= 0 && loaded)
-                r = bus_reload(get_bus(s));
         if (r >= 0)
                 dropin_forget(record, open);
         return r;
@@ -381,26 +396,14 @@ static int restore_slice(Backend *b, Record *record) {
         if (stale < 0)
                 return stale;
         r = dropin_remove(b->options.root, record);
-        if (r < 0)
-                return r;
-        if (loaded && !stale) {
-                r = set_limits(s, record->target, &record->base);
-                if (r >= 0)
-                        r = reset_cpus(b, record);
-                if (r < 0)
-                        return r;
-        }
-        r = dropin_restore_saved(b->options.root, record);
-        if (r < 0)
-                return r;
-        if (!loaded || !stale)
-                return 0;
-        if (limits_has(&record->base, LIMIT_FREEZE))
-                (void) bus_freeze(
-                        get_bus(s), record->target,
-                        record->base.value[LIMIT_FREEZE]); /* a slice that cannot was not */
         /* What counts now is in the admin's files, and only PID 1 can work that out. */
-        return bus_reload(get_bus(s));
+        if (r >= 0 && loaded && stale)
+                r = read_again(s, record, record->base.set | dropin_open_bases(record));
+        if (r >= 0 && loaded)
+                r = set_limits(s, record->target, &record->base);
+        if (r >= 0 && loaded)
+                r = reset_cpus(b, record);
+        return r < 0 ? r : dropin_restore_saved(b->options.root, record);
 }
 
 static int systemd_restore(Backend *b, Record *record) {

@@ -9,6 +9,7 @@
 /* A session that takes a place. */
 typedef struct Place {
         Session *session;
+        bool arriving;           /* its client has not been let in yet */
         const StateRules *rules; /* NULL for none */
         SessionSurplus surplus;
 } Place;
@@ -21,15 +22,15 @@ static bool takes_place(const Session *s) {
 }
 
 static bool may_go(const Place *p) {
-        return p->rules && !p->rules->exempt && p->surplus == SESSION_SURPLUS_NONE &&
-               p->session->link == SESSION_LINK_DISCONNECTED;
+        return p->rules && !p->rules->exempt && !p->arriving &&
+               p->surplus == SESSION_SURPLUS_NONE && p->session->link == SESSION_LINK_DISCONNECTED;
 }
 
 /* By user; of one user who is wanted most first: the connected, then by when somebody last was. */
 static int compare(const void *a, const void *b) {
         const Session *x = ((const Place *) a)->session, *y = ((const Place *) b)->session;
-        bool away_x = x->link == SESSION_LINK_DISCONNECTED;
-        bool away_y = y->link == SESSION_LINK_DISCONNECTED;
+        bool away_x = x->link == SESSION_LINK_DISCONNECTED && !((const Place *) a)->arriving;
+        bool away_y = y->link == SESSION_LINK_DISCONNECTED && !((const Place *) b)->arriving;
 
         if (x->uid != y->uid)
                 return x->uid < y->uid ? -1 : 1;
@@ -130,7 +131,11 @@ int places_run(Sessions *sessions, usec_t now) {
                 Session *s = sessions->all[i];
 
                 if (takes_place(s))
-                        places[n++] = (Place){ .session = s, .rules = s->rules };
+                        places[n++] = (Place){
+                                .session = s,
+                                .arriving = !s->visited && now < s->created + STATES_ARRIVAL,
+                                .rules = s->rules,
+                        };
                 else
                         sessions_set_surplus(sessions, s, SESSION_SURPLUS_NONE, now);
         }

@@ -182,7 +182,8 @@ static bool set_link(Session *s, SessionLink link, usec_t now) {
 
         s->link = link;
         if (changed && link == SESSION_LINK_CONNECTED)
-                s->away = since > 0 && since < now ? now - since : 0;
+                s->away = s->visited && since > 0 && since < now ? now - since : 0;
+        s->visited |= link == SESSION_LINK_CONNECTED;
         if (link != SESSION_LINK_CONNECTED)
                 s->connected_since = 0;
         else if (s->connected_since == 0)
@@ -349,6 +350,7 @@ static const Field fields[] = {
         FIELD("Via", via, _SESSION_VIA_MAX - 1),
         FIELD("Link", link, _SESSION_LINK_MAX - 1),
         FIELD("Announced", announced, 1),
+        FIELD("Visited", visited, 1),
         FIELD("Created", created, UINT64_MAX),
         FIELD("Connected", connected_since, UINT64_MAX),
         FIELD("Disconnected", since[SESSION_DISCONNECTED], UINT64_MAX),

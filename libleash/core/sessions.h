@@ -102,6 +102,7 @@ typedef struct Session {
         bool announced;                       /* its comings and goings show in xrdp's folder */
         bool orphan;                          /* no xrdp-sesman knows it: see backend/viewers.h */
         usec_t created;                       /* by logind; else when it was first seen */
+        bool visited;                         /* somebody has been there */
         usec_t connected_since;               /* 0 unless connected */
         usec_t since[_SESSION_CONDITION_MAX]; /* 0 where the condition does not hold */
         usec_t away;    /* how long nobody was there before the present connection; 0: it is new */

@@ -126,6 +126,13 @@ static const StateRules *rules_of(const Session *s) {
         return rules && !rules->exempt ? rules : NULL;
 }
 
+/* Since when a condition counts; 0 where it does not hold. */
+static usec_t counts_since(const Session *s, SessionCondition c) {
+        if (c != SESSION_DISCONNECTED || s->since[c] == 0 || s->visited)
+                return s->since[c];
+        return MAX_OF(s->since[c], later(s->created, STATES_ARRIVAL));
+}
+
 typedef struct Wanted {
         Limits limits;
         Session *session; /* which of several led to it, for the log: the last that was due */
@@ -139,7 +146,8 @@ static void wanted_of(Run *run, Session *s, Wanted *ret) {
         *ret = (Wanted){ .session = s };
         for (SessionCondition c = 0; c < _SESSION_CONDITION_MAX && rules; c++) {
                 const StateRule *rule = &rules->when[c];
-                usec_t due = s->since[c] ? later(s->since[c], rule->after) : USEC_INFINITY;
+                usec_t since = counts_since(s, c);
+                usec_t due = since ? later(since, rule->after) : USEC_INFINITY;
 
                 if (limits_is_empty(&rule->limits) || due == USEC_INFINITY)
                         continue;
@@ -212,7 +220,7 @@ static usec_t warn_at(const Session *s, SessionCondition c, const StateRule *rul
 
         if (after > rule->end_after)
                 after = rule->end_after > STATES_NOTICE ? rule->end_after - STATES_NOTICE : 0;
-        return later(s->since[c], after);
+        return later(counts_since(s, c), after);
 }
 
 static usec_t end_at(const Session *s, SessionCondition c, const StateRule *rule) {
@@ -220,7 +228,7 @@ static usec_t end_at(const Session *s, SessionCondition c, const StateRule *rule
 
         if (rule->warn_after < rule->end_after)
                 distance -= rule->warn_after;
-        return MAX_OF(later(s->since[c], rule->end_after),
+        return MAX_OF(later(counts_since(s, c), rule->end_after),
                       later(s->warned[c], MIN_OF(distance, STATES_NOTICE)));
 }
 
@@ -318,7 +326,7 @@ static void warn_only(Run *run, Session *s) {
                 if (s->since[c] == 0 || rule->warn_after == USEC_INFINITY ||
                     rule->end_after != USEC_INFINITY || s->warned[c] != 0)
                         continue;
-                due = later(s->since[c], rule->warn_after);
+                due = later(counts_since(s, c), rule->warn_after);
                 look_again(run, due);
                 if (due > run->now || act(run, &action) < 0)
                         continue;

@@ -16,6 +16,11 @@
 #define STATE_ORIGIN_MAX 128
 #define STATES_SETTLE (10 * USEC_PER_SEC)
 
+/* How long after its beginning a session at which nobody has been yet is not taken for left: the
+ * client of a remote desktop is let in when the display is up, which on a loaded host takes long,
+ * and would take longer if it were squeezed meanwhile. */
+#define STATES_ARRIVAL (120 * USEC_PER_SEC)
+
 /* What a warning is worth: no session is ended sooner after it than this, or than the rule's own
  * distance between the two if that is shorter. */
 #define STATES_NOTICE (60 * USEC_PER_SEC)

@@ -97,7 +97,7 @@ typedef struct UnixRequest {
         struct unix_diag_req body;
 } UnixRequest;
 
-static int ask_unix(int fd, uint32_t inode, uint32_t show) {
+static int ask_unix(int fd, unsigned state, uint32_t inode, uint32_t show) {
         const UnixRequest request = {
                 .head = {
                         .nlmsg_len = sizeof(request),
@@ -106,7 +106,7 @@ static int ask_unix(int fd, uint32_t inode, uint32_t show) {
                 },
                 .body = {
                         .sdiag_family = AF_UNIX,
-                        .udiag_states = 1U << STATE_ESTABLISHED,
+                        .udiag_states = 1U << state,
                         .udiag_ino = inode,
                         .udiag_show = show,
                         .udiag_cookie = { INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE },
@@ -160,24 +160,30 @@ static int add_peer(UnixDump *d, const char *path, size_t size, uint32_t inode) 
         return 0;
 }
 
+/* True for a path whose last part begins so; cuts *size to its text. Abstract names begin with a
+ * zero byte, and are anybody's to take. */
+static bool has_prefix(const char *path, size_t *size, const char *prefix) {
+        const char *name;
+
+        if (path[0] != '/')
+                return false;
+        name = (const char *) memrchr(path, '/', *size) + 1;
+        *size = strnlen(path, *size);
+        return (size_t) (path + *size - name) >= strlen(prefix) &&
+               strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
 static int on_unix(const struct nlmsghdr *h, void *userdata) {
         UnixDump *d = userdata;
         const uint32_t *inode;
-        const char *path, *name;
+        const char *path;
         size_t size, inode_size;
 
         path = find_attribute(h, sizeof(struct unix_diag_msg), UNIX_DIAG_NAME, 1, &size);
         inode = find_attribute(h, sizeof(struct unix_diag_msg), UNIX_DIAG_PEER, sizeof(*inode),
                                &inode_size);
-        /* Abstract names begin with a zero byte, and are anybody's to take. A peer without a number
-         * has hung up, and the accepting side has not noticed yet. */
-        if (!path || !inode || *inode == 0 || path[0] != '/')
-                return 0;
-        name = memrchr(path, '/', size);
-        name++;
-        size = strnlen(path, size);
-        if ((size_t) (path + size - name) < strlen(d->prefix) ||
-            strncmp(name, d->prefix, strlen(d->prefix)) != 0)
+        /* A peer without a number has hung up, and the accepting side has not noticed yet. */
+        if (!path || !inode || *inode == 0 || !has_prefix(path, &size, d->prefix))
                 return 0;
         return add_peer(d, path, size, *inode);
 }
@@ -197,7 +203,7 @@ static int find_owner(int fd, uint32_t inode, uid_t *ret) {
         uid_t uid = (uid_t) -1;
         int r;
 
-        r = ask_unix(fd, inode, UDIAG_SHOW_UID);
+        r = ask_unix(fd, STATE_ESTABLISHED, inode, UDIAG_SHOW_UID);
         if (r >= 0)
                 r = receive(fd, false, on_owner, &uid);
         if (r < 0)
@@ -215,7 +221,7 @@ int sockdiag_unix(const char *prefix, int (*found)(const UnixConnection *c, void
 
         r = open_diag(&fd);
         if (r >= 0)
-                r = ask_unix(fd, 0, UDIAG_SHOW_NAME | UDIAG_SHOW_PEER);
+                r = ask_unix(fd, STATE_ESTABLISHED, 0, UDIAG_SHOW_NAME | UDIAG_SHOW_PEER);
         if (r >= 0)
                 r = receive(fd, true, on_unix, &dump);
         peers = dump.peers;
@@ -230,6 +236,44 @@ int sockdiag_unix(const char *prefix, int (*found)(const UnixConnection *c, void
                 if (r >= 0)
                         r = found(&c, userdata);
         }
+        return MIN_OF(r, 0);
+}
+
+typedef struct ListenerDump {
+        const char *prefix;
+        int (*found)(const UnixListener *l, void *userdata);
+        void *userdata;
+} ListenerDump;
+
+static int on_listener(const struct nlmsghdr *h, void *userdata) {
+        char text[sizeof(((struct sockaddr_un *) NULL)->sun_path) + 1];
+        const ListenerDump *d = userdata;
+        UnixListener l = { .path = text };
+        const uint32_t *uid;
+        const char *path;
+        size_t size, uid_size;
+
+        path = find_attribute(h, sizeof(struct unix_diag_msg), UNIX_DIAG_NAME, 1, &size);
+        uid = find_attribute(h, sizeof(struct unix_diag_msg), ATTRIBUTE_UID, sizeof(*uid),
+                             &uid_size);
+        if (!path || !uid || !has_prefix(path, &size, d->prefix))
+                return 0;
+        (void) snprintf(text, sizeof(text), "%.*s", (int) size, path);
+        l.uid = *uid;
+        return d->found(&l, d->userdata);
+}
+
+int sockdiag_unix_listeners(const char *prefix, int (*found)(const UnixListener *l, void *userdata),
+                            void *userdata) {
+        ListenerDump dump = { prefix, found, userdata };
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        r = open_diag(&fd);
+        if (r >= 0)
+                r = ask_unix(fd, STATE_LISTEN, 0, UDIAG_SHOW_NAME | UDIAG_SHOW_UID);
+        if (r >= 0)
+                r = receive(fd, true, on_listener, &dump);
         return MIN_OF(r, 0);
 }
 
@@ -259,7 +303,7 @@ int sockdiag_unix_pairs(int (*found)(const UnixPair *p, void *userdata), void *u
 
         r = open_diag(&fd);
         if (r >= 0)
-                r = ask_unix(fd, 0, UDIAG_SHOW_PEER);
+                r = ask_unix(fd, STATE_ESTABLISHED, 0, UDIAG_SHOW_PEER);
         if (r >= 0)
                 r = receive(fd, true, on_pair, &dump);
         return MIN_OF(r, 0);

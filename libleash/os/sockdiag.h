@@ -26,6 +26,16 @@ typedef struct UnixConnection {
 int sockdiag_unix(const char *prefix, int (*found)(const UnixConnection *c, void *userdata),
                   void *userdata);
 
+typedef struct UnixListener {
+        const char *path;
+        uid_t uid; /* who made it */
+} UnixListener;
+
+/* Calls found() for each socket that listens at such a path, whether or not the file is still
+ * there; for none before Linux 5.3, which does not tell whose it is. Returns as above. */
+int sockdiag_unix_listeners(const char *prefix, int (*found)(const UnixListener *l, void *userdata),
+                            void *userdata);
+
 /* Two ends of a connection between unix sockets, or of a pair of socketpair(2). */
 typedef struct UnixPair {
         uint32_t inode, peer_inode;

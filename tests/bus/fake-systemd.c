@@ -430,7 +430,7 @@ static int on_hangup_signal(sd_event_source *source, const struct signalfd_sigin
         FILE *done;
 
         (void) source, (void) info;
-        units_reload(f->root);
+        units_load(f->root, true);
         done = open_file(f, "reloaded", "we");
         return done && fclose(done) == 0 ? 0 : -EIO;
 }
@@ -452,7 +452,7 @@ static int run(Fake *f, bool bus) {
                 r = listen_at(f, SOCK_DGRAM, "host/systemd/journal/socket", on_journal);
         if (r < 0)
                 return r;
-        units_reload(f->root);
+        units_load(f->root, true);
         (void) puts("ready");
         (void) fflush(stdout);
         return sd_event_loop(f->event);

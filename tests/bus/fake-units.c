@@ -410,7 +410,7 @@ void unit_remove(const char *root, const char *unit) {
         }
 }
 
-void units_reload(const char *root) {
+void units_load(const char *root, bool realize) {
         char path[PATH_MAX];
         glob_t found;
 
@@ -422,7 +422,8 @@ void units_reload(const char *root) {
 
                         values_of_files(root, unit, &v);
                         live_write(root, unit, &v);
-                        unit_realize(root, unit);
+                        if (realize)
+                                unit_realize(root, unit);
                 }
         globfree(&found);
 }

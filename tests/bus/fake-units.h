@@ -39,5 +39,6 @@ void unit_attach(const char *root, const char *unit, pid_t pid);
 void unit_make(const char *root, const char *unit);
 void unit_remove(const char *root, const char *unit);
 
-/* What daemon-reload does; at the start, also how the units get loaded. */
-void units_reload(const char *root);
+/* Reads all units' files. A daemon-reload does that, and leaves the kernel's files as they were
+ * until something happens to the unit; only units that get loaded are realized too. */
+void units_load(const char *root, bool realize);

@@ -81,6 +81,29 @@ static void test_flat_folder(void **state) {
         (void) close(audio);
 }
 
+/* xrdp's folder went with its services, and the X server goes on. */
+static void test_a_name_that_is_gone(void **state) {
+        const char *root = *state;
+        int fd, client;
+
+        temproot_mkdir(root, "/run", 0755);
+        temproot_mkdir(root, "/run/xrdp", 0755);
+        temproot_mkdir(root, "/run/xrdp/sockdir", 0755);
+        fd = serve(root, "/run/xrdp/sockdir/xrdp_display_15");
+        client = call(fd, root, "/run/xrdp/sockdir/xrdp_display_15");
+        temproot_unlink(root, "/run/xrdp/sockdir/xrdp_display_15");
+        assert_int_equal(look(root, getuid() + 1, 15).link, SESSION_LINK_CONNECTED);
+        (void) close(client);
+        assert_int_equal(look(root, getuid() + 1, 15).link, SESSION_LINK_DISCONNECTED);
+        assert_int_equal(look(root, getuid() + 1, 15).uid, getuid());
+        (void) close(fd);
+        assert_int_equal(look(root, getuid() + 1, 15).number, -1);
+        temproot_mkdir(root, "/elsewhere", 0755);
+        fd = serve(root, "/elsewhere/xrdp_display_16");
+        assert_int_equal(look(root, getuid() + 1, 16).number, -1);
+        (void) close(fd);
+}
+
 static void test_folders_of_users(void **state) {
         const char *root = *state;
         char folder[64], path[96];
@@ -97,6 +120,31 @@ static void test_folders_of_users(void **state) {
         assert_int_equal(look(root, getuid() + 1, 11).link, SESSION_LINK_CONNECTED);
         (void) close(client);
         (void) close(fd);
+}
+
+/* A restart of xrdp-sesman takes the names away, and leaves the X server. */
+static void test_lost_names(void **state) {
+        const char *root = *state;
+        char path[64];
+        int flat, own;
+
+        temproot_mkdir(root, "/run", 0755);
+        temproot_mkdir(root, "/run/xrdp", 0755);
+        temproot_mkdir(root, "/run/xrdp/sockdir", 0755);
+        (void) snprintf(path, sizeof(path), "/run/xrdp/%u", (unsigned) getuid());
+        temproot_mkdir(root, path, 0750);
+        (void) snprintf(path, sizeof(path), "/run/xrdp/%u/xrdp_display_16", (unsigned) getuid());
+        flat = serve(root, "/run/xrdp/sockdir/xrdp_display_15");
+        own = serve(root, path);
+        assert_int_equal(look(root, 1000, 15).link, SESSION_LINK_DISCONNECTED);
+        temproot_rename(root, "/run/xrdp", "/gone");
+        assert_int_equal(look(root, 1000, 15).link, SESSION_LINK_DISCONNECTED);
+        assert_int_equal(look(root, 1000, 15).uid, getuid());
+        assert_int_equal(look(root, 1000, 16).link, SESSION_LINK_DISCONNECTED);
+        (void) close(flat);
+        (void) close(own);
+        assert_int_equal(look(root, 1000, 15).number, -1);
+        assert_int_equal(look(root, 1000, 16).number, -1);
 }
 
 /* What is no socket, or no number, is nothing; and one socket's connection is not another's. */
@@ -146,10 +194,8 @@ static void test_watched(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                TEST(test_flat_folder),
-                TEST(test_folders_of_users),
-                TEST(test_other_files),
-                TEST(test_watched),
+                TEST(test_flat_folder),      TEST(test_a_name_that_is_gone), TEST(test_lost_names),
+                TEST(test_folders_of_users), TEST(test_other_files),         TEST(test_watched),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

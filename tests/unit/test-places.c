@@ -256,6 +256,23 @@ static void who_goes_already_is_not_counted(void **state _unused_) {
         sessions_done(&w.sessions);
 }
 
+/* The newcomer's own desktop, which comes up before its client is let in. */
+static void who_is_arriving_is_not_left(void **state _unused_) {
+        PlaceRules rules = pool_of(1);
+        World w = world(&rules);
+        char got[256];
+
+        set_up(&w, "a1+");
+        add(&w, "b1", 1002, 20);
+        set_link(&w, "b1", SESSION_LINK_DISCONNECTED);
+        run(&w);
+        assert_string_equal(surplus(&w, got), "");
+        w.now += STATES_ARRIVAL;
+        run(&w);
+        assert_string_equal(surplus(&w, got), "b1:F"); /* never came */
+        sessions_done(&w.sessions);
+}
+
 /* The whole way: warned, and ended when its time is up; not if its user comes back. */
 static unsigned warned, asked;
 
@@ -351,6 +368,7 @@ int main(void) {
                 cmocka_unit_test(the_exempt_take_a_place_and_keep_it),
                 cmocka_unit_test(duplicates_orphans_and_too_many_of_one),
                 cmocka_unit_test(who_goes_already_is_not_counted),
+                cmocka_unit_test(who_is_arriving_is_not_left),
                 cmocka_unit_test(warned_and_then_ended),
                 cmocka_unit_test(random_traces),
         };

@@ -154,6 +154,34 @@ static void test_disconnected_and_back(void **state) {
         done(&w);
 }
 
+/* A desktop that is coming up, its client not let in yet. */
+static void test_one_who_has_not_arrived_yet(void **state) {
+        World w = { .rules = rules_none(), .now = 1000 * SECOND };
+
+        (void) state;
+        squeeze_after(&w.rules, SESSION_DISCONNECTED, 5 * SECOND, 20);
+        w.rules.when[SESSION_DISCONNECTED].end_after = 10 * SECOND;
+        update(&w.sessions, "c1", 1001, 10, false, false, w.now);
+        link(&w, 10, SESSION_LINK_DISCONNECTED);
+        pass(&w, STATES_ARRIVAL - SECOND);
+        assert_string_equal(w.done, "");
+        link(&w, 10, SESSION_LINK_CONNECTED);
+        pass(&w, STATES_ARRIVAL);
+        assert_string_equal(w.done, "");
+        link(&w, 10, SESSION_LINK_DISCONNECTED);
+        pass(&w, 6 * SECOND);
+        assert_string_equal(w.done, "wS");
+        done(&w);
+
+        /* and who never does */
+        w = (World){ .rules = w.rules, .now = 1000 * SECOND };
+        update(&w.sessions, "c1", 1001, 10, false, false, w.now);
+        link(&w, 10, SESSION_LINK_DISCONNECTED);
+        pass(&w, STATES_ARRIVAL + 6 * SECOND);
+        assert_string_equal(w.done, "wS");
+        done(&w);
+}
+
 static void test_the_strictest_of_two_conditions(void **state) {
         World w = world();
 
@@ -625,6 +653,7 @@ static void test_a_year_of_one(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_disconnected_and_back),
+                cmocka_unit_test(test_one_who_has_not_arrived_yet),
                 cmocka_unit_test(test_the_strictest_of_two_conditions),
                 cmocka_unit_test(test_who_is_there_elsewhere_is_left_alone),
                 cmocka_unit_test(test_two_left_behind_get_the_more_generous),

@@ -76,8 +76,13 @@ test_leashd_rules_differ_by_user_and_exempt_nobody_is_touched() {
     login $other
     desktop || return
     tell serve 11 $other
+    tell call 11
     tell new c2 $other 11
     start_leashd
+    wait_until noted_some Connected c2
+    sleep 0.3
+    equal "quota of who has just arrived" "$(quota user-$other.slice)" max
+    tell hangup 11
     wait_until quota_is 20000 user-$other.slice
     tell hangup 10
     wait_until noted_some Disconnected c1

@@ -23,6 +23,14 @@ desktops() {
     tell set c2 Leader $leader
 }
 
+# visit DISPLAY ID: somebody comes, and goes again, while leashd looks
+visit() {
+    tell call "$1"
+    wait_until noted_some Connected "$2"
+    tell hangup "$1"
+    wait_until noted_some Disconnected "$2"
+}
+
 row() { # DISPLAY FIELD: of the last list
     jq -r ".[] | select(.display == \"$1\") | .$2" <<<"$out"
 }
@@ -40,7 +48,13 @@ test_xrdp_lists_without_a_leashd() {
     equal orphan "$(row :10 orphan) $(row :11 orphan)" "false false"
     equal locked "$(row :10 locked) $(row :10 locked_since)" "false null"
     equal memory "$(row :10 memory_bytes)" $((300 << 20))
-    equal "since when, unknown to all" "$(row :11 leash)" null
+    equal "leash" "$(row :11 leash)" null
+    equal "since when, which nobody knows" "$(row :10 connected_since) $(row :11 disconnected_since)" "null null"
+    tell set c1 LockedHint 1
+    xrdp list --json
+    equal locked "$(row :10 locked) $(row :10 locked_since)" "true null"
+    xrdp list
+    like "locked, in the table" "$out" "*$uid *c1 * yes *"
     xrdp show :11
     expect 0 "*session  c2*state  disconnected*" ""
     xrdp show -u $uid --json
@@ -54,7 +68,7 @@ test_xrdp_lists_what_leashd_has_followed() {
     rules_are "[state away]" when=disconnected after=0s cpu-quota=20%
     desktops || return
     start_leashd
-    wait_until noted_some Disconnected c2
+    visit 11 c2
     wait_until quota_is 20000 user-$other.slice
     tell set c1 LockedHint 1
     tell set c1 IdleHint 1
@@ -222,10 +236,16 @@ test_xrdp_ends_the_oldest_disconnected_and_no_other() {
     expect 0 "c2: ended" ""
     xrdp end --oldest-disconnected
     expect 0 "c3: ended" ""
+    tell new c4 $uid 12
+    stop_leashd KILL
+    tell stubborn 0
+    xrdp end --oldest-disconnected --grace 100ms # without a leashd by age
+    expect 4 "" "*c4: something of it*"
+    tell del c4
     xrdp end --oldest-disconnected
     expect 3 "" "*no session is disconnected*" # c1 is connected, and stays
-    equal calls "$(grep -c Session "$root/fake/logind-calls")" 2
-    stop_leashd
+    equal "ended" "$(grep -c "leader 15" "$root/fake/logind-calls")" 3
+    [[ $(cat "$root/fake/logind-calls") != *" c1 "* ]] || fail "who is connected was asked to go"
 }
 
 test_xrdp_disconnects_a_viewer() {
@@ -362,7 +382,7 @@ test_xrdp_greets() {
         "[state away]" when=disconnected after=10min cpu-quota=20% end-after=14d
     desktops || return
     start_leashd
-    wait_until noted_some Disconnected c2
+    visit 11 c2
     sleep 1.1
     tell call 11
     wait_until noted_some Connected c2

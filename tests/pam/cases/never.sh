@@ -93,6 +93,18 @@ test_never_waits_for_an_answer_before_there_is_a_slice() {
     limited
 }
 
+# Its answer came too late for the login, and the login is over: nobody else would look at the record.
+test_never_leaves_what_it_did_not_wait_for() {
+    machine && pid1
+    rule 1 '*' silent
+    patient=no
+    pam
+    opened
+    journal "*PID 1 did not answer in time (ETIMEDOUT)*"
+    absent "run/leash/$slice"
+    absent "run/systemd/system/$slice.d"
+}
+
 test_never_minds_what_PID_1_answers() {
     local action
     machine && login $uid && pid1
