@@ -63,7 +63,9 @@ test_garbage_and_those_who_hang_up() {
 }
 
 test_a_thousand_connections_that_do_not_read() {
-    local before out slowest
+    local before out slowest room=1024
+    # A sanitizer keeps what was freed.
+    ! grep -qa __asan_init "$build/leash-agent" || room=65536
     make_host 0
     agent 0
     peer ask "${hosts[0]}" 50 >/dev/null
@@ -73,9 +75,9 @@ test_a_thousand_connections_that_do_not_read() {
     equal "what went wrong" "$(tail -n +2 <<<"$out")" ""
     figure "an answer behind a thousand connections: $slowest ms"
     between "that took ms" "$slowest" 0 2000
-    between "KiB more than before" "$(($(resident) - before))" -10000 1024
+    between "KiB more than before" "$(($(resident) - before))" -10000 $room
     for i in 1 2 3; do peer crowd "${hosts[0]}" 1000 >/dev/null; done
-    between "KiB after four thousand" "$(($(resident) - before))" -10000 1024
+    between "KiB after four thousand" "$(($(resident) - before))" -10000 $room
     sleep 3
     between "open descriptors" "$(descriptors)" 1 20
     stop_agent 0
