@@ -73,14 +73,14 @@ NOTIFY_LIBS := $(shell $(PKG_CONFIG) --libs libnotify 2>/dev/null)
 # ---- sources ----------------------------------------------------------------------------------------
 
 LIB_SOURCES = \
-    core/ccache.c core/cgfile.c core/guard.c core/hours.c core/idle.c core/incident.c core/layers.c core/limits.c \
-    core/offenders.c core/parse.c core/placement.c core/places.c core/plan.c core/policy.c core/policykeys.c \
-    core/policyread.c core/record.c \
-    core/runaway.c core/sessions.c core/statefile.c core/states.c \
+    core/audit.c core/audithost.c core/auditxrdp.c core/balance.c core/ccache.c core/cgfile.c core/drain.c core/guard.c \
+    core/hours.c core/idle.c core/incident.c core/layers.c core/limits.c core/offenders.c core/pamstack.c core/parse.c \
+    core/placement.c core/places.c core/plan.c core/policy.c core/policykeys.c core/policyread.c core/record.c \
+    core/runaway.c core/sessions.c core/statefile.c core/states.c core/xrdpconf.c \
     os/cgroupfs.c os/clock.c os/file.c os/identity.c os/machine.c os/output.c os/policyfile.c os/proc.c \
     os/procsocket.c os/psi.c os/sockdiag.c os/user.c os/watch.c \
     backend/backend.c backend/bus.c backend/buslink.c backend/choose.c $(CGROUP_SOURCE) \
-    backend/defaults.c backend/desktops.c backend/displays.c backend/dropin.c backend/incidents.c backend/inhibit.c \
+    backend/defaults.c backend/desktops.c backend/displays.c backend/drain.c backend/dropin.c backend/incidents.c backend/inhibit.c \
     backend/journal.c backend/json.c backend/layer.c backend/ledger.c backend/login.c backend/logind.c backend/loginend.c \
     backend/loginwatch.c backend/metrics.c backend/notify.c backend/overview.c backend/spare.c \
     backend/systemd-scope.c backend/systemd.c backend/tickets.c backend/usage.c backend/viewers.c \
@@ -92,14 +92,17 @@ LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c log.c main.c me
 LOCK_SOURCES = daemon.c leash-lock.c locker.c lockpolicy.c notice.c options.c status.c x11-cover.c \
     x11.c xrdp.c
 
-PAM_SOURCES = args.c login.c pam_leash.c
+PAM_SOURCES = account.c args.c login.c pam_leash.c
 
 LEASHD_SOURCES = act.c drift.c guard.c keep.c loop.c main.c punish.c remote.c rules.c textfile.c
 
-XRDP_SOURCES = disconnect.c end.c greet.c leash-xrdp.c list.c message.c options.c table.c
+AGENT_SOURCES = leash-agent.c look.c serve.c
 
-UNIT_TESTS = ccache cgfile displays dropin guard hours identity idle incident layers ledger limits offenders parse \
-    placement places plan policy policyfile program record runaway sessions sockdiag states topmodel
+XRDP_SOURCES = audit.c disconnect.c drain.c end.c greet.c leash-xrdp.c list.c message.c options.c table.c
+
+UNIT_TESTS = audit balance ccache cgfile displays drain dropin guard hours identity idle incident layers ledger limits \
+    offenders pamstack parse placement places plan policy policyfile program record runaway sessions sockdiag states \
+    topmodel xrdpconf
 
 # ---- rules ------------------------------------------------------------------------------------------
 
@@ -117,6 +120,7 @@ LIB_OBJECTS = $(LIB_SOURCES:%.c=$(OBJ)/libleash/%.o)
 LEASH_OBJECTS = $(LEASH_SOURCES:%.c=$(OBJ)/leash/%.o)
 LOCK_OBJECTS = $(LOCK_SOURCES:%.c=$(OBJ)/screensaver/%.o)
 LEASHD_OBJECTS = $(LEASHD_SOURCES:%.c=$(OBJ)/leashd/%.o)
+AGENT_OBJECTS = $(AGENT_SOURCES:%.c=$(OBJ)/xrdp-helpers/%.o)
 XRDP_OBJECTS = $(XRDP_SOURCES:%.c=$(OBJ)/xrdp-helpers/%.o)
 LIBLEASH = $(BUILD)/libleash.a
 LOCK_PROGRAMS = $(if $(X11_LIBS),$(BUILD)/leash-lock) $(if $(NOTIFY_LIBS),$(BUILD)/leash-notify)
@@ -129,7 +133,7 @@ COMPLETIONS = $(foreach program,leash leash-xrdp,$(BUILD)/completions/$(program)
 .DEFAULT_GOAL = all
 
 .PHONY: all
-all: $(BUILD)/leash $(BUILD)/leashd $(BUILD)/leash-xrdp $(PAM_MODULE) $(LOCK_PROGRAMS) $(COMPLETIONS) man
+all: $(BUILD)/leash $(BUILD)/leashd $(BUILD)/leash-xrdp $(BUILD)/leash-agent $(PAM_MODULE) $(LOCK_PROGRAMS) $(COMPLETIONS) man
 
 $(BUILD)/leash: $(LEASH_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
@@ -138,6 +142,10 @@ $(BUILD)/leash: $(LEASH_OBJECTS) $(LIBLEASH) | said
 $(BUILD)/leashd: $(LEASHD_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
+
+$(BUILD)/leash-agent: $(AGENT_OBJECTS) $(LIBLEASH) | said
+	@echo "  LINK $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS)
 
 $(BUILD)/leash-xrdp: $(XRDP_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
@@ -193,7 +201,7 @@ $(BUILD)/man/%: docs/man/%.scd
 	@if command -v scdoc >/dev/null; then scdoc <$< >$@; else echo "scdoc is not here: $(@F) is not made"; fi
 
 -include $(LIB_OBJECTS:.o=.d) $(LEASH_OBJECTS:.o=.d) $(LOCK_OBJECTS:.o=.d) \
-    $(LEASHD_OBJECTS:.o=.d) $(XRDP_OBJECTS:.o=.d) $(PAM_OBJECTS:.o=.d)
+    $(LEASHD_OBJECTS:.o=.d) $(AGENT_OBJECTS:.o=.d) $(XRDP_OBJECTS:.o=.d) $(PAM_OBJECTS:.o=.d)
 
 # ---- tests ------------------------------------------------------------------------------------------
 
@@ -204,7 +212,7 @@ FUZZERS = models record limits pamargs policy text
 # Calls out of the module's objects that are made to fail, see tests/pam/faults.c.
 FAULTS = malloc calloc realloc reallocarray strdup strndup vasprintf open_memstream read write renameat mkdir unlinkat \
     rmdir fchmod fsync flock fstat fstatat utimensat access opendir fdopendir readdir socket sendto gethostname sysinfo \
-    getpwnam_r getgrgid_r getgrouplist sd_uid_get_sessions sd_bus_new sd_bus_set_address sd_bus_start sd_bus_process \
+    getpwnam_r getgrgid_r getgrouplist sd_uid_get_sessions sd_session_get_service sd_session_get_class sd_session_get_state sd_bus_new sd_bus_set_address sd_bus_start sd_bus_process \
     sd_bus_wait sd_bus_call sd_bus_message_new_method_call sd_bus_message_open_container open openat fclose
 PAM_TESTS = $(if $(HAVE_PAM),$(BUILD)/tests/pam-driver $(BUILD)/tests/pam-faults)
 
@@ -345,6 +353,9 @@ install: all
 	install -Dm755 $(BUILD)/leash $(DESTDIR)$(BINDIR)/leash
 	install -Dm755 $(BUILD)/leashd $(DESTDIR)$(SBINDIR)/leashd
 	install -Dm755 $(BUILD)/leash-xrdp $(DESTDIR)$(SBINDIR)/leash-xrdp
+	install -Dm755 $(BUILD)/leash-agent $(DESTDIR)$(SBINDIR)/leash-agent
+	install -Dm644 packaging/systemd/leash-agent.socket $(DESTDIR)$(UNITDIR)/leash-agent.socket
+	$(Q)sed 's|@SBINDIR@|$(SBINDIR)|' packaging/systemd/leash-agent.service >$(DESTDIR)$(UNITDIR)/leash-agent.service
 	$(Q)for program in leash leash-xrdp; do \
 	    install -Dm644 $(BUILD)/completions/$$program.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$program; \
 	    install -Dm644 $(BUILD)/completions/_$$program $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_$$program; done
@@ -361,7 +372,7 @@ install: all
 	install -Dm644 packaging/systemd/user-slice.conf $(DESTDIR)$(UNITDIR)/user-.slice.d/50-leash.conf
 	$(if $(PAM_MODULE),install -Dm755 $(PAM_MODULE) $(DESTDIR)$(PAMDIR)/pam_leash.so)
 	install -Dm644 -t $(DESTDIR)$(DOCDIR)/examples packaging/polkit/50-leash-helpdesk.rules \
-	    packaging/leash.conf.example
+	    packaging/leash.conf.example packaging/haproxy.cfg.example
 	$(if $(PAM_MODULE),$(if $(PAMCONFIGDIR),install -Dm644 -t $(DESTDIR)$(PAMCONFIGDIR) packaging/pam-configs/leash))
 	install -Dm644 -t $(DESTDIR)$(DOCDIR) README.md NEWS.md SECURITY.md LICENSE docs/ADMIN.md docs/ARCHITECTURE.md
 	$(Q)for page in $(MAN_PAGES); do \
@@ -411,6 +422,7 @@ uninstall:
 	    $(foreach page,$(MAN_PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
 	    $(foreach program,leash leash-xrdp,$(DESTDIR)$(PREFIX)/share/bash-completion/completions/$(program) \
 	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_$(program)) \
+	    $(DESTDIR)$(SBINDIR)/leash-agent $(DESTDIR)$(UNITDIR)/leash-agent.socket $(DESTDIR)$(UNITDIR)/leash-agent.service \
 	    $(DESTDIR)$(SBINDIR)/leash-xrdp $(DESTDIR)$(BINDIR)/leash-lock \
 	    $(DESTDIR)$(MANDIR)/man1/leash-lock.1 $(DESTDIR)$(MANDIR)/man1/leash-notify.1
 	for file in $(XRDP_FILES) $(LOCK_FILES); do rm -f $(DESTDIR)$${file##*:}; done

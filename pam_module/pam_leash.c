@@ -13,6 +13,7 @@
 #include <security/pam_ext.h>
 #include <security/pam_modules.h>
 
+#include "account.h"
 #include "backend/journal.h"
 #include "login.h"
 
@@ -130,6 +131,36 @@ static bool read_args(int argc, const char **argv, ModuleArgs *ret, const char *
         (void) snprintf(text, sizeof(text), "'%.200s' in the PAM stack is not understood", first);
         journal_login(JOURNAL_MISSING, "pam_leash", user, text);
         return false;
+}
+
+/* Opt-in, by an "account" line. Only the word of an admin refuses anybody, never a failure. */
+EXPORT int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv) {
+        LoginFacts facts = gather(pamh);
+        AccountOutcome outcome;
+        ModuleArgs args;
+        int r;
+
+        if (geteuid() != 0) /* a screen locker's: its user is here already */
+                return PAM_SUCCESS;
+        (void) read_args(argc, argv, &args, facts.user);
+        r = account_decide(&args, &facts, &outcome);
+        if (r < 0) {
+                char text[200];
+
+                (void) snprintf(text, sizeof(text), "%s (%s)", outcome.failed,
+                                strerrorname_np(-r) ?: "?");
+                journal_login(JOURNAL_UNTOLD, "pam_leash", facts.user, text);
+        }
+        if (r <= 0)
+                return PAM_SUCCESS;
+        journal_login(
+                JOURNAL_DRAIN, "pam_leash", facts.user,
+                "refused: this host is being emptied, and they have no session to come back to");
+        if (!(flags & PAM_SILENT))
+                (void) pam_error(pamh,
+                                 "This host is being emptied for maintenance. "
+                                 "Please use another, or come back later.");
+        return PAM_PERM_DENIED;
 }
 
 EXPORT int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const char **argv) {

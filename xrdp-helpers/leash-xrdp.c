@@ -26,6 +26,12 @@ const Verb verbs[] = {
           verb_message },
         { "greet", "SESSION...", "tell users what applies to them", 0, 1, SIZE_MAX, true,
           verb_greet },
+        { "drain", "on | off | status", "empty this host for maintenance",
+          TAKES(OPTION_REASON) | TAKES(OPTION_UNTIL_REBOOT) | TAKES(OPTION_WAIT) |
+                  TAKES(OPTION_JSON),
+          1, 1, true, verb_drain },
+        { "audit", "[--json]", "what is wrong with this server; for monitoring", TAKES(OPTION_JSON),
+          0, 0, true, verb_audit },
 };
 const size_t n_verbs = ELEMENTSOF(verbs);
 

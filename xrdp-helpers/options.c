@@ -48,6 +48,19 @@ static int parse_grace(const char *text, void *dst) {
         return 0;
 }
 
+static int parse_wait(const char *text, void *dst) {
+        usec_t usec;
+        int r;
+
+        r = parse_duration(text, &usec);
+        if (r < 0)
+                return r;
+        if (usec > 31 * 24 * 3600 * USEC_PER_SEC)
+                return -ERANGE;
+        *(usec_t *) dst = usec;
+        return 0;
+}
+
 #define AT(member) offsetof(Arguments, member)
 
 static const Option options[_OPTION_MAX] = {
@@ -64,6 +77,11 @@ static const Option options[_OPTION_MAX] = {
                            "a time such as 30s or 2min, up to an hour", parse_grace, AT(grace) },
         [OPTION_REASON] = { "reason", 0, "TEXT", "end: told to the user and to the log",
                             "a text of at most 256 bytes", parse_reason, AT(reason) },
+        [OPTION_UNTIL_REBOOT] = { "until-reboot", 0, NULL,
+                                  "drain on: the next boot takes newcomers", NULL, NULL,
+                                  AT(until_reboot) },
+        [OPTION_WAIT] = { "wait", 0, "TIME", "drain: until nobody is left, at most so long",
+                          "a time such as 30min or 12h, up to a month", parse_wait, AT(wait) },
         [OPTION_JSON] = { "json", 0, NULL, "machine-readable output", NULL, NULL, AT(json) },
         [OPTION_HELP] = { "help", 'h', NULL, "this text", NULL, NULL, AT(help) },
         [OPTION_VERSION] = { "version", 0, NULL, "the version", NULL, NULL, AT(version) },
@@ -159,7 +177,7 @@ static Exit check(const Arguments *a, unsigned given) {
 Exit options_parse(int argc, char *argv[], Arguments *ret) {
         struct option longs[_OPTION_MAX + 1];
         char shorts[2 * _OPTION_MAX + 3];
-        Arguments a = { .grace = USEC_INFINITY };
+        Arguments a = { .grace = USEC_INFINITY, .wait = USEC_INFINITY };
         unsigned given = 0;
 
         build_getopt(longs, shorts);

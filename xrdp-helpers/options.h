@@ -24,6 +24,8 @@ typedef enum OptionId {
         OPTION_OLDEST,
         OPTION_GRACE,
         OPTION_REASON,
+        OPTION_UNTIL_REBOOT,
+        OPTION_WAIT,
         OPTION_JSON,
         OPTION_HELP,
         OPTION_VERSION,
@@ -49,8 +51,8 @@ struct Arguments {
         char **operands;
         size_t n_operands;
         const char *user, *session, *reason, *completion;
-        usec_t grace; /* USEC_INFINITY if not given */
-        bool all, oldest, json;
+        usec_t grace, wait; /* USEC_INFINITY if not given */
+        bool all, oldest, until_reboot, json;
         bool help, version;
 };
 

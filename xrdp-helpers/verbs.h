@@ -10,3 +10,5 @@ Exit verb_disconnect(const Arguments *a);
 Exit verb_end(const Arguments *a);
 Exit verb_message(const Arguments *a);
 Exit verb_greet(const Arguments *a);
+Exit verb_drain(const Arguments *a);
+Exit verb_audit(const Arguments *a);

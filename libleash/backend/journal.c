@@ -32,6 +32,9 @@ static const struct {
                               "limited by the policy" },
         [JOURNAL_MISSING] = { "fb6ff0bd24cd4a3e9c44e1c1f7a6ad08", LOG_WARNING,
                               "limits of the policy are missing" },
+        [JOURNAL_DRAIN] = { "5b0cba8d6c2e4e5d9b3f4a7d10c6ad21", LOG_NOTICE, "maintenance" },
+        [JOURNAL_UNTOLD] = { "5b0cba8d6c2e4e5d9b3f4a7d10c6ad22", LOG_WARNING,
+                             "let in while in doubt" },
 };
 
 #define ENTRY_MAX 8192

@@ -12,6 +12,8 @@ typedef enum JournalEvent {
         JOURNAL_SETTLED,
         JOURNAL_DAMAGED,
         JOURNAL_DEFAULT, /* by the policy, at a login */
+        JOURNAL_DRAIN,   /* the host is being emptied, takes newcomers again, refuses one */
+        JOURNAL_UNTOLD,  /* whether to refuse one could not be told */
         JOURNAL_MISSING, /* a login without the policy's limits, or with some of them */
         _JOURNAL_EVENT_MAX,
 } JournalEvent;

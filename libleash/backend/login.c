@@ -120,6 +120,43 @@ int login_users(uid_t **ret, size_t *ret_n) {
         return 0;
 }
 
+/* Returns 1 or 0; -ENXIO for a session that is gone; -errno. */
+static int is_live_of(const char *id, const char *service) {
+        _cleanup_free_ char *own = NULL, *class = NULL, *state = NULL;
+        int r;
+
+        r = sd_session_get_service(id, &own);
+        if (r == -ENODATA) /* made without PAM */
+                return 0;
+        if (r >= 0)
+                r = sd_session_get_class(id, &class);
+        if (r >= 0)
+                r = sd_session_get_state(id, &state);
+        return r < 0 ? r
+                     : strcmp(own, service) == 0 && strcmp(class, "user") == 0 &&
+                               strcmp(state, "closing") != 0;
+}
+
+int login_has_session(uid_t uid, const char *service) {
+        _cleanup_(strv_freep) char **ids = NULL;
+        unsigned n = 0;
+        int r;
+
+        if (access("/run/systemd/users", F_OK) < 0)
+                return errno == ENOENT ? -ENODATA : -errno;
+        r = sd_uid_get_sessions(uid, false, &ids);
+        if (r < 0)
+                return r == -ENODATA || r == -ENXIO ? 0 : r;
+        STRV_FOREACH(id, ids) {
+                if (n++ == LOGIN_SESSIONS_MAX)
+                        return -E2BIG;
+                r = is_live_of(*id, service);
+                if (r > 0 || (r < 0 && r != -ENXIO))
+                        return r;
+        }
+        return 0;
+}
+
 LoginSession *login_sessions_free(LoginSession *sessions, size_t n) {
         for (size_t i = 0; i < n; i++)
                 login_session_done(&sessions[i]);

@@ -32,6 +32,11 @@ LoginSession *login_sessions_free(LoginSession *sessions, size_t n);
 /* One session. Returns 0; -ENXIO if there is none of that id; -errno. */
 int login_session(const char *id, LoginSession *ret);
 
+/* Whether a user has a session of this PAM service that is not closing: one that a login by the
+ * same service comes back to. Returns 1; 0; -errno if that cannot be told, -ENODATA where logind
+ * does not run. */
+int login_has_session(uid_t uid, const char *service);
+
 /* The session that a person would name for a user whose process belongs to none: the graphical
  * one if there is one. A new string; -ENODATA if there is none. */
 int login_display_session(uid_t uid, char **ret);

@@ -19,6 +19,7 @@ typedef struct DesktopNotice {
 #define NOTIFY_LIMITS "leash"      /* how the user is limited */
 #define NOTIFY_SESSION "session"   /* what becomes of a session of theirs */
 #define NOTIFY_GREETING "greeting" /* what applies to the one they have connected to */
+#define NOTIFY_HOST "host"         /* what becomes of this host */
 #define NOTIFY_MESSAGE "message"   /* what an admin has to say */
 
 /* Shows it on the user's desktop by leash-notify, which runs as that user alone, for at most 3 s:

@@ -64,6 +64,19 @@ int cgfile_parse_pressure(const char *text, usec_t *ret_total) {
         return 0;
 }
 
+int cgfile_parse_pressure_average(const char *text, unsigned *ret) {
+        static const char head[] = "some avg10=";
+        const char *rest;
+        uint64_t value;
+
+        if (strncmp(text, head, strlen(head)) != 0 ||
+            parse_decimal(text + strlen(head), 2, &value, &rest) < 0 || *rest != ' ' ||
+            value > 10000)
+                return -EBADMSG;
+        *ret = value;
+        return 0;
+}
+
 static bool agrees_quota(uint64_t wanted, const char *text) {
         uint64_t quota;
         usec_t period;

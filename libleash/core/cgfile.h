@@ -21,6 +21,9 @@ void cgfile_parse_cpu_stat(const char *text, CpuStat *stat);
 /* The total of the "some" line of a pressure file, in microseconds. Returns 0 or -EBADMSG. */
 int cgfile_parse_pressure(const char *text, usec_t *ret_total);
 
+/* The ten-second average of the same line, in hundredths of a percent. Returns 0 or -EBADMSG. */
+int cgfile_parse_pressure_average(const char *text, unsigned *ret);
+
 /* True if what the kernel says (the content of limits_table[].file_v2, or file_v1 where v1 is
  * set; for the v1 quota "QUOTA PERIOD" put together by the caller) is the wanted limit, within
  * the kernel's rounding. */

@@ -26,6 +26,16 @@ int psi_read(const char *path, usec_t *ret_total) {
         return cgfile_parse_pressure(text, ret_total);
 }
 
+int psi_read_average(const char *path, unsigned *ret) {
+        char text[256];
+        ssize_t n;
+
+        n = file_read_buffer(path, text, sizeof(text));
+        if (n < 0)
+                return n;
+        return cgfile_parse_pressure_average(text, ret);
+}
+
 static int try_to_arm(const char *path, usec_t stall, usec_t window) {
         _cleanup_close_ int fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
         char trigger[64];

@@ -54,11 +54,14 @@ int user_info(const char *name, UserInfo *ret) {
         return 0;
 }
 
-static int group_name(gid_t gid, char *buf, char **ret) {
+static int group_name(gid_t gid, char *buf, char **ret, bool *failed) {
         struct group gr, *found = NULL;
+        int k;
 
-        /* As with users: a failing directory server leaves the number. */
-        (void) getgrgid_r(gid, &gr, buf, ENTRY_MAX, &found);
+        /* As with users: a failing directory server leaves the number. getgrnam(3) lists what may
+         * be answered for a group that is not there. */
+        k = getgrgid_r(gid, &gr, buf, ENTRY_MAX, &found);
+        *failed |= k != 0 && k != ENOENT && k != ESRCH && k != EBADF && k != EPERM;
         *ret = found ? strdup(gr.gr_name) : file_path("%u", (unsigned) gid);
         return *ret ? 0 : -ENOMEM;
 }
@@ -100,7 +103,7 @@ int user_info_groups(UserInfo *u) {
         if (!u->groups)
                 return -ENOMEM;
         for (int i = 0; i < n; i++) {
-                r = group_name(gids[i], buf, &u->groups[i]);
+                r = group_name(gids[i], buf, &u->groups[i], &u->groups_unsure);
                 if (r < 0)
                         return r;
                 u->n_groups++;

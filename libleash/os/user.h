@@ -2,6 +2,7 @@
 /* User names and numbers, through NSS. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -20,6 +21,7 @@ typedef struct UserInfo {
         gid_t gid;
         char **groups; /* names; nested ones as NSS resolves them */
         size_t n_groups;
+        bool groups_unsure; /* NSS failed for one of them, which stands there as its number */
 } UserInfo;
 
 #define USER_GROUPS_MAX 65536 /* the kernel's NGROUPS_MAX */

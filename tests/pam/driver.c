@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* A login program for tests: opens and closes sessions through the real libpam.
  *
- *   pam-driver [-r ROUNDS] [-j PROCESSES] [-e NAME=VALUE] [-h RHOST] [-k] [-q] CONFDIR SERVICE USER
+ *   pam-driver [-r ROUNDS] [-j PROCESSES] [-e NAME=VALUE] [-h RHOST] [-k] [-q] [-a] CONFDIR SERVICE
+ * USER
  *
  * Prints "open RESULT", "said TEXT" for each line of the conversation, and "close RESULT"; with -k
- * it does not close, and with -q it says nothing of the single sessions. Then, as they are worst or
+ * it does not close, with -q it says nothing of the single sessions, and with -a it asks for the
+ * account alone, "account RESULT". Then, as they are worst or
  * in sum: "slowest MSEC" for a session to open, "fds N" and "heap BYTES" that are more after all
  * rounds than after the first, and "changed WHAT" for what a module may not touch in the program it
  * runs in. */
@@ -28,7 +30,7 @@ extern char **environ;
 static const char *arg_confdir, *arg_service, *arg_user, *arg_rhost;
 static const char *arg_env[8];
 static int arg_n_env, arg_rounds = 1, arg_jobs = 1;
-static bool arg_keep, arg_quiet;
+static bool arg_keep, arg_quiet, arg_account;
 
 static void die(const char *what) {
         perror(what);
@@ -119,6 +121,13 @@ static double session(void) {
         for (int i = 0; i < arg_n_env; i++)
                 (void) pam_putenv(pamh, arg_env[i]);
         start = now();
+        if (arg_account) {
+                r = pam_acct_mgmt(pamh, 0);
+                took = now() - start;
+                printf("account %s\n", r == PAM_SUCCESS ? "success" : pam_strerror(pamh, r));
+                (void) pam_end(pamh, r);
+                return took;
+        }
         r = pam_open_session(pamh, 0);
         took = now() - start;
         if (!arg_quiet || r != PAM_SUCCESS)
@@ -159,7 +168,7 @@ static int run(void) {
 int main(int argc, char *argv[]) {
         int c, failed = 0, status;
 
-        while ((c = getopt(argc, argv, "r:j:e:h:kq")) != -1)
+        while ((c = getopt(argc, argv, "r:j:e:h:kqa")) != -1)
                 switch (c) {
                 case 'r':
                         arg_rounds = atoi(optarg);
@@ -176,6 +185,9 @@ int main(int argc, char *argv[]) {
                         break;
                 case 'k':
                         arg_keep = true;
+                        break;
+                case 'a':
+                        arg_account = true;
                         break;
                 case 'q':
                         arg_quiet = true;

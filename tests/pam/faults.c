@@ -36,7 +36,7 @@
 
 static unsigned long arg_fail_at, arg_calls;
 static const char *arg_failed;
-static bool arg_armed;
+static bool arg_armed, arg_account;
 
 enum { CALLS_OF_ONE_PLACE = 25, PLACES_MAX = 2048 };
 
@@ -110,6 +110,9 @@ WRAP(int, getgrgid_r, (gid_t n, struct group *p, char *b, size_t s, struct group
      (n, p, b, s, r), (*r = NULL, EIO), EIO)
 WRAP(int, getgrouplist, (const char *n, gid_t g, gid_t *l, int *c), (n, g, l, c), -1, EIO)
 WRAP(int, sd_uid_get_sessions, (uid_t u, int a, char ***r), (u, a, r), -ENOMEM, ENOMEM)
+WRAP(int, sd_session_get_service, (const char *s, char **r), (s, r), -ENOMEM, ENOMEM)
+WRAP(int, sd_session_get_class, (const char *s, char **r), (s, r), -ENOMEM, ENOMEM)
+WRAP(int, sd_session_get_state, (const char *s, char **r), (s, r), -ENOMEM, ENOMEM)
 WRAP(int, sd_bus_new, (sd_bus * *b), (b), -ENOMEM, ENOMEM)
 WRAP(int, sd_bus_set_address, (sd_bus * b, const char *a), (b, a), -ENOMEM, ENOMEM)
 WRAP(int, sd_bus_start, (sd_bus * b), (b), -ECONNREFUSED, ECONNREFUSED)
@@ -206,7 +209,8 @@ static void login(const char *confdir, const char *user, unsigned long fail_at, 
         arg_calls = 0;
         start = now();
         arg_armed = true;
-        ret->pam = pam_sm_open_session(pamh, 0, 2, argv);
+        ret->pam = arg_account ? pam_sm_acct_mgmt(pamh, PAM_SILENT, 1, argv)
+                               : pam_sm_open_session(pamh, 0, 2, argv);
         arg_armed = false;
         ret->took = now() - start;
         ret->reached = arg_failed != NULL;
@@ -239,7 +243,9 @@ static int in_child(const char *confdir, const char *user, unsigned long fail_at
 }
 
 int main(int argc, char *argv[]) {
-        bool strict = argc > 4;
+        bool strict = argc > 4 && strcmp(argv[4], "strict") == 0;
+        /* "account": who is welcome stays so; "newcomer": who is not may be let in. */
+        bool newcomer = argc > 4 && strcmp(argv[4], "newcomer") == 0;
         double slowest = 0;
         unsigned long i;
         int failures = 0, refused = 0;
@@ -247,16 +253,19 @@ int main(int argc, char *argv[]) {
 
         if (argc < 4)
                 return 2;
+        arg_account = newcomer || (argc > 4 && strcmp(argv[4], "account") == 0);
         for (unsigned long n = 2; n < 5000; n++) {
                 int status;
                 bool let_in, clean;
 
                 i = n / 2;
-                if (n % 2 == 0)
+                if (n % 2 == 0 && !arg_account)
                         (void) remove(argv[3]); /* it may not have been written */
                 status = in_child(argv[1], argv[2], i, strict, &result);
                 let_in = result.pam == PAM_SUCCESS;
-                clean = strict && (result.pam == PAM_SESSION_ERR || result.pam == PAM_USER_UNKNOWN);
+                clean = (newcomer && result.pam == PAM_PERM_DENIED) ||
+                        (strict &&
+                         (result.pam == PAM_SESSION_ERR || result.pam == PAM_USER_UNKNOWN));
 
                 if (status == 0 && !result.reached) {
                         if (n % 2 == 0)
@@ -279,5 +288,5 @@ int main(int argc, char *argv[]) {
         (void) in_child(argv[1], argv[2], 0, false, &result);
         printf("%lu faults, %d failures, %d refused, slowest %.1f ms\n", i - 1, failures, refused,
                slowest * 1e3);
-        return failures > 0 || i < 150;
+        return failures > 0 || i < (arg_account ? 15 : 150);
 }

@@ -34,6 +34,7 @@ inside() {
     # shellcheck disable=SC2016
     setpriv --pdeathsig TERM timeout -k 2 "${limit:-60}" unshare --mount --propagation private -- bash -c '
         mount --bind "$0/etc" /etc && mount --rbind "$0/run" /run && mount --bind "$0/sys/fs/cgroup" /sys/fs/cgroup &&
+        mount --bind "$0/var/lib" /var/lib &&
         exec "$@"' "$root" env -i PATH="$PATH" LC_ALL=C.UTF-8 ASAN_OPTIONS=exitcode=99 UBSAN_OPTIONS=print_stacktrace=1 \
         ${evil:+LEASH_BACKEND=cgroup LEASH_TEST_ROOT=/nowhere DBUS_SYSTEM_BUS_ADDRESS=unix:path=/nowhere} "$@"
 }

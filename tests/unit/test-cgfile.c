@@ -208,6 +208,33 @@ static void no_cpus_in_the_kernel_are_not_enforced(void **state _unused_) {
         assert_false(agrees_cpus("0-3", "\n"));
 }
 
+static void test_pressure_average(void **state) {
+        static const struct {
+                const char *text;
+                int answer;
+                unsigned average;
+        } rows[] = {
+                { "some avg10=93.71 avg60=82.67 avg300=49.23 total=7868594140\nfull avg10=1.00", 0,
+                  9371 },
+                { "some avg10=0.00 avg60=0.00 avg300=0.00 total=0\n", 0, 0 },
+                { "some avg10=100.00 avg60=0.00 avg300=0.00 total=0\n", 0, 10000 },
+                { "some avg10=100.01 avg60=0.00\n", -EBADMSG, 0 },
+                { "some avg10=-1.00 avg60=0.00\n", -EBADMSG, 0 },
+                { "some avg10=1.00", -EBADMSG, 0 },
+                { "full avg10=1.00 avg60=0.00\n", -EBADMSG, 0 },
+                { "", -EBADMSG, 0 },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                unsigned average = 0;
+
+                check_row(rows[i].text,
+                          cgfile_parse_pressure_average(rows[i].text, &average) == rows[i].answer);
+                check_row(rows[i].text, average == rows[i].average);
+        }
+}
+
 static void test_pressure(void **state) {
         static const struct {
                 const char *text;
@@ -237,6 +264,7 @@ static void test_pressure(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_pressure),
+                cmocka_unit_test(test_pressure_average),
                 cmocka_unit_test(cpu_max_is_read),
                 cmocka_unit_test(cpu_max_is_refused),
                 cmocka_unit_test(cpu_stat_of_v2_is_read),

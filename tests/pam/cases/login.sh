@@ -242,5 +242,5 @@ test_debug_says_more() {
 
 test_only_what_libpam_asks_for_is_exported() {
     equal symbols "$(nm -D --defined-only "$tools/pam_leash.so" | awk '$2 != "A" { print $3 }' | grep -v '^__[a-z]*san' | sort | tr '\n' ' ')" \
-        "pam_sm_close_session pam_sm_open_session "
+        "pam_sm_acct_mgmt pam_sm_close_session pam_sm_open_session "
 }

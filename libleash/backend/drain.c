@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/* The mark that a host is being emptied. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "backend/drain.h"
+#include "os/file.h"
+
+#define FOLDER "/var/lib/leash"
+#define NAME "drain"
+#define BOOT_ID "/proc/sys/kernel/random/boot_id"
+
+int drain_boot(char ret[static DRAIN_BOOT_MAX]) {
+        char text[DRAIN_BOOT_MAX];
+        ssize_t n = file_read_buffer(BOOT_ID, text, sizeof(text));
+
+        if (n < 0)
+                return n;
+        text[strcspn(text, "\n")] = '\0';
+        memcpy(ret, text, sizeof(text));
+        return 0;
+}
+
+static int read_mark(const char *root, Drain *ret) {
+        _cleanup_free_ char *path = file_path("%s" DRAIN_FILE, root), *text = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+        size_t size;
+        int r;
+
+        if (!path)
+                return -ENOMEM;
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+        if (fd < 0)
+                return -errno;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_mode & 0022)
+                return -EPERM;
+        r = file_read_fd(fd, DRAIN_TEXT_MAX, &text, &size);
+        return r < 0 ? r : drain_from_text(text, size, ret);
+}
+
+int drain_load(const char *root, Drain *ret) {
+        char boot[DRAIN_BOOT_MAX];
+        Drain d;
+        int r;
+
+        r = read_mark(root, &d);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        r = drain_boot(boot);
+        if (r < 0)
+                return r;
+        if (!drain_holds(&d, boot))
+                return 0;
+        *ret = d;
+        return 1;
+}
+
+static int open_folder(const char *root, int *ret) {
+        _cleanup_free_ char *path = file_path("%s" FOLDER, root);
+        int fd;
+
+        if (!path)
+                return -ENOMEM;
+        fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        *ret = fd;
+        return 0;
+}
+
+/* /var and /var/lib are everywhere; what is ours is root's alone, as the ledger wants it. */
+static int make_folder(const char *root) {
+        _cleanup_free_ char *path = file_path("%s" FOLDER, root);
+
+        if (!path)
+                return -ENOMEM;
+        return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
+}
+
+int drain_store(const char *root, const Drain *d) {
+        _cleanup_close_ int folder = -EBADF;
+        char text[DRAIN_TEXT_MAX];
+        size_t size = drain_to_text(d, text);
+        int r;
+
+        r = make_folder(root);
+        if (r >= 0)
+                r = open_folder(root, &folder);
+        return r < 0 ? r : file_write_atomic(folder, NAME, text, size, 0600, true);
+}
+
+int drain_clear(const char *root) {
+        _cleanup_close_ int folder = -EBADF;
+        int r;
+
+        r = open_folder(root, &folder);
+        if (r >= 0)
+                r = file_unlink(folder, NAME);
+        if (r >= 0 && fsync(folder) < 0)
+                r = -errno;
+        return r == -ENOENT ? 0 : r;
+}
