@@ -71,12 +71,26 @@ static int cgroup_exists(Backend *b, const char *cgroup) {
         return r < 0 ? r : access(path, F_OK) == 0;
 }
 
+/* A slice that has stopped may leave its group behind, where something was set between the stop and
+ * the unit's end, as the end of the policy's limits does (seen with 252): nobody is in there. v1
+ * does not tell. */
+static bool is_deserted(Backend *b, const char *cgroup) {
+        char path[CGROUPFS_PATH_MAX], file[CGROUPFS_PATH_MAX + 32], events[256];
+
+        if (b->fs.version != CGROUPFS_V2 || cgroupfs_path(&b->fs, "systemd", cgroup, path) < 0)
+                return false;
+        (void) snprintf(file, sizeof(file), "%s/cgroup.events", path);
+        return file_read_buffer(file, events, sizeof(events)) > 0 && strstr(events, "populated 0");
+}
+
 static int systemd_exists(Backend *b, const Record *record) {
         _cleanup_free_ char *cgroup = NULL;
         int r;
 
         r = systemd_cgroup(b, record, &cgroup);
-        return r < 0 ? r : cgroup_exists(b, cgroup);
+        if (r >= 0)
+                r = cgroup_exists(b, cgroup);
+        return r > 0 && record->scope == TARGET_USER && is_deserted(b, cgroup) ? 0 : r;
 }
 
 /* A drop-in of ours that no record tells of would pass for the admin's: somebody has deleted the

@@ -262,7 +262,7 @@ test_broken() {
     head -c 8192 /dev/zero >/run/leash/fill 2>/dev/null
     in_at_once "no room for the ledger: bob gets in, the journal knows" 'ENOSPC'
     umount /run/leash
-    sed -i 's/optional pam_leash.so/required pam_leash.so strict/' /etc/pam.d/common-session
+    sed -i -E 's/optional\s+pam_leash.so/required pam_leash.so strict/' /etc/pam.d/common-session
     chmod 666 "$conf"
     ssh -o ConnectTimeout=30 bob@localhost true 2>/dev/null && problem "bob gets in"
     ssh -o ConnectTimeout=30 root@localhost true || problem "root is locked out"

@@ -244,3 +244,15 @@ test_only_what_libpam_asks_for_is_exported() {
     equal symbols "$(nm -D --defined-only "$tools/pam_leash.so" | awk '$2 != "A" { print $3 }' | grep -v '^__[a-z]*san' | sort | tr '\n' ' ')" \
         "pam_sm_acct_mgmt pam_sm_close_session pam_sm_open_session "
 }
+
+# systemd 252 leaves the group of a slice that has stopped, if its limits were set meanwhile.
+test_a_deserted_group_is_nobody_s_login() {
+    machine && login $uid && pid1
+    echo "populated 0" >"$root/sys/fs/cgroup/user.slice/$slice/cgroup.events"
+    rm "$root/fake/live/$slice"
+    pam
+    opened
+    journal "*"
+    absent "run/leash/$slice"
+    absent "run/systemd/system/$slice.d"
+}
