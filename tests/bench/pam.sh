@@ -61,6 +61,7 @@ echo "| pam_systemd | $y | $(ratio "$y" "$x") | 1 |"
 echo
 echo "Calls to PID 1 in the second row, by strace:"
 echo
+pamtester bench-leash40 alice open_session >/dev/null 2>&1 # what the rows above left is not the policy's
 strace -f -e trace=connect pamtester bench-leash40 alice open_session 2>&1 | grep -c 'systemd/private' | sed 's/^/    /'
 awk -v s="$s" -v a="$a" -v x="$x" -v y="$y" 'BEGIN { exit !(s <= 0.2 * x && s <= 0.3 * y) }' &&
     echo "at most 0.2 of pam_exec and 0.3 of pam_systemd: yes" || echo "at most 0.2 of pam_exec and 0.3 of pam_systemd: NO"
