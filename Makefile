@@ -220,7 +220,7 @@ TEST_OBJECTS = $(UNIT_TESTS:%=$(OBJ)/tests/unit/test-%.o) $(FUZZERS:%=$(OBJ)/tes
     $(OBJ)/tests/fuzz/replay.o
 
 # leash-lock with testing.c of the tests in the place of its own; all else is the same.
-LOCK_TOOLS = $(BUILD)/tests/leash-lock $(BUILD)/tests/test-locker $(BUILD)/tests/observer \
+LOCK_TOOLS = $(BUILD)/tests/leash-lock $(BUILD)/tests/test-locker $(BUILD)/tests/observer $(BUILD)/tests/intruder \
     $(BUILD)/tests/fake-login $(BUILD)/tests/inhibitor $(BUILD)/tests/fake-desktop \
     $(BUILD)/tests/fake-manager
 
@@ -228,7 +228,7 @@ $(BUILD)/tests/leash-lock: $(LOCK_OBJECTS) $(OBJ)/tests/x11/tools/testing.o $(LI
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(X11_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS)
 
-$(BUILD)/tests/test-locker $(BUILD)/tests/observer: $(BUILD)/tests/%: $(OBJ)/tests/x11/tools/%.o
+$(BUILD)/tests/test-locker $(BUILD)/tests/observer $(BUILD)/tests/intruder: $(BUILD)/tests/%: $(OBJ)/tests/x11/tools/%.o
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(X11_LIBS)
 

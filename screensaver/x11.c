@@ -263,6 +263,9 @@ const char *x11_display(const X11 *x) {
 static bool is_taken(const X11 *x) {
         char answer[X11_ANSWER_MAX];
 
+        /* Asking ourselves, we would wait for us. */
+        if (XGetSelectionOwner(x->display, x->atoms[X11_ATOM_SELECTION]) == x->window)
+                return false;
         return x11_ask(DisplayString(x->display), X11_EVENT_ASKED_STATUS, answer) >= 0;
 }
 
@@ -308,7 +311,13 @@ static void on_asked(X11 *x, const XClientMessageEvent *event) {
         x->asker = None;
 }
 
+/* Any client may send any event (XSendEvent(3)). The server marks those, and none but a question is
+ * meant for us: a screen that shrank or a locker's window that went is believed of the server
+ * alone.
+ */
 static void handle(X11 *x, const XEvent *event) {
+        if (event->xany.send_event && event->type != ClientMessage)
+                return;
         if (x->idle_counter != None && event->type == x->sync_event + XSyncAlarmNotify) {
                 const XSyncAlarmNotifyEvent *alarm = (const XSyncAlarmNotifyEvent *) event;
 
