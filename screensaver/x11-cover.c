@@ -24,8 +24,9 @@
 
 #define RIM 2 /* pixels */
 
-#define COVER_EVENTS \
- (KeyPressMask | ButtonPressMask | FocusChangeMask | VisibilityChangeMask | ExposureMask)
+#define COVER_EVENTS                                                                       \
+ (KeyPressMask | ButtonPressMask | FocusChangeMask | VisibilityChangeMask | ExposureMask | \
+  StructureNotifyMask)
 
 typedef struct Windows {
         Window *list; /* from bottom to top */
@@ -51,9 +52,22 @@ static Windows top_level(const X11 *x) {
 /* ---- grabs -------------------------------------------------------------------------------------
  */
 
+/* Xlib takes an error for GrabSuccess (XGrabKeyboard(3) does not say so), and any client may have
+ * destroyed the cover. */
+static bool has_cover(X11 *x) {
+        XWindowAttributes a;
+
+        if (x->cover != None && !XGetWindowAttributes(x->display, x->cover, &a))
+                x->cover = None;
+        if (x->cover == None)
+                x->grabbed = false;
+        return x->cover != None;
+}
+
 static bool grab(X11 *x) {
-        if (!x->grabbed && XGrabKeyboard(x->display, x->cover, True, GrabModeAsync, GrabModeAsync,
-                                         CurrentTime) == GrabSuccess) {
+        if (!x->grabbed && has_cover(x) &&
+            XGrabKeyboard(x->display, x->cover, True, GrabModeAsync, GrabModeAsync, CurrentTime) ==
+                    GrabSuccess) {
                 if (XGrabPointer(x->display, x->cover, True, ButtonPressMask, GrabModeAsync,
                                  GrabModeAsync, None, None, CurrentTime) == GrabSuccess)
                         x->grabbed = true;
@@ -167,7 +181,9 @@ bool x11_cover(X11 *x, bool force) {
         x->locker = None;
         XSelectInput(x->display, x->root, StructureNotifyMask | SubstructureNotifyMask);
         measure(x);
-        if (x->cover == None)
+        if (has_cover(x))
+                XMoveResizeWindow(x->display, x->cover, 0, 0, x->width, x->height);
+        else
                 create_cover(x);
         XMapRaised(x->display, x->cover);
         (void) XSync(x->display, False); /* viewable, or grabbing fails */
@@ -332,7 +348,50 @@ static void on_focus(X11 *x, const XFocusChangeEvent *event) {
         }
 }
 
+/* Where it belongs: below the locker, or what may become one, else over all. */
+static void place_cover(X11 *x) {
+        XWindowChanges below = { .stack_mode = Below };
+
+        below.sibling = x->locker_up ? x->locker : find_newcomer(x, false);
+        if (below.sibling != None)
+                XConfigureWindow(x->display, x->cover, CWSibling | CWStackMode, &below);
+        else if (!x->locker_up && find_overlay(x) == None)
+                XRaiseWindow(x->display, x->cover);
+}
+
+/* Another client has unmapped or destroyed the cover, or put it into a window of its own: it comes
+ * back at once, before the locker over it can go, and with the grabs, which have ended. If somebody
+ * else was faster, no locker gets them either, and the core breaks them in its time. Each turn
+ * costs the other as much as us. */
+static void restore_cover(X11 *x) {
+        bool was_grabbed = x->grabbed;
+
+        x->grabbed = false;
+        XGrabServer(x->display);
+        if (!has_cover(x))
+                create_cover(x);
+        place_cover(x);
+        XMapWindow(x->display, x->cover);
+        if (was_grabbed)
+                (void) grab(x);
+        XUngrabServer(x->display);
+        if (!x->locker_up)
+                XSetInputFocus(x->display, x->cover, RevertToNone, CurrentTime);
+}
+
+static void on_cover_configured(X11 *x, const XConfigureEvent *event) {
+        if (event->x != 0 || event->y != 0 || event->width != (int) x->width ||
+            event->height != (int) x->height || event->border_width != 0)
+                XConfigureWindow(
+                        x->display, x->cover, CWX | CWY | CWWidth | CWHeight | CWBorderWidth,
+                        &(XWindowChanges){ .width = (int) x->width, .height = (int) x->height });
+        if (x->locker_up)
+                place_cover(x);
+}
+
 static void on_configure(X11 *x, const XConfigureEvent *event) {
+        if (event->window == x->cover)
+                on_cover_configured(x, event);
         if (event->window == x->root) {
                 x->width = (unsigned) event->width;
                 x->height = (unsigned) event->height;
@@ -342,6 +401,10 @@ static void on_configure(X11 *x, const XConfigureEvent *event) {
                 defend(x);
                 x->handler(X11_EVENT_WINDOWS, 0, x->userdata);
         }
+}
+
+static bool is_cover(const X11 *x, Window window) {
+        return window != None && window == x->cover;
 }
 
 void x11_cover_event(X11 *x, const XEvent *event) {
@@ -358,12 +421,22 @@ void x11_cover_event(X11 *x, const XEvent *event) {
                 on_configure(x, &event->xconfigure);
                 break;
         case UnmapNotify:
-                if (x->locker_up && event->xunmap.window == x->locker)
+                if (is_cover(x, event->xunmap.window))
+                        restore_cover(x);
+                else if (x->locker_up && event->xunmap.window == x->locker)
                         lost(x);
                 break;
         case DestroyNotify:
-                if (x->locker_up && event->xdestroywindow.window == x->locker)
+                if (is_cover(x, event->xdestroywindow.window))
+                        restore_cover(x);
+                else if (x->locker_up && event->xdestroywindow.window == x->locker)
                         lost(x);
+                break;
+        case ReparentNotify:
+                if (is_cover(x, event->xreparent.window) && event->xreparent.parent != x->root) {
+                        XDestroyWindow(x->display, x->cover);
+                        restore_cover(x);
+                }
                 break;
         case VisibilityNotify:
                 if (event->xvisibility.state != VisibilityUnobscured)

@@ -218,6 +218,12 @@ bool x11_is_suspended(X11 *x) {
 /* ---- connection --------------------------------------------------------------------------------
  */
 
+/* Told of its end: any client may destroy it. */
+static void create_window(X11 *x) {
+        x->window = XCreateSimpleWindow(x->display, x->root, -10, -10, 1, 1, 0, 0, 0);
+        XSelectInput(x->display, x->window, StructureNotifyMask);
+}
+
 int x11_open(const char *display, X11Handler handler, void *userdata, X11 **ret) {
         _cleanup_(x11_freep) X11 *x = calloc(1, sizeof(X11));
         bool has_clock, has_saver;
@@ -231,7 +237,7 @@ int x11_open(const char *display, X11Handler handler, void *userdata, X11 **ret)
         if (!x->display)
                 return -ECONNREFUSED;
         x->root = DefaultRootWindow(x->display);
-        x->window = XCreateSimpleWindow(x->display, x->root, -10, -10, 1, 1, 0, 0, 0);
+        create_window(x);
         intern_atoms(x->display, x->atoms);
         has_clock = open_sync(x);
         has_saver = open_saver(x); /* wanted besides: players suspend it */
@@ -299,6 +305,11 @@ static void on_selection_lost(X11 *x) {
                                    CurrentTime);
 }
 
+static void on_window_destroyed(X11 *x) {
+        create_window(x);
+        (void) x11_claim(x);
+}
+
 /* ---- events ------------------------------------------------------------------------------------
  */
 
@@ -336,6 +347,8 @@ static void handle(X11 *x, const XEvent *event) {
                 on_asked(x, &event->xclient);
         } else if (event->type == SelectionClear && event->xselectionclear.window == x->window) {
                 on_selection_lost(x);
+        } else if (event->type == DestroyNotify && event->xdestroywindow.window == x->window) {
+                on_window_destroyed(x);
         } else {
                 x11_cover_event(x, event);
         }

@@ -26,3 +26,58 @@ test_intruder_events_that_no_server_sent() {
     alive
     unlock
 }
+
+# hurt WHAT: it does that to the cover, below a locker that is up and without one
+hurt() {
+    local first
+    policy idle=60s "locker=$(locker)" "fallback-locker=$(locker)"
+    desktop && start
+    lock_up
+    first=$(locker_pid)
+    intrude "$1" || fail "there was no cover"
+    wait_until 3 cover_is 1024x768+0+0
+    locker_up || fail "the locker is not up"
+    equal "the locker" "$(locker_pid)" "$first"
+    kill -KILL "$first"
+    wait_until 10 locker_up
+    never_open
+    alive
+    unlock
+}
+
+test_intruder_moves_the_cover() { hurt move; }
+test_intruder_unmaps_the_cover() { hurt unmap; }
+test_intruder_destroys_the_cover() { hurt destroy; }
+test_intruder_keeps_the_cover() { hurt reparent; }
+
+# Without a locker the grabs went with the cover, and must be ours again.
+test_intruder_destroys_the_cover_that_has_the_grabs() {
+    policy idle=60s "locker=$root/not-there"
+    desktop && start
+    login_say refuse
+    lock_now
+    wait_until 10 logged Terminate
+    intrude destroy || fail "there was no cover"
+    wait_until 3 cover_is 1024x768+0+0
+    sleep 0.2
+    ! "$build/tests/observer" grab 0 >/dev/null || fail "the grabs are free"
+    alive
+}
+
+test_intruder_destroys_the_window_that_answers() {
+    local first
+    policy idle=60s "locker=$(locker)"
+    desktop && start
+    lock_up
+    first=$(locker_pid)
+    intrude helper || fail "nobody has the selection"
+    wait_until 5 state_is locked
+    sleep 4
+    xdotool key x
+    sleep 0.5
+    equal "the locker" "$(locker_pid)" "$first"
+    locker_up || fail "the locker is not up"
+    never_open
+    alive
+    unlock
+}
