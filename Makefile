@@ -67,6 +67,8 @@ endif
 
 # leash-lock and leash-notify are made where their libraries are.
 X11_LIBS := $(shell $(PKG_CONFIG) --libs x11 xext xscrnsaver 2>/dev/null)
+# Without libXRes, leash-lock takes another's word for which process it is.
+XRES_LIBS := $(if $(X11_LIBS),$(shell $(PKG_CONFIG) --libs xres 2>/dev/null))
 NOTIFY_CFLAGS := $(shell $(PKG_CONFIG) --cflags libnotify 2>/dev/null)
 NOTIFY_LIBS := $(shell $(PKG_CONFIG) --libs libnotify 2>/dev/null)
 
@@ -90,7 +92,7 @@ LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c log.c main.c me
     policy.c release.c show.c $(TOP_SOURCE) topmodel.c view.c
 
 LOCK_SOURCES = daemon.c leash-lock.c locker.c lockpolicy.c notice.c options.c status.c x11-cover.c \
-    x11.c xrdp.c
+    x11-owner.c $(if $(XRES_LIBS),x11-xres.c,x11-no-xres.c) x11.c xrdp.c
 
 PAM_SOURCES = account.c args.c login.c pam_leash.c
 
@@ -153,7 +155,7 @@ $(BUILD)/leash-xrdp: $(XRDP_OBJECTS) $(LIBLEASH) | said
 
 $(BUILD)/leash-lock: $(LOCK_OBJECTS) $(OBJ)/screensaver/testing.o $(LIBLEASH) | said
 	@echo "  LINK $@"
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(X11_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(X11_LIBS) $(XRES_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS)
 
 $(OBJ)/screensaver/leash-notify.o: ALL_CFLAGS += $(NOTIFY_CFLAGS)
 $(BUILD)/leash-notify: $(OBJ)/screensaver/leash-notify.o $(LIBLEASH) | said
@@ -226,7 +228,7 @@ LOCK_TOOLS = $(BUILD)/tests/leash-lock $(BUILD)/tests/test-locker $(BUILD)/tests
 
 $(BUILD)/tests/leash-lock: $(LOCK_OBJECTS) $(OBJ)/tests/x11/tools/testing.o $(LIBLEASH)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(X11_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(X11_LIBS) $(XRES_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS)
 
 $(BUILD)/tests/test-locker $(BUILD)/tests/observer $(BUILD)/tests/intruder: $(BUILD)/tests/%: $(OBJ)/tests/x11/tools/%.o
 	@mkdir -p $(@D)

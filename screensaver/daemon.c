@@ -14,6 +14,7 @@
 #include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "backend/inhibit.h"
 #include "backend/logind.h"
@@ -56,6 +57,7 @@ typedef struct Daemon {
         size_t n_queued;
         bool feeding;
         bool quit;                               /* as soon as nothing is open by it */
+        bool replaced;                           /* another leash-lock has the display: quit, too */
         bool suspended, blocked;                 /* inhibitors besides the session bus's */
         usec_t idle_since, locked_at, closed_at; /* realtime, for people; 0 if not */
 } Daemon;
@@ -352,7 +354,7 @@ static void perform(Daemon *d, unsigned actions) {
  * the mark tells the next of us. */
 static void quit_if_safe(Daemon *d) {
         if (d->quit && (!idle_is_closed(&d->m) || d->m.locker == IDLE_LOCKER_UP))
-                (void) sd_event_exit(d->event, 0);
+                (void) sd_event_exit(d->event, d->replaced ? -EBUSY : 0);
 }
 
 static void set_clocks(Daemon *d) {
@@ -397,6 +399,7 @@ static void answer_status(const Daemon *d) {
         Status s = {
                 .display = x11_display(d->x),
                 .session = logind_session(d->logind),
+                .pid = getpid(),
                 .state = d->m.state,
                 .locked_hint = idle_is_closed(&d->m) && d->m.locked_since != USEC_INFINITY,
                 .idle_hint = d->m.is_idle,
@@ -502,6 +505,11 @@ static int on_signal(sd_event_source *source, const struct signalfd_siginfo *inf
 static int dispatch_x11(Daemon *d) {
         int r = x11_dispatch(d->x);
 
+        if (r == -EBUSY) { /* it may have lied, or be about to go: what is locked stays so */
+                d->quit = d->replaced = true;
+                quit_if_safe(d);
+                return 0;
+        }
         return r < 0 ? sd_event_exit(d->event, r) : 0;
 }
 

@@ -24,6 +24,7 @@ typedef struct StatusKey {
 static const StatusKey keys[] = {
         { "display", STATUS_TEXT, "Display" },
         { "session", STATUS_TEXT, "Session" },
+        { "pid", STATUS_NUMBER, NULL },
         { "state", STATUS_TEXT, "State" },
         { "locked_hint", STATUS_BOOLEAN, NULL },
         { "idle_hint", STATUS_BOOLEAN, NULL },
@@ -73,6 +74,7 @@ void status_format(const Status *s, char *buf, size_t size) {
 
         put_text(&at, end, "display", s->display);
         put_text(&at, end, "session", s->session);
+        put_number(&at, end, "pid", (uint64_t) s->pid);
         put_text(&at, end, "state", idle_state_to_string(s->state));
         put(&at, end, "locked_hint", s->locked_hint ? "true" : "false");
         put(&at, end, "idle_hint", s->idle_hint ? "true" : "false");

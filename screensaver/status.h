@@ -10,6 +10,7 @@
 
 typedef struct Status {
         const char *display, *session; /* session: may be NULL */
+        pid_t pid;
         IdleState state;
         bool locked_hint, idle_hint, locker_up;
         usec_t idle;

@@ -25,6 +25,9 @@ struct X11 {
         X11Handler handler;
         void *userdata;
         bool gone, replaced;
+        bool wants_selection; /* somebody keeps taking it */
+        unsigned takes;       /* in this second */
+        usec_t takes_since;
 
         XSyncCounter idle_counter; /* None: MIT-SCREEN-SAVER has to do */
         XSyncAlarm idle_alarm, input_alarm;
@@ -44,6 +47,13 @@ struct X11 {
         usec_t raises_since;
         Window asker; /* while X11_EVENT_ASKED_STATUS is handled */
 };
+
+/* True if another process of ours runs leash-lock, owns the selection, and answers. */
+bool x11_has_other(const X11 *x);
+
+/* The process that made the connection a window belongs to. Returns 0; -ESRCH if the server knows
+ * none; -EOPNOTSUPP if it cannot tell. */
+int x11_client_pid(Display *display, Window window, pid_t *ret);
 
 /* Handles an event of the cover, the root window or the locker. */
 void x11_cover_event(X11 *x, const XEvent *event);

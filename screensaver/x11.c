@@ -15,6 +15,7 @@
 #include "x11-private.h"
 
 #define ANSWER_WITHIN (2 * USEC_PER_SEC)
+#define TAKES_PER_SECOND 20
 
 /* Windows of others vanish between any two requests; Xlib's own handler would end us for it. What
  * needs to know looks at the reply. */
@@ -264,17 +265,6 @@ const char *x11_display(const X11 *x) {
         return DisplayString(x->display);
 }
 
-/* A leash-lock that answers has the selection. One that is silent (stopped, or a client that only
- * plays one) does not count. */
-static bool is_taken(const X11 *x) {
-        char answer[X11_ANSWER_MAX];
-
-        /* Asking ourselves, we would wait for us. */
-        if (XGetSelectionOwner(x->display, x->atoms[X11_ATOM_SELECTION]) == x->window)
-                return false;
-        return x11_ask(DisplayString(x->display), X11_EVENT_ASKED_STATUS, answer) >= 0;
-}
-
 int x11_claim(X11 *x) {
         Atom selection = x->atoms[X11_ATOM_SELECTION];
         bool free_now;
@@ -288,26 +278,39 @@ int x11_claim(X11 *x) {
         (void) XSync(x->display, False);
         if (free_now)
                 return 0;
-        if (is_taken(x))
+        if (x11_has_other(x))
                 return -EBUSY;
         XSetSelectionOwner(x->display, selection, x->window, CurrentTime);
         return XGetSelectionOwner(x->display, selection) == x->window ? 0 : -EBUSY;
+}
+
+/* Two that do not know each other would never end. */
+static bool may_take(X11 *x) {
+        usec_t now = clock_monotonic();
+
+        if (now - x->takes_since >= USEC_PER_SEC) {
+                x->takes_since = now;
+                x->takes = 0;
+        }
+        return x->takes++ < TAKES_PER_SECOND;
 }
 
 /* Another one thought that we were dead, maybe because we were stopped: it has the display now. It
  * answers only after it has covered what we had locked. Any other client's taking the selection is
  * undone. */
 static void on_selection_lost(X11 *x) {
-        if (is_taken(x))
-                x->replaced = true;
-        else
+        x->wants_selection = !may_take(x);
+        if (x->wants_selection || x->replaced)
+                return;
+        x->replaced = x11_has_other(x);
+        if (!x->replaced)
                 XSetSelectionOwner(x->display, x->atoms[X11_ATOM_SELECTION], x->window,
                                    CurrentTime);
 }
 
 static void on_window_destroyed(X11 *x) {
         create_window(x);
-        (void) x11_claim(x);
+        on_selection_lost(x);
 }
 
 /* ---- events ------------------------------------------------------------------------------------
@@ -363,6 +366,8 @@ int x11_dispatch(X11 *x) {
                         if (!x->gone)
                                 handle(x, &event);
                 }
+                if (!x->gone && x->wants_selection)
+                        on_selection_lost(x);
                 if (!x->gone)
                         look_at_clock(x);
                 if (!x->gone)

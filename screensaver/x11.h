@@ -39,7 +39,8 @@ const char *x11_display(const X11 *x);
 int x11_claim(X11 *x);
 
 /* Sends what is to be sent and handles what has come. Call it before every wait: Xlib reads ahead.
- * Returns 0; -EPIPE if the server is gone; -EBUSY if another leash-lock has taken over. */
+ * Returns 0; -EPIPE if the server is gone; -EBUSY, from then on, if another
+ * leash-lock has taken over. */
 int x11_dispatch(X11 *x);
 
 /* X11_EVENT_IDLE once, after so long without input (at once if that has passed); USEC_INFINITY for

@@ -81,3 +81,43 @@ test_intruder_destroys_the_window_that_answers() {
     alive
     unlock
 }
+
+# It answers as leash-lock would. Nobody asks it: the selection is taken back.
+test_intruder_plays_leash_lock() {
+    policy idle=60s "locker=$(locker)"
+    desktop && start
+    equal "asked" "$(intrude take 1)" 0
+    wait_until 5 state_is open
+    lock_up
+    equal "asked" "$(intrude take 3)" 0
+    state_is locked || fail "it is $(status state)"
+    never_open
+    alive
+    unlock
+}
+
+# leash-lock does not leave what it has covered to one that may be anybody.
+test_intruder_plays_leash_lock_while_no_locker_is_up() {
+    policy idle=60s "locker=$(locker --slow)"
+    desktop && start
+    lock_now
+    intrude take 1 >/dev/null
+    wait_until 10 locker_up
+    never_open
+    alive
+}
+
+# Found by a leash-lock that starts, too.
+test_intruder_is_there_first() {
+    policy idle=60s "locker=$(locker)"
+    desktop
+    spawn "$build/tests/intruder" take 20
+    sleep 0.3
+    spawn "$build/tests/leash-lock" 2>>"$root/lock.log"
+    lock=$spawned
+    observe
+    wait_until 5 grep -q inhibit "$root/login"
+    lock_up
+    alive
+    unlock
+}
