@@ -164,8 +164,43 @@ LoginSession *login_sessions_free(LoginSession *sessions, size_t n) {
         return NULL;
 }
 
-int login_display_session(uid_t uid, char **ret) {
-        return sd_uid_get_display(uid, ret);
+/* ":10", ":10.0", "localhost:10.0": the screen does not matter. Of one host only if it is the same
+ * text: what sshd forwards as localhost:10 is no local :10. */
+static bool is_same_display(const char *a, const char *b) {
+        const char *colon_a = strrchr(a, ':'), *colon_b = strrchr(b, ':'), *rest_a, *rest_b;
+        uint64_t number_a, number_b;
+
+        return colon_a && colon_b && colon_a - a == colon_b - b &&
+               strncmp(a, b, colon_a - a) == 0 &&
+               parse_decimal(colon_a + 1, 0, &number_a, &rest_a) >= 0 &&
+               parse_decimal(colon_b + 1, 0, &number_b, &rest_b) >= 0 && number_a == number_b &&
+               (*rest_a == '\0' || *rest_a == '.') && (*rest_b == '\0' || *rest_b == '.');
+}
+
+static bool is_graphical(const LoginSession *s) {
+        return s->type && (strcmp(s->type, "x11") == 0 || strcmp(s->type, "wayland") == 0 ||
+                           strcmp(s->type, "mir") == 0);
+}
+
+static bool is_open(const LoginSession *s) {
+        return !s->state || strcmp(s->state, "closing") != 0;
+}
+
+const LoginSession *login_find_display(const LoginSession *sessions, size_t n,
+                                       const char *display) {
+        const LoginSession *only = NULL;
+        size_t graphical = 0;
+
+        for (size_t i = 0; i < n; i++)
+                if (is_open(&sessions[i]) && sessions[i].display &&
+                    is_same_display(sessions[i].display, display))
+                        return &sessions[i];
+        for (size_t i = 0; i < n; i++)
+                if (is_open(&sessions[i]) && is_graphical(&sessions[i])) {
+                        only = &sessions[i];
+                        graphical++;
+                }
+        return graphical == 1 && !only->display && strcmp(only->type, "x11") == 0 ? only : NULL;
 }
 
 /* sudo keeps the login uid; where the kernel has none, what it was typed into lies above it. */

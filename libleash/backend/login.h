@@ -37,9 +37,11 @@ int login_session(const char *id, LoginSession *ret);
  * does not run. */
 int login_has_session(uid_t uid, const char *service);
 
-/* The session that a person would name for a user whose process belongs to none: the graphical
- * one if there is one. A new string; -ENODATA if there is none. */
-int login_display_session(uid_t uid, char **ret);
+/* The session of an X display: the one whose display has that number; else the only graphical one,
+ * if it is X's and logind knows no display of it, as with display managers that start the server in
+ * the session. NULL rather than a guess: what is done to the session of a display is not to hit
+ * another one, of a VNC server's user at the console, say. */
+const LoginSession *login_find_display(const LoginSession *sessions, size_t n, const char *display);
 
 /* Whose login the calling process belongs to; (uid_t) -1 if it belongs to none. Its cgroup tells;
  * without `placement`, where cgroups tell nothing, the login uid does, else the real uid of the

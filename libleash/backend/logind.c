@@ -107,18 +107,17 @@ static int on_session(sd_bus_message *m, void *userdata, sd_bus_error *error) {
 }
 
 static char *session_of_display(const char *display) {
+        const LoginSession *found;
         LoginSession *sessions;
         char *id = NULL;
         size_t n;
 
         if (login_sessions(getuid(), &sessions, &n) < 0)
                 return NULL;
-        for (size_t i = 0; i < n && !id; i++)
-                if (sessions[i].display && strcmp(sessions[i].display, display) == 0)
-                        id = strdup(sessions[i].id);
+        found = login_find_display(sessions, n, display);
+        if (found)
+                id = strdup(found->id);
         (void) login_sessions_free(sessions, n);
-        if (!id)
-                (void) login_display_session(getuid(), &id);
         return id;
 }
 
