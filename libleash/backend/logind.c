@@ -25,6 +25,7 @@ struct Logind {
         char *path, *id; /* of the session; NULL if unknown */
         int sleep_fd;
         bool wants_sleep, taking_sleep;
+        bool asks_blocks, blocks_changed; /* one list at a time, however many there are */
         bool idle, locked;
         LogindHandler handler;
         void *userdata;
@@ -207,22 +208,49 @@ static bool list_has_idle(const char *list) {
         return false;
 }
 
-static int on_blocked(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+/* What keeps the session from being idle: a block by its own user or by root. Of others' blocks a
+ * host may have many, and anybody may make them (systemd-inhibit(1)). */
+static int read_blocks(sd_bus_message *m, bool *ret) {
+        const char *what, *who, *why, *mode;
+        uint32_t uid, pid;
+        bool blocked = false;
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "(ssssuu)");
+        if (r < 0)
+                return r;
+        while ((r = sd_bus_message_read(m, "(ssssuu)", &what, &who, &why, &mode, &uid, &pid)) > 0)
+                blocked = blocked || (strcmp(mode, "block") == 0 && list_has_idle(what) &&
+                                      (uid == getuid() || uid == 0));
+        if (r < 0)
+                return r;
+        *ret = blocked;
+        return 0;
+}
+
+static void ask_blocked(Logind *l);
+
+static int on_blocks(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         Logind *l = userdata;
-        const char *list;
+        bool blocked = false;
 
         (void) error;
-        if (is_error(m) || sd_bus_message_read(m, "v", "s", &list) < 0)
-                return 0;
-        l->handler(list_has_idle(list) ? LOGIND_EVENT_INHIBITED : LOGIND_EVENT_UNINHIBITED,
-                   l->userdata);
+        /* No list, no inhibitor: the screen is locked rather too early than never. */
+        if (!is_error(m) && read_blocks(m, &blocked) < 0)
+                blocked = false;
+        l->asks_blocks = false;
+        if (l->blocks_changed)
+                ask_blocked(l);
+        l->handler(blocked ? LOGIND_EVENT_INHIBITED : LOGIND_EVENT_UNINHIBITED, l->userdata);
         return 0;
 }
 
 static void ask_blocked(Logind *l) {
-        (void) sd_bus_call_method_async(l->link.bus, NULL, LOGIN1, MANAGER_PATH,
-                                        "org.freedesktop.DBus.Properties", "Get", on_blocked, l,
-                                        "ss", MANAGER, "BlockInhibited");
+        l->blocks_changed = l->asks_blocks;
+        if (!l->asks_blocks)
+                l->asks_blocks =
+                        sd_bus_call_method_async(l->link.bus, NULL, LOGIN1, MANAGER_PATH, MANAGER,
+                                                 "ListInhibitors", on_blocks, l, NULL) >= 0;
 }
 
 static int on_properties(sd_bus_message *m, void *userdata, sd_bus_error *error) {
@@ -249,7 +277,7 @@ static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *error) {
                 return 0;
         fd_closep(&l->sleep_fd);
         l->sleep_fd = -EBADF;
-        l->taking_sleep = false;
+        l->taking_sleep = l->asks_blocks = false;
         return greet(l);
 }
 
@@ -286,7 +314,7 @@ static int set_up(BusLink *link) {
 static void on_gone(BusLink *link) {
         Logind *l = link->userdata;
 
-        l->taking_sleep = false;
+        l->taking_sleep = l->asks_blocks = false;
         fd_closep(&l->sleep_fd);
         l->sleep_fd = -EBADF;
 }

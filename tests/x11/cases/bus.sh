@@ -173,12 +173,26 @@ test_bus_activity_is_an_inhibitor_like_others() {
 test_bus_logind_inhibitors_count() {
     policy idle=2s warn=1s inhibit-max=1h "locker=$(locker)"
     desktop && start
-    login_say block sleep:idle:shutdown
+    login_say block $(id -u) sleep:idle:shutdown
     wait_until 2 eval '[[ $(status inhibitors) == 1 ]]'
     sleep 2.5
     equal state "$(status state)" open
-    login_say block shutdown
+    login_say block $(id -u) shutdown
     wait_until 4 locker_up
+    alive
+}
+
+# Anybody on the host may inhibit idleness, and does so for themselves.
+test_bus_logind_inhibitors_of_others_do_not_count() {
+    policy idle=2s inhibit-max=1h "locker=$(locker)"
+    desktop
+    login_say block 4321 idle:shutdown
+    start
+    wait_until 5 locker_up
+    equal inhibitors "$(status inhibitors)" 0
+    login_say block 4322 idle
+    sleep 0.3
+    equal inhibitors "$(status inhibitors)" 0
     alive
 }
 

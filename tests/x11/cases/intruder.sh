@@ -82,14 +82,21 @@ test_intruder_destroys_the_window_that_answers() {
     unlock
 }
 
-# It answers as leash-lock would. Nobody asks it: the selection is taken back.
+# Who can be told from leash-lock by the server is not even asked.
+asked_in_vain() { # SECONDS
+    local n
+    n=$(intrude take "$1")
+    ! ldd "$build/tests/leash-lock" | grep -q libXRes || equal "asked" "$n" 0
+}
+
+# It answers as leash-lock would, and the selection is taken back.
 test_intruder_plays_leash_lock() {
     policy idle=60s "locker=$(locker)"
     desktop && start
-    equal "asked" "$(intrude take 1)" 0
+    asked_in_vain 1
     wait_until 5 state_is open
     lock_up
-    equal "asked" "$(intrude take 3)" 0
+    asked_in_vain 3
     state_is locked || fail "it is $(status state)"
     never_open
     alive

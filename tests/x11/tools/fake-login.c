@@ -2,7 +2,8 @@
 /* A login manager with one session, on the system bus that DBUS_SYSTEM_BUS_ADDRESS names.
  *
  * fake-login LOG: notes each call as "MICROSECONDS WHAT" of the monotonic clock, and obeys lines on
- * stdin: lock, unlock, sleep, resume, block WHAT, refuse (to end the session), quit. Also notes
+ * stdin: lock, unlock, sleep, resume, block UID WHAT, block (by
+ * nobody), refuse (to end the session), quit. Also notes
  * when the delay before sleep is given up. */
 
 #define _GNU_SOURCE
@@ -29,6 +30,7 @@ typedef struct Fake {
         sd_bus *bus;
         const char *log;
         char blocked[64];
+        uint32_t blocker;
         bool refuses;
 } Fake;
 
@@ -105,11 +107,24 @@ static int get_blocked(sd_bus *bus, const char *path, const char *interface, con
         return sd_bus_message_append(reply, "s", f->blocked);
 }
 
+static int method_list(sd_bus_message *m, void *userdata, sd_bus_error *error) {
+        const Fake *f = userdata;
+
+        (void) error;
+        if (!*f->blocked)
+                return sd_bus_reply_method_return(m, "a(ssssuu)", 1, "sleep", "somebody", "delays",
+                                                  "delay", (uint32_t) getuid(), 4711);
+        return sd_bus_reply_method_return(m, "a(ssssuu)", 2, "idle:sleep", "somebody", "delays",
+                                          "delay", (uint32_t) getuid(), 4711, f->blocked,
+                                          "somebody", "blocks", "block", f->blocker, 4712);
+}
+
 static const sd_bus_vtable manager_vtable[] = {
         SD_BUS_VTABLE_START(0),
         SD_BUS_METHOD("Inhibit", "ssss", "h", method_inhibit, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("GetSession", "s", "o", method_session, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("GetSessionByPID", "u", "o", method_session, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("ListInhibitors", NULL, "a(ssssuu)", method_list, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_PROPERTY("BlockInhibited", "s", get_blocked, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
         SD_BUS_SIGNAL("PrepareForSleep", "b", 0),
         SD_BUS_VTABLE_END,
@@ -136,7 +151,11 @@ static int obey(Fake *f, const char *line) {
                                           line[0] == 's');
         }
         if (strncmp(line, "block", 5) == 0) {
-                (void) snprintf(f->blocked, sizeof(f->blocked), "%s", line[5] ? line + 6 : "");
+                char *what = NULL;
+
+                f->blocker = line[5] ? (uint32_t) strtoul(line + 6, &what, 10) : 0;
+                (void) snprintf(f->blocked, sizeof(f->blocked), "%s",
+                                what && *what ? what + 1 : "");
                 return sd_bus_emit_properties_changed(f->bus, MANAGER_PATH, MANAGER,
                                                       "BlockInhibited", NULL);
         }
