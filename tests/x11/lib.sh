@@ -112,7 +112,7 @@ policy() {
 
 # desktop: all of the above
 desktop() {
-    unset XDG_SESSION_ID XDG_RUNTIME_DIR
+    unset XDG_SESSION_ID XDG_RUNTIME_DIR WAYLAND_DISPLAY
     export LEASH_TEST_ROOT=$root DBUS_SYSTEM_BUS_ADDRESS=unix:path=$root/system DBUS_SESSION_BUS_ADDRESS=unix:path=$root/session
     export ASAN_OPTIONS=exitcode=99:detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1
     bus system && bus session && login && xserver "$@"

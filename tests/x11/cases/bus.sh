@@ -173,11 +173,11 @@ test_bus_activity_is_an_inhibitor_like_others() {
 test_bus_logind_inhibitors_count() {
     policy idle=2s warn=1s inhibit-max=1h "locker=$(locker)"
     desktop && start
-    login_say block $(id -u) sleep:idle:shutdown
+    login_say block "$(id -u)" sleep:idle:shutdown
     wait_until 2 eval '[[ $(status inhibitors) == 1 ]]'
     sleep 2.5
     equal state "$(status state)" open
-    login_say block $(id -u) shutdown
+    login_say block "$(id -u)" shutdown
     wait_until 4 locker_up
     alive
 }
