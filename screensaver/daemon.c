@@ -595,12 +595,21 @@ static int open_services(Daemon *d) {
         return r;
 }
 
+/* What an Xwayland before 23.1 goes by. */
+static bool is_wayland(void) {
+        const char *display = getenv("WAYLAND_DISPLAY");
+
+        return display && *display;
+}
+
 int daemon_run(const LockPolicy *policy) {
         _cleanup_(daemon_done) Daemon d = { .policy = policy };
         int r;
 
         idle_init(&d.m, &policy->idle);
-        r = x11_open(NULL, on_x11, &d, &d.x);
+        r = is_wayland() ? -EPROTONOSUPPORT : x11_open(NULL, on_x11, &d, &d.x);
+        if (r >= 0 && x11_is_xwayland(d.x))
+                r = -EPROTONOSUPPORT;
         if (r >= 0)
                 r = x11_claim(d.x);
         if (r >= 0)

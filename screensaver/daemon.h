@@ -7,5 +7,6 @@
 
 /* Runs until it is told to end, or the X server is gone. Borrows the policy.
  * Returns 0; -EBUSY if the display has a leash-lock already; -ECONNREFUSED if there is no display;
- * -EOPNOTSUPP if it cannot tell the idle time; -EPIPE if it went away; -errno. */
+ * -EPROTONOSUPPORT in a Wayland session; -EOPNOTSUPP if it cannot tell the idle time; -EPIPE if it
+ * went away; -errno. */
 int daemon_run(const LockPolicy *policy);

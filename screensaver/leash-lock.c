@@ -24,6 +24,9 @@ static Exit fail(int r) {
         case -EOPNOTSUPP:
                 options_error("the X server cannot tell how long there was no input");
                 return EXIT_REFUSED;
+        case -EPROTONOSUPPORT:
+                options_error("this is a Wayland session: its compositor has to lock it");
+                return EXIT_REFUSED;
         case -EPIPE:
                 options_error("the X server is gone");
                 return EXIT_DONE; /* the session has ended, and nothing is left to lock */

@@ -10,7 +10,7 @@ typedef enum Exit {
         EXIT_DONE = 0,
         EXIT_FAILED = 1,
         EXIT_USAGE = 2,
-        EXIT_REFUSED = 3, /* there is one already, or nothing here can lock */
+        EXIT_REFUSED = 3, /* there is one already, nothing here can lock, Wayland */
         EXIT_NONE = 5,    /* no leash-lock runs on this display */
 } Exit;
 

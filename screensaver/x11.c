@@ -265,6 +265,12 @@ const char *x11_display(const X11 *x) {
         return DisplayString(x->display);
 }
 
+bool x11_is_xwayland(X11 *x) {
+        int opcode, event, error;
+
+        return XQueryExtension(x->display, "XWAYLAND", &opcode, &event, &error);
+}
+
 int x11_claim(X11 *x) {
         Atom selection = x->atoms[X11_ATOM_SELECTION];
         bool free_now;

@@ -34,6 +34,10 @@ DEFINE_CLEANUP(X11 *, x11_free);
 int x11_fd(const X11 *x);
 const char *x11_display(const X11 *x);
 
+/* True for the X server inside a Wayland session, which sees the input of its own clients alone and
+ * covers no others. Xwayland tells since 23.1. */
+bool x11_is_xwayland(X11 *x);
+
 /* Becomes the one leash-lock of this display. Returns 0; -EBUSY if there is another that answers.
  */
 int x11_claim(X11 *x);

@@ -36,3 +36,17 @@ test_keep_ends_where_there_is_one() {
     wait_until 5 eval "! kill -0 $keeper"
     alive
 }
+
+test_keep_wayland_is_refused() {
+    local code=0
+    policy idle=60s "locker=$(locker)"
+    desktop
+    export WAYLAND_DISPLAY=wayland-0
+    timeout 5 "$build/tests/leash-lock" 2>"$root/said" || code=$?
+    equal "exit status" $code 3
+    like stderr "$(cat "$root/said")" "leash-lock: this is a Wayland session*"
+    grep -q '^ConditionEnvironment=!WAYLAND_DISPLAY$' "$here/../../packaging/systemd/user/leash-lock.service" || fail "the unit starts it"
+    sed "s|@BINDIR@/leash-lock|touch $root/ran|" "$here/../../packaging/xsession/leash-lock-keep" >"$root/keep"
+    timeout 5 sh "$root/keep" || fail "leash-lock-keep fails"
+    [[ ! -e $root/ran ]] || fail "leash-lock-keep starts it"
+}
