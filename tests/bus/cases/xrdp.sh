@@ -462,7 +462,11 @@ test_xrdp_hook_wakes_the_prompt_and_opens_nothing() {
     like "another locker" "$noted" "*xset s reset*xset dpms force on*xscreensaver-command -deactivate*"
     [[ $noted != *unlock-session* ]] || fail "another locker was unlocked"
     like "what is said" "$noted" "*leash-notify --tag=layout -- This screen is locked Keyboard layout: de (nodeadkeys). Type your password.*"
-    stub leash-lock "exit 0"
+    stub leash-lock "echo '    \"state\": \"open\",'"
+    hook reconnect
+    [[ $noted != *unlock-session* ]] || fail "another locker was unlocked, as leash-lock runs"
+    like "another locker, and leash-lock runs" "$noted" "*xscreensaver-command -deactivate*"
+    stub leash-lock "echo '    \"state\": \"locked\",'"
     hook reconnect
     like "leash-lock" "$noted" "*leash-lock status*loginctl unlock-session c1*"
     [[ $noted != *"xset s"* ]] || fail "and the others besides"
