@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 # Idle shells at text consoles and terminals are locked (zsh) or logged out (bash and others), after the
-# idle time of leash.conf(5). Nothing happens to shells inside a desktop, which locks by itself.
+# idle time of leash.conf(5). Nothing happens to shells inside a desktop, which locks by itself; TMOUT is not
+# exported, lest it go into a desktop that is started from here.
 case $- in
 *i*)
     if [ -z "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] && [ -z "${TMOUT:-}" ] && [ -x @BINDIR@/leash-lock ]; then
         TMOUT=$(@BINDIR@/leash-lock tty --seconds 2>/dev/null) || TMOUT=0
         if [ "${TMOUT:-0}" -gt 0 ] 2>/dev/null; then
-            export TMOUT
             if [ -n "${ZSH_VERSION:-}" ]; then
                 TRAPALRM() { @BINDIR@/leash-lock tty || exit; }
             else

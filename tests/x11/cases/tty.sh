@@ -22,7 +22,7 @@ test_tty_idle_shell_ends() {
     snippet
     begin=$(now)
     # what nobody types into
-    typed=$(timeout 25 script -qec "bash --noprofile --rcfile $root/profile -i" /dev/null 2>&1 < <(exec sleep 25 >/dev/null 2>&1))
+    typed=$(timeout 25 script -qec "bash --noprofile --rcfile $root/profile -i" /dev/null 2>&1 < <(exec sleep 25 2>/dev/null))
     within "the shell" $(($(now) - begin)) 1900000 19000000
     like "what it said" "$typed" "*timed out*"
 }
@@ -31,6 +31,7 @@ test_tty_shell_cannot_change_its_idle_time() {
     policy idle=47s
     snippet
     equal "TMOUT" "$(bash --noprofile --rcfile "$root/profile" -ic 'echo $TMOUT' 2>/dev/null)" 47
+    equal "what a desktop started here gets" "$(bash --noprofile --rcfile "$root/profile" -ic 'env | grep ^TMOUT' 2>/dev/null)" ""
     like "another value" "$(bash --noprofile --rcfile "$root/profile" -ic 'TMOUT=0; echo changed' 2>&1)" "*readonly*"
     policy idle=never
     equal "no idle time" "$(bash --noprofile --rcfile "$root/profile" -ic 'echo ${TMOUT-none}' 2>/dev/null)" none
