@@ -315,6 +315,22 @@ test_xrdp_ends_a_vnc_server_that_is_no_session() {
     kill -0 $player 2>/dev/null && fail "the server is still there"
 }
 
+# A shell variable that was never set names nobody, least of all every server without a session.
+test_xrdp_an_empty_name_is_nobodys() {
+    local display=$((200 + BASHPID % 700)) verb
+    desktops || return
+    play_as=(--reuid "$uid" --regid "$uid" --clear-groups)
+    play Xtigervnc vnc $((5900 + display))
+    play_as=()
+    for verb in show "end --grace=100ms" disconnect; do
+        xrdp $verb ""
+        expect 3 "" "leash-xrdp: an empty name: no such remote desktop*"
+        xrdp $verb --session=
+        ((status == 2 || status == 3)) || fail "$verb --session= ends with $status ($out|$err)"
+    done
+    kill -0 $player 2>/dev/null || fail "the server was ended"
+}
+
 test_xrdp_messages() {
     desktops || return
     xrdp message hello
