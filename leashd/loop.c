@@ -146,7 +146,7 @@ static void look_at_displays(Daemon *d) {
         size_t n;
         int r;
 
-        displays_watch(d->root, d->displays_watch);
+        displays_watch(d->root, d->uid_min, d->displays_watch);
         r = displays_scan(d->root, d->uid_min, &displays, &n);
         if (r < 0) {
                 daemon_log(LOG_WARNING, "cannot see who is connected: %s", strerror(-r));
@@ -514,7 +514,7 @@ int loop_open(Daemon *d) {
                 r = open_sources(d);
         if (r < 0)
                 return r;
-        displays_watch(d->root, d->displays_watch);
+        displays_watch(d->root, d->uid_min, d->displays_watch);
         r = loginwatch_open(d->event, &loginwatch_events, CALL_TIMEOUT, d, &d->logind);
         if (r < 0) { /* the bus may be late */
                 daemon_log(LOG_WARNING, "no message bus yet: %s", strerror(-r));
