@@ -124,6 +124,7 @@ typedef struct Session {
         SessionRung rung;
         SessionCondition rung_for;
         usec_t rung_at;
+        usec_t rung_retry; /* the next rung could not be done: not before this again */
         const void *rules;
 
         /* Kept by core/guard. */

@@ -139,6 +139,20 @@ test_leashd_ends_a_session_politely() {
     equal "calls" "$(grep -c Session "$root/fake/logind-calls")" 1
 }
 
+test_leashd_stays_on_a_rung_that_fails() {
+    rules_are "[state away]" when=disconnected warn-after=0s end-after=1s
+    desktop || return
+    tell refuse 1000
+    start_leashd
+    wait_until noted_some Connected c1
+    tell hangup 10
+    wait_until incident_is failed 1
+    sleep 0.3
+    equal "the rung" "$(noted Rung c1)" ""
+    equal "calls" "$(grep Session "$root/fake/logind-calls")" "KillSession c1 leader 15"
+    stop_leashd
+}
+
 test_leashd_killed_forgets_nothing() {
     local since i
     squeeze_policy 1s

@@ -224,6 +224,22 @@ test_xrdp_ends_a_session_by_rungs() {
     expect 3 "" "leash-xrdp: c8: no such remote desktop*"
 }
 
+# What could not be asked of a session is asked again, and nothing harder done instead.
+test_xrdp_end_does_not_skip_what_fails() {
+    desktops || return
+    tell stubborn 1
+    tell refuse 1
+    xrdp end c1 --grace 3s
+    expect 0 "c1: ended" ""
+    equal calls "$(grep Session "$root/fake/logind-calls" | sort | uniq -c | xargs)" "2 KillSession c1 leader 15"
+    incident_is asked 1
+    tell refuse 1000
+    xrdp end c2 --grace 300ms
+    expect 4 "" "leash-xrdp: c2: *denied*leash-xrdp: c2: something of it is still there"
+    [[ $(cat "$root/fake/logind-calls") != *" c2 all "* ]] || fail "it was to be killed, though never asked"
+    incident_is stuck 0
+}
+
 test_xrdp_ends_the_oldest_disconnected_and_no_other() {
     rules_are "[state away]" when=disconnected after=1h cpu-quota=20%
     desktops || return
