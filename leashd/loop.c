@@ -420,6 +420,10 @@ int loop_reload(Daemon *d) {
         if (watch != d->watch) /* what was done in the one mode was not in the other */
                 states_done(&d->states);
         d->watch = watch;
+        /* The mode in which they were kept may be another leashd's. */
+        sessions_set_watch(&d->sessions, watch);
+        runaways_set_watch(&d->cpu, watch);
+        runaways_set_watch(&d->memory, watch);
         d->ready = false; /* no session has rules before it was asked about again */
         return d->logind ? loginwatch_list(d->logind) : 0;
 }

@@ -71,6 +71,41 @@ test_leashd_mode_is_taken_from_the_policy_and_read_again() {
     stop_leashd
 }
 
+# rehearsed: a leashd that only watches has warned of an end and climbed the ladder
+rehearsed() {
+    rules_are "[daemon all]" mode=watch "[state away]" when=disconnected warn-after=0s end-after=1s
+    desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    tell hangup 10
+    wait_until incident_is asked 1
+    wait_until noted_some Rung c1
+    equal "calls" "$(grep -c Session "$root/fake/logind-calls")" 0
+    rules_are "[state away]" when=disconnected warn-after=0s end-after=1s
+}
+
+# nothing of it counts: the user is warned, and asked first
+begun_anew() {
+    wait_until incident_is warned 2
+    wait_until grep -q Session "$root/fake/logind-calls"
+    equal calls "$(grep Session "$root/fake/logind-calls")" "KillSession c1 leader 15"
+    like "the mode" "$(head -n 4 "$root/run/leashd/sessions")" "*Mode=enforce*"
+    stop_leashd
+}
+
+test_leashd_what_was_only_watched_ends_nobody_unwarned() {
+    rehearsed || return
+    kill -HUP $leashd_pid
+    begun_anew
+}
+
+test_leashd_what_an_earlier_one_only_watched_ends_nobody_unwarned() {
+    rehearsed || return
+    stop_leashd
+    start_leashd
+    begun_anew
+}
+
 test_leashd_rules_differ_by_user_and_exempt_nobody_is_touched() {
     rules_are "[state away]" when=disconnected after=0s cpu-quota=20% "[exempt some]" "match-user=$uid" exempt=yes
     login $other
