@@ -186,6 +186,11 @@ static int climb(Daemon *d, const StateAction *a) {
 
         if (!d->logind && !d->watch && a->kind != STATE_STUCK)
                 return -ENOTCONN;
+        /* What was seen a while ago may have been xrdp-sesman's restart. */
+        if (a->kind == STATE_ASK && a->condition == SESSION_SURPLUS &&
+            a->session->surplus == SESSION_SURPLUS_ORPHAN &&
+            remote_confirm_orphan(d, a->session) <= 0)
+                return -EAGAIN;
         describe(a, rungs[a->kind].kind, &i);
         act_report(d, &i); /* before: what it does may be the end of the one who asks */
         if (d->watch || a->kind == STATE_STUCK)

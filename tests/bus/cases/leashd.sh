@@ -668,16 +668,44 @@ test_leashd_full_host_is_no_matter_to_the_exempt_or_in_watch_mode() {
     stop_leashd
 }
 
-test_leashd_orphans_are_ended_if_the_policy_says_so() {
-    rules_are "[xrdp all]" orphans=end warn=0s
+# orphan: a desktop whose leader is PID 1, which no xrdp-sesman knows; none runs
+orphan() {
+    rules_are "[xrdp all]" orphans=end "warn=$1"
     desktop || return
+    alone
     start_leashd
     wait_until noted_some Connected c1
+    wait_until pgrep -P $leashd_pid >/dev/null
+    play_in=(nsenter --pid --target "$(pgrep -P $leashd_pid)")
+}
+
+test_leashd_orphans_are_ended_if_the_policy_says_so() {
+    orphan 0s || return
+    tell hangup 10
+    wait_until noted_some Disconnected c1
+    sleep 0.7
+    equal "asked while no xrdp-sesman runs" "$(incidents asked)" 0
+    tell call 10
+    wait_until noted_some Connected c1
+    play xrdp-sesman sesman child
     sleep 0.3
     equal "asked while connected" "$(incidents asked)" 0
-    tell hangup 10 # its leader is PID 1, which no xrdp-sesman knows
+    tell hangup 10
     wait_until incident_is asked 1
-    stop_leashd
+    stop_leashd KILL
+}
+
+# What looked like an orphan is looked at again when its end is due.
+test_leashd_orphans_are_not_ended_by_an_old_look() {
+    orphan 1s || return
+    play xrdp-sesman sesman child
+    tell hangup 10
+    wait_until incident_is warned 1
+    pkill -KILL -P "$(pgrep -d, -P $player)" # it is being restarted
+    pkill -KILL -P $player
+    sleep 2
+    equal "asked" "$(incidents asked)" 0
+    stop_leashd KILL
 }
 
 test_leashd_has_users_told_when_they_connect() {

@@ -168,8 +168,15 @@ test_xrdp_knows_orphans() {
     equal connected "$(row :10 orphan)" false
     kill $sesman $player
     tell set c2 Leader $BASHPID
+    play xrdp-sesman sesman child
     xrdp list --json
-    equal "with no sesman at all" "$(row :10 orphan) $(row :11 orphan)" "true true"
+    equal "with another" "$(row :10 orphan) $(row :11 orphan)" "true true"
+    tell set c1 Leader 1
+    tell set c2 Leader 1
+    as=(unshare --pid --fork --mount-proc) # where there is none
+    xrdp list --json
+    equal "with no sesman at all" "$(row :10 orphan) $(row :11 orphan)" "false false"
+    as=()
     tell set c1 State closing
     xrdp list --json
     equal closing "$(row :10 closing) $(row :10 orphan)" "true false"
