@@ -184,12 +184,19 @@ static int climb(Daemon *d, const StateAction *a) {
         Incident i;
         int r;
 
+        if (!d->logind && !d->watch && a->kind != STATE_STUCK)
+                return -ENOTCONN;
+        /* What was seen a while ago may have been xrdp-sesman's restart. */
+        if (a->kind == STATE_ASK && a->condition == SESSION_SURPLUS &&
+            a->session->surplus == SESSION_SURPLUS_ORPHAN &&
+            remote_confirm_orphan(d, a->session) <= 0)
+                return -EAGAIN;
         describe(a, rungs[a->kind].kind, &i);
         act_report(d, &i); /* before: what it does may be the end of the one who asks */
         if (d->watch || a->kind == STATE_STUCK)
                 return 0;
-        r = d->logind ? loginwatch_end(d->logind, a->session->id, rungs[a->kind].rung) : -ENOTCONN;
-        return r == -ENXIO ? 0 : r;
+        r = loginwatch_end(d->logind, a->session->id, rungs[a->kind].rung);
+        return r == -ENXIO || r == -ESRCH ? 0 : r;
 }
 
 int act_handle(const StateAction *action, void *userdata) {

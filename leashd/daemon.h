@@ -121,6 +121,10 @@ void guard_arm(Daemon *d);
 /* Looks which sessions no xrdp-sesman knows, if anybody wants that known. */
 void remote_mark_orphans(Daemon *d);
 
+/* Looks again at one that is to be ended for it. Returns 1 if it is an orphan; 0 if not, or no
+ * longer; -errno if that cannot be told. */
+int remote_confirm_orphan(Daemon *d, Session *s);
+
 /* Notes what the users of remote desktops have used up to now. */
 void remote_sample(Daemon *d);
 

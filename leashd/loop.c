@@ -44,15 +44,21 @@ static const usec_t settling[] = { 100 * USEC_PER_MSEC, 300 * USEC_PER_MSEC, USE
 #define BUDGET (200 * USEC_PER_MSEC)
 
 /* Has a timer go off, if it would not sooner. */
-static void start(sd_event_source *timer, usec_t delay) {
-        usec_t at = clock_boottime() + delay, waiting;
+static void start_at(sd_event_source *timer, usec_t at) {
+        usec_t waiting;
         int enabled;
 
+        if (at == USEC_INFINITY)
+                return;
         if (sd_event_source_get_enabled(timer, &enabled) >= 0 && enabled != SD_EVENT_OFF &&
             sd_event_source_get_time(timer, &waiting) >= 0 && waiting <= at)
                 return;
         (void) sd_event_source_set_time(timer, at);
         (void) sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
+}
+
+static void start(sd_event_source *timer, usec_t delay) {
+        start_at(timer, clock_boottime() + delay);
 }
 
 void loop_evaluate(Daemon *d) {
@@ -127,10 +133,7 @@ static int on_evaluate(sd_event_source *timer, uint64_t usec _unused_, void *use
         remote_greet(d, clock_boottime(), &next);
         sample(d);
         keep_save(d);
-        if (next != USEC_INFINITY) {
-                (void) sd_event_source_set_time(timer, next);
-                (void) sd_event_source_set_enabled(timer, SD_EVENT_ONESHOT);
-        }
+        start_at(timer, next); /* unless something has come up that is to be looked at sooner */
         set_poll(d);
         arm(d);
         guard_arm(d);
@@ -146,11 +149,12 @@ static void look_at_displays(Daemon *d) {
         size_t n;
         int r;
 
-        displays_watch(d->root, d->displays_watch);
+        displays_watch(d->root, d->uid_min, d->displays_watch);
         r = displays_scan(d->root, d->uid_min, &displays, &n);
         if (r < 0) {
                 daemon_log(LOG_WARNING, "cannot see who is connected: %s", strerror(-r));
-                return; /* what was known stays */
+                set_poll(d); /* what was known stays, and is looked at again */
+                return;
         }
         remote_mark_orphans(d);
         if (sessions_set_displays(&d->sessions, displays, n, clock_boottime()))
@@ -420,6 +424,10 @@ int loop_reload(Daemon *d) {
         if (watch != d->watch) /* what was done in the one mode was not in the other */
                 states_done(&d->states);
         d->watch = watch;
+        /* The mode in which they were kept may be another leashd's. */
+        sessions_set_watch(&d->sessions, watch);
+        runaways_set_watch(&d->cpu, watch);
+        runaways_set_watch(&d->memory, watch);
         d->ready = false; /* no session has rules before it was asked about again */
         return d->logind ? loginwatch_list(d->logind) : 0;
 }
@@ -514,7 +522,7 @@ int loop_open(Daemon *d) {
                 r = open_sources(d);
         if (r < 0)
                 return r;
-        displays_watch(d->root, d->displays_watch);
+        displays_watch(d->root, d->uid_min, d->displays_watch);
         r = loginwatch_open(d->event, &loginwatch_events, CALL_TIMEOUT, d, &d->logind);
         if (r < 0) { /* the bus may be late */
                 daemon_log(LOG_WARNING, "no message bus yet: %s", strerror(-r));

@@ -56,6 +56,20 @@ void remote_mark_orphans(Daemon *d) {
                 loop_evaluate(d);
 }
 
+int remote_confirm_orphan(Daemon *d, Session *s) {
+        _cleanup_(xrdp_processes_freep) XrdpProcesses *processes = NULL;
+        int r;
+
+        r = xrdp_processes_read(d->uid_min, &processes);
+        if (r >= 0)
+                r = xrdp_is_orphan(processes, &d->sessions, s);
+        if (r == 0) {
+                s->orphan = false;
+                loop_evaluate(d);
+        }
+        return r;
+}
+
 /* ---- the last hour -----------------------------------------------------------------------------
  */
 

@@ -17,7 +17,8 @@
 static int send_away(const char *root, const Desktop *d) {
         switch (d->session.via) {
         case SESSION_VIA_XRDP:
-                return displays_disconnect(root, d->session.display, d->session.uid);
+                return displays_disconnect(root, user_uid_min(), d->session.display,
+                                           d->session.uid);
         case SESSION_VIA_VNC: /* no server of VNC's can be told; xrdp, if it is xrdp, gives up */
                 return d->socket.port == 0 ? -ENOTCONN : sockdiag_destroy(&d->socket);
         default:

@@ -27,14 +27,16 @@
 #define GRACE (30 * USEC_PER_SEC)
 #define CALL_TIMEOUT (10 * USEC_PER_SEC)
 #define LOOK_EVERY (100 * USEC_PER_MSEC)
+#define RETRY (USEC_PER_SEC)
 
 /* One that is being ended. */
 typedef struct Target {
         const Desktop *desktop;
         int pidfd; /* of a server that is nobody's session */
         SessionRung rung;
-        usec_t rung_at; /* monotonic */
-        bool gone;
+        usec_t due;     /* the next one; monotonic */
+        usec_t failing; /* since when that could not be done; 0: it was not tried yet */
+        bool gone, given_up;
         char name[TABLE_TEXT_MAX]; /* for messages */
 } Target;
 
@@ -55,7 +57,7 @@ static void ending_done(Ending *e) {
         (void) loginend_close(e->login);
 }
 
-static void report(const Ending *e, const Target *t) {
+static void report(const Ending *e, const Target *t, SessionRung rung) {
         static const IncidentKind kinds[_SESSION_RUNG_MAX] = {
                 [SESSION_RUNG_ASKED] = INCIDENT_ASKED,
                 [SESSION_RUNG_TERMINATED] = INCIDENT_TERMINATED,
@@ -64,7 +66,7 @@ static void report(const Ending *e, const Target *t) {
         };
         Incident i = INCIDENT_NULL;
 
-        i.kind = kinds[t->rung];
+        i.kind = kinds[rung];
         i.time = clock_realtime();
         i.uid = t->desktop->session.uid;
         (void) snprintf(i.user, sizeof(i.user), "%s", t->desktop->user);
@@ -95,12 +97,12 @@ static void tell(const Ending *e, const Target *t) {
         (void) notify_desktop(e->root, &notice); /* nobody waits for it */
 }
 
-static int take(const Ending *e, Target *t) {
-        if (t->rung == SESSION_RUNG_STUCK)
+static int take(const Ending *e, const Target *t, SessionRung rung) {
+        if (rung == SESSION_RUNG_STUCK)
                 return 0;
         if (t->pidfd < 0)
-                return loginend_take(e->login, t->desktop->session.id, t->rung);
-        return proc_signal(t->pidfd, t->rung == SESSION_RUNG_KILLED ? SIGKILL : SIGTERM);
+                return loginend_take(e->login, t->desktop->session.id, rung);
+        return proc_signal(t->pidfd, rung == SESSION_RUNG_KILLED ? SIGKILL : SIGTERM);
 }
 
 static bool is_gone(const Ending *e, const Target *t) {
@@ -108,16 +110,28 @@ static bool is_gone(const Ending *e, const Target *t) {
                             : !proc_is_alive(t->pidfd);
 }
 
-static void climb(const Ending *e, Target *t, usec_t now) {
+/* A step that could not be done is tried again for as long as it would have had, and not left for
+ * a harder one: nobody is killed who was never asked. */
+static void climb(const Ending *e, Target *t, usec_t grace, usec_t now) {
+        SessionRung next = session_rung_next(t->rung);
         int r;
 
-        t->rung = session_rung_next(t->rung);
-        t->rung_at = now;
-        report(e, t); /* before: what it does may be the end of the one who asks */
-        r = take(e, t);
+        if (t->failing == 0)
+                report(e, t, next); /* before: what it does may be the end of the one who asks */
+        r = take(e, t, next);
         /* A leader that has gone leaves the rungs above it. */
-        if (r < 0 && r != -ENXIO && r != -ESRCH && t->rung != SESSION_RUNG_ASKED)
-                output_error("%s: %s", t->name, strerror(-r));
+        if (r < 0 && r != -ENXIO && r != -ESRCH) {
+                if (t->failing == 0)
+                        t->failing = now;
+                t->given_up = now - t->failing >= grace;
+                if (t->given_up)
+                        output_error("%s: %s", t->name, strerror(-r));
+                t->due = now + MIN_OF(grace, RETRY);
+                return;
+        }
+        t->failing = 0;
+        t->rung = next;
+        t->due = now + grace;
 }
 
 /* Until all are gone, or the last step has had its time. */
@@ -131,14 +145,14 @@ static void run(const Ending *e) {
                 for (size_t i = 0; i < e->n; i++) {
                         Target *t = &e->targets[i];
 
-                        if (t->gone || t->rung == SESSION_RUNG_STUCK)
+                        if (t->gone || t->given_up || t->rung == SESSION_RUNG_STUCK)
                                 continue;
                         t->gone = t->rung != SESSION_RUNG_NONE && is_gone(e, t);
                         if (t->gone)
                                 output_line("%s: ended", t->name);
-                        else if (t->rung == SESSION_RUNG_NONE || now - t->rung_at >= grace)
-                                climb(e, t, now);
-                        any |= !t->gone && t->rung != SESSION_RUNG_STUCK;
+                        else if (now >= t->due)
+                                climb(e, t, grace, now);
+                        any |= !t->gone && !t->given_up && t->rung != SESSION_RUNG_STUCK;
                 }
                 if (!any)
                         return;

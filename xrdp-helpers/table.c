@@ -37,9 +37,12 @@ Exit table_read(bool measure, Desktops *ret) {
 /* ---- choosing ---------------------------------------------------------------------------------
  */
 
+/* A server that is nobody's session has no id, and so no name but its display's. */
 static bool is_named(const Desktop *d, const char *name) {
-        return name[0] == ':' ? session_display_from_string(name) == d->session.display
-                              : strcmp(d->session.id, name) == 0;
+        const Session *s = &d->session;
+
+        return name[0] == ':' ? s->display >= 0 && session_display_from_string(name) == s->display
+                              : s->id[0] != '\0' && strcmp(s->id, name) == 0;
 }
 
 /* Without a leashd nobody knows who was left first, and the oldest session stands in. */
@@ -109,7 +112,8 @@ Exit table_choose(const Arguments *a, const Desktops *d, bool otherwise_all, Des
 
                 choose_named(d, name, chosen, &n);
                 if (n == before) {
-                        output_error("%s: no such remote desktop; see 'leash-xrdp list'", name);
+                        output_error("%s: no such remote desktop; see 'leash-xrdp list'",
+                                     name[0] ? name : "an empty name");
                         e = EXIT_REFUSED;
                 }
         }

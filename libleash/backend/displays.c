@@ -25,8 +25,10 @@ static const char *const folders[] = { "/run/xrdp/sockdir", "/run/xrdp", "/tmp/.
 /* chansrv makes these when a client comes and removes them when it goes, so their folder tells. */
 #define AUDIO_PREFIX "xrdp_chansrv_audio_"
 
+/* What is looked at, of all folders together; what users make of it costs no more than this. */
+#define ENTRIES_MAX 131072
 #define DISPLAYS_MAX 65536
-#define FOLDER_ENTRIES_MAX 1000000
+#define USER_SOCKETS_MAX 1024
 #define VNC_PORT 5900
 #define VNC_DISPLAYS 1000
 
@@ -37,17 +39,70 @@ typedef struct Found {
         uid_t subfolder;    /* the user's below it; (uid_t) -1 for the folder itself */
 } Found;
 
+/* How many sockets of one user have been looked at. */
+typedef struct Share {
+        uid_t uid;
+        unsigned n;
+} Share;
+
 typedef struct Scan {
         const char *root;
         uid_t uid_min;
+        size_t entries; /* looked at so far */
+        Share *shares;  /* by uid, ascending */
+        size_t n_shares, allocated_shares;
         Found *all;
         size_t n, allocated;
-
 } Scan;
 
+static void scan_done(Scan *s) {
+        free(s->shares);
+        free(s->all);
+}
+
+static size_t position(const Scan *s, uid_t uid) {
+        size_t low = 0, high = s->n_shares;
+
+        while (low < high) {
+                size_t middle = (low + high) / 2;
+
+                if (s->shares[middle].uid < uid)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low;
+}
+
+/* To be asked before anything is done for a socket. Returns 1; 0 if its owner has had their share;
+ * -ENOMEM. */
+static int may_look(Scan *s, uid_t uid) {
+        size_t at;
+
+        if (uid < s->uid_min)
+                return 1;
+        at = position(s, uid);
+        if (at < s->n_shares && s->shares[at].uid == uid)
+                return s->shares[at].n++ < USER_SOCKETS_MAX;
+        if (s->n_shares == s->allocated_shares) {
+                size_t more = s->allocated_shares ? s->allocated_shares * 2 : 16;
+                Share *shares = reallocarray(s->shares, more, sizeof(Share));
+
+                if (!shares)
+                        return -ENOMEM;
+                s->shares = shares;
+                s->allocated_shares = more;
+        }
+        memmove(s->shares + at + 1, s->shares + at, (s->n_shares - at) * sizeof(Share));
+        s->shares[at] = (Share){ uid, 1 };
+        s->n_shares++;
+        return 1;
+}
+
+/* What is too much is left out: nobody is to be unseen for what others have made. */
 static int add(Scan *s, const Found *found) {
         if (s->n == DISPLAYS_MAX)
-                return -ENOBUFS;
+                return 0;
         if (s->n == s->allocated) {
                 size_t more = s->allocated ? s->allocated * 2 : 16;
                 Found *all = reallocarray(s->all, more, sizeof(Found));
@@ -61,12 +116,18 @@ static int add(Scan *s, const Found *found) {
         return 0;
 }
 
+/* As programs write it: a number has one name. */
+static bool is_plain(const char *number) {
+        return number[0] != '0' || number[1] == '\0';
+}
+
 /* "PREFIXnumber". Returns -1 for any other name. */
 static int number_after(const char *name, const char *prefix) {
+        const char *number = name + strlen(prefix);
         uint64_t n;
 
-        if (strncmp(name, prefix, strlen(prefix)) != 0 ||
-            parse_u64(name + strlen(prefix), &n) < 0 || n > UINT16_MAX)
+        if (strncmp(name, prefix, strlen(prefix)) != 0 || !is_plain(number) ||
+            parse_u64(number, &n) < 0 || n > UINT16_MAX)
                 return -1;
         return n;
 }
@@ -78,7 +139,7 @@ static int audio_number(const char *name) {
 }
 
 static int scan_entry(Scan *s, int fd, const char *name, const char *folder, uid_t subfolder) {
-        int number = number_after(name, DISPLAY_PREFIX), audio = audio_number(name);
+        int number = number_after(name, DISPLAY_PREFIX), audio = audio_number(name), r;
         Found found = { .folder = folder, .subfolder = subfolder };
         struct stat st;
 
@@ -93,38 +154,67 @@ static int scan_entry(Scan *s, int fd, const char *name, const char *folder, uid
                 .link = SESSION_LINK_DISCONNECTED,
                 .announced = audio >= 0,
         };
-        return add(s, &found);
+        r = may_look(s, st.st_uid);
+        return r > 0 ? add(s, &found) : r;
 }
 
-/* The folder itself, or a user's below it (xrdp 0.10: ROOT/UID). Another's folder of that name is
- * not looked into. */
-static int scan_folder(Scan *s, const char *folder, uid_t subfolder) {
-        _cleanup_closedir_ DIR *d = NULL;
-        _cleanup_free_ char *path = NULL;
-        size_t entries = 0;
+/* Opens xrdp's folder (`user` is (uid_t) -1), or a user's below it: another's folder of that name,
+ * and where a link leads, is not looked into. Returns a descriptor; -ENOENT if there is none such;
+ * -errno. */
+static int open_folder(int parent, const char *path, uid_t user, uid_t uid_min) {
+        _cleanup_close_ int fd =
+                openat(parent, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         struct stat st;
+
+        if (fd < 0)
+                return errno == ENOMEM || errno == EMFILE || errno == ENFILE ? -errno : -ENOENT;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (st.st_uid >= uid_min && st.st_uid != user && st.st_uid != geteuid())
+                return -ENOENT;
+        return TAKE_FD(fd);
+}
+
+static int open_top(const char *root, const char *folder, uid_t uid_min) {
+        _cleanup_free_ char *path = file_path("%s%s", root, folder);
+
+        return path ? open_folder(AT_FDCWD, path, (uid_t) -1, uid_min) : -ENOMEM;
+}
+
+/* True for the name of a user's folder in xrdp 0.10's: ROOT/UID. */
+static bool is_users(const char *name, uid_t *ret) {
+        return is_plain(name) && parse_uid(name, ret) >= 0;
+}
+
+static int scan_users(Scan *s, int parent, const char *name, const char *folder, uid_t uid);
+
+/* The folder itself, or a user's below it. */
+static int scan_folder(Scan *s, int folder_fd, const char *folder, uid_t subfolder) {
+        _cleanup_closedir_ DIR *d = fdopendir(folder_fd);
         int r = 0;
 
-        path = subfolder == (uid_t) -1
-                       ? file_path("%s%s", s->root, folder)
-                       : file_path("%s%s/%u", s->root, folder, (unsigned) subfolder);
-        if (!path)
-                return -ENOMEM;
-        d = opendir(path);
-        if (!d) /* gone, or not yet there */
-                return errno == ENOMEM ? -ENOMEM : 0;
-        if (subfolder != (uid_t) -1 &&
-            (fstat(dirfd(d), &st) < 0 || (st.st_uid != subfolder && st.st_uid >= s->uid_min)))
-                return 0;
-        for (struct dirent *e; r >= 0 && (e = readdir(d)) && entries++ < FOLDER_ENTRIES_MAX;) {
+        if (!d) {
+                r = -errno;
+                (void) close(folder_fd);
+                return r;
+        }
+        for (struct dirent *e; r >= 0 && s->entries < ENTRIES_MAX && (e = readdir(d));
+             s->entries++) {
                 uid_t uid;
 
-                if (subfolder == (uid_t) -1 && parse_uid(e->d_name, &uid) >= 0)
-                        r = scan_folder(s, folder, uid);
+                if (subfolder == (uid_t) -1 && is_users(e->d_name, &uid))
+                        r = scan_users(s, dirfd(d), e->d_name, folder, uid);
                 else
                         r = scan_entry(s, dirfd(d), e->d_name, folder, subfolder);
         }
         return r;
+}
+
+/* Whatever is wrong with one user's folder is no reason not to see the others. */
+static int scan_users(Scan *s, int parent, const char *name, const char *folder, uid_t uid) {
+        int fd = open_folder(parent, name, uid, s->uid_min);
+
+        return fd < 0 ? 0 : scan_folder(s, fd, folder, uid);
 }
 
 static int compare_found(const void *a, const void *b) {
@@ -205,12 +295,14 @@ static int on_port(const TcpSocket *t, void *userdata) {
                         .inode = t->inode,
                 },
         };
+        int r;
 
         if (!t->listening) {
                 ports->connected[t->port - VNC_PORT] = true;
                 return 0;
         }
-        return add(ports->scan, &found);
+        r = may_look(ports->scan, t->uid);
+        return r > 0 ? add(ports->scan, &found) : r;
 }
 
 /* Who has connected is not asked: the usual way in is a tunnel of the user's own, and one who holds
@@ -257,9 +349,10 @@ static int on_listener(const UnixListener *l, void *userdata) {
                         .link = SESSION_LINK_DISCONNECTED,
                 },
         };
+        int r = number < 0 ? 0 : may_look(s, l->uid);
 
-        if (number < 0 || !place_of(s, l->path, l->uid, &found))
-                return 0;
+        if (r <= 0 || !place_of(s, l->path, l->uid, &found))
+                return r;
         for (size_t i = 0; i < s->n; i++)
                 if (s->all[i].display.number == number && s->all[i].display.uid == l->uid &&
                     s->all[i].display.via == SESSION_VIA_XRDP)
@@ -271,8 +364,11 @@ static int scan_all(Scan *s) {
         bool any_xrdp;
         int r = 0;
 
-        for (size_t i = 0; i < ELEMENTSOF(folders) && r >= 0; i++)
-                r = scan_folder(s, folders[i], (uid_t) -1);
+        for (size_t i = 0; i < ELEMENTSOF(folders) && r >= 0; i++) {
+                int fd = open_top(s->root, folders[i], s->uid_min);
+
+                r = fd >= 0 ? scan_folder(s, fd, folders[i], (uid_t) -1) : fd == -ENOENT ? 0 : fd;
+        }
         if (r >= 0)
                 r = sockdiag_unix_listeners(DISPLAY_PREFIX, on_listener, s);
         if (r == -ENOENT) /* a kernel without unix_diag */
@@ -303,7 +399,7 @@ int displays_scan(const char *root, uid_t uid_min, SessionDisplay **ret, size_t 
         for (size_t i = 0; i < scan.n && r >= 0; i++)
                 if (scan.all[i].display.via != SESSION_VIA_NONE)
                         displays[n++] = scan.all[i].display;
-        free(scan.all);
+        scan_done(&scan);
         if (r < 0)
                 return r;
         *ret = displays;
@@ -311,34 +407,46 @@ int displays_scan(const char *root, uid_t uid_min, SessionDisplay **ret, size_t 
         return 0;
 }
 
-/* Each user's folder of xrdp 0.10. */
-static void watch_users(const char *path, int watch) {
-        _cleanup_closedir_ DIR *d = opendir(path);
-        size_t n = 0;
+/* By what is open, whatever stands under its name by now. */
+static int watch_open_folder(int watch, int fd) {
+        char path[64];
 
-        for (struct dirent *e; d && (e = readdir(d)) && n < SESSIONS_MAX;) {
-                _cleanup_free_ char *user = NULL;
+        (void) snprintf(path, sizeof(path), "/proc/self/fd/%d/.", fd);
+        return watch_folder(watch, path);
+}
+
+/* Each user's folder of xrdp 0.10. */
+static void watch_users(int folder_fd, uid_t uid_min, int watch) {
+        _cleanup_closedir_ DIR *d = fdopendir(folder_fd);
+        size_t n = 0, entries = 0;
+
+        if (!d)
+                (void) close(folder_fd);
+        for (struct dirent *e; d && n < SESSIONS_MAX && entries < ENTRIES_MAX && (e = readdir(d));
+             entries++) {
+                _cleanup_close_ int fd = -EBADF;
                 uid_t uid;
 
-                if (parse_uid(e->d_name, &uid) < 0)
+                if (!is_users(e->d_name, &uid))
                         continue;
-                user = file_path("%s/%s", path, e->d_name);
-                if (user)
-                        (void) watch_folder(watch, user); /* one that is gone says so by itself */
+                fd = open_folder(dirfd(d), e->d_name, uid, uid_min);
+                if (fd < 0)
+                        continue;
+                (void) watch_open_folder(watch, fd); /* one that is gone says so by itself */
                 n++;
         }
 }
 
-void displays_watch(const char *root, int watch) {
+void displays_watch(const char *root, uid_t uid_min, int watch) {
         bool found = false;
 
         for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
-                _cleanup_free_ char *path = file_path("%s%s", root, folders[i]);
+                _cleanup_close_ int fd = open_top(root, folders[i], uid_min);
 
-                if (!path || watch_folder(watch, path) < 0)
+                if (fd < 0 || watch_open_folder(watch, fd) < 0)
                         continue;
                 found = true;
-                watch_users(path, watch);
+                watch_users(TAKE_FD(fd), uid_min, watch);
         }
         if (!found) { /* xrdp makes its folder when it starts for the first time */
                 _cleanup_free_ char *run = file_path("%s/run", root);
@@ -351,12 +459,12 @@ void displays_watch(const char *root, int watch) {
 /* xorgxrdp takes four bytes (rdpClientConCheck()). The folder is the user's, so what lies there
  * under that name is pinned before it is looked at, and reached by what was pinned: no link of the
  * user's leads root's datagram to another service. */
-static int send_away(const char *path, uid_t uid) {
+static int send_away(int folder, const char *name, uid_t uid) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         _cleanup_close_ int pinned = -EBADF, fd = -EBADF;
         struct stat st;
 
-        pinned = open(path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        pinned = openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (pinned < 0 || fstat(pinned, &st) < 0)
                 return -errno;
         if (!S_ISSOCK(st.st_mode) || st.st_uid != uid)
@@ -371,22 +479,24 @@ static int send_away(const char *path, uid_t uid) {
                        : 0;
 }
 
-int displays_disconnect(const char *root, int number, uid_t uid) {
+int displays_disconnect(const char *root, uid_t uid_min, int number, uid_t uid) {
+        char subfolder[16], name[64];
         int r = -ENOENT;
 
-        for (size_t i = 0; i < 2 * ELEMENTSOF(folders) && r == -ENOENT; i++) {
-                const char *folder = folders[i / 2];
-                _cleanup_free_ char *path =
-                        i % 2 == 0
-                                ? file_path("%s%s/%u/" DISCONNECT_PREFIX "%d", root, folder,
-                                            (unsigned) uid, number)
-                                : file_path("%s%s/" DISCONNECT_PREFIX "%d", root, folder, number);
+        (void) snprintf(subfolder, sizeof(subfolder), "%u", (unsigned) uid);
+        (void) snprintf(name, sizeof(name), DISCONNECT_PREFIX "%d", number);
+        for (size_t i = 0; i < ELEMENTSOF(folders) && r == -ENOENT; i++) {
+                _cleanup_close_ int top = open_top(root, folders[i], uid_min), own = -EBADF;
 
-                if (!path)
-                        return -ENOMEM;
-                r = send_away(path, uid);
-                if (r == -ENOTDIR)
-                        r = -ENOENT;
+                if (top == -ENOENT)
+                        continue;
+                if (top < 0)
+                        return top;
+                own = open_folder(top, subfolder, uid, uid_min);
+                if (own >= 0)
+                        r = send_away(own, name, uid);
+                if (r == -ENOENT)
+                        r = send_away(top, name, uid);
         }
         return r;
 }

@@ -13,14 +13,16 @@
 #include "core/sessions.h"
 
 /* Looks. `root` stands before /run and /tmp ("" but in tests); uids below uid_min are the system's,
- * as xrdp's is. A new array. Returns 0 or -errno. */
+ * as xrdp's is. Only folders of the system's are looked into, and in them those of the users that
+ * they are named after; no link is followed. Of one user's sockets so many are looked at as nobody
+ * needs, and the rest is as if it were not there. A new array. Returns 0 or -errno. */
 int displays_scan(const char *root, uid_t uid_min, SessionDisplay **ret, size_t *ret_n);
 
 /* Watches xrdp's folders, or where they will be, through a descriptor of os/watch; to be called
  * again after each change, since folders come and go. */
-void displays_watch(const char *root, int watch);
+void displays_watch(const char *root, uid_t uid_min, int watch);
 
 /* Has the X server of an xrdp display send its viewer away, as xrdp-dis(8) does for its user: by a
  * datagram to the socket beside the display's, which has to be that user's. Returns 0; -ENOENT if
  * there is no such socket, as with Xvnc; -EPERM if it is somebody else's; -errno. */
-int displays_disconnect(const char *root, int number, uid_t uid);
+int displays_disconnect(const char *root, uid_t uid_min, int number, uid_t uid);

@@ -12,7 +12,14 @@
 #define LOGIND "org.freedesktop.login1"
 #define LOGIND_PATH "/org/freedesktop/login1"
 #define LOGIND_MANAGER "org.freedesktop.login1.Manager"
-#define NO_SUCH_SESSION "org.freedesktop.login1.NoSuchSession"
+
+/* What says that there is nobody any more: logind's own, and what it forwards from PID 1. */
+static const char *const gone[] = {
+        "org.freedesktop.login1.NoSuchSession",
+        "org.freedesktop.systemd1.NoSuchUnit",
+        "org.freedesktop.systemd1.NoSuchProcess",
+        "org.freedesktop.systemd1.ScopeNotRunning",
+};
 
 #define _cleanup_error_ _cleanup_(sd_bus_error_free)
 #define _cleanup_message_ _cleanup_(sd_bus_message_unrefp)
@@ -26,9 +33,11 @@ static int call(sd_bus *bus, sd_bus_message *m, usec_t timeout) {
         _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         int r = sd_bus_call(bus, m, timeout, &error, NULL);
 
-        if (sd_bus_error_has_name(&error, NO_SUCH_SESSION))
-                return -ENXIO;
-        return MIN_OF(r, 0);
+        for (size_t i = 0; i < ELEMENTSOF(gone); i++)
+                if (sd_bus_error_has_name(&error, gone[i]))
+                        return -ENXIO;
+        /* sd-bus has the same number for a name that nobody owns, which says nothing. */
+        return r == -ENXIO || r == -ENOENT ? -EHOSTUNREACH : MIN_OF(r, 0);
 }
 
 int loginend_on(sd_bus *bus, const char *id, SessionRung rung, usec_t timeout) {

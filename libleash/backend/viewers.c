@@ -224,6 +224,7 @@ static bool is_leader(const Sessions *sessions, pid_t pid) {
 /* The sockets of all running xrdp-sesmen, and what is connected to them. */
 typedef struct Known {
         bool read;
+        int error;        /* not all of it could be seen */
         uint32_t *inodes; /* of xrdp-sesman's, sorted */
         size_t n;
         uint32_t *peers; /* of the others', sorted */
@@ -245,9 +246,11 @@ static int add_inodes(Known *k, pid_t sesman) {
         _cleanup_free_ uint32_t *more = NULL;
         uint32_t *all;
         size_t n;
+        int r;
 
-        if (procsocket_read(sesman, &more, &n) < 0 || n == 0)
-                return 0;
+        r = procsocket_read(sesman, &more, &n);
+        if (r < 0 || n == 0)
+                return r;
         all = reallocarray(k->inodes, k->n + n, sizeof(uint32_t));
         if (!all)
                 return -ENOMEM;
@@ -275,48 +278,80 @@ static int on_pair(const UnixPair *p, void *userdata) {
         return 0;
 }
 
+static bool is_sesman(const XrdpProcesses *x, const Sessions *sessions, size_t i) {
+        return x->all[i].program == PROGRAM_SESMAN && !is_leader(sessions, x->all[i].pid);
+}
+
 /* Asked for once, and only where a parent does not tell. */
 static void read_known(const XrdpProcesses *x, const Sessions *sessions, Known *k) {
         int r = 0;
 
         k->read = true;
         for (size_t i = 0; i < x->n && r >= 0; i++)
-                if (x->all[i].program == PROGRAM_SESMAN && !is_leader(sessions, x->all[i].pid))
+                if (is_sesman(x, sessions, i))
                         r = add_inodes(k, x->all[i].pid);
-        if (r < 0 || k->n == 0)
-                return;
-        qsort(k->inodes, k->n, sizeof(uint32_t), compare_inodes);
-        (void) sockdiag_unix_pairs(on_pair, k); /* what was not seen is not known */
+        if (r >= 0 && k->n > 0) {
+                qsort(k->inodes, k->n, sizeof(uint32_t), compare_inodes);
+                r = sockdiag_unix_pairs(on_pair, k);
+        }
+        k->error = MIN_OF(r, 0);
         if (k->n_peers > 0)
                 qsort(k->peers, k->n_peers, sizeof(uint32_t), compare_inodes);
 }
 
-/* True if the leader holds the other end of one of xrdp-sesman's sockets. */
-static bool is_connected(const Known *k, pid_t leader) {
+/* Returns 1 if the leader holds the other end of one of xrdp-sesman's sockets, 0 if not; -ESRCH if
+ * there is no leader; -errno if that cannot be seen. */
+static int is_connected(const Known *k, pid_t leader) {
         _cleanup_free_ uint32_t *own = NULL;
         size_t n = 0;
+        int r;
 
-        if (k->n_peers == 0 || procsocket_read(leader, &own, &n) < 0)
-                return false;
+        r = procsocket_read(leader, &own, &n);
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < n; i++)
                 if (procsocket_has(k->peers, k->n_peers, own[i]))
-                        return true;
-        return false;
+                        return 1;
+        return k->error;
 }
 
-static bool is_orphan(const XrdpProcesses *x, const Sessions *sessions, const Session *s,
+/* Returns 1 if no xrdp-sesman knows the session, 0 if one does, -ENODATA if none runs that could,
+ * -errno if it cannot be seen. */
+static int ask_orphan(const XrdpProcesses *x, const Sessions *sessions, const Session *s,
                       Known *known) {
+        bool any = false;
         ProcStat leader;
+        int r;
 
-        if (s->leader == 0 || proc_read_stat(s->leader, &leader) < 0)
-                return true;
-        for (size_t i = 0; i < x->n; i++)
-                if (x->all[i].program == PROGRAM_SESMAN && x->all[i].pid == leader.ppid &&
-                    !is_leader(sessions, leader.ppid))
-                        return false;
+        if (s->leader == 0)
+                return -ENODATA;
+        r = proc_read_stat(s->leader, &leader);
+        if (r < 0)
+                return r == -ESRCH || r == -ENOENT ? 1 : r;
+        for (size_t i = 0; i < x->n; i++) {
+                if (!is_sesman(x, sessions, i))
+                        continue;
+                if (x->all[i].pid == leader.ppid)
+                        return 0;
+                any = true;
+        }
+        if (!any)
+                return -ENODATA;
         if (!known->read)
                 read_known(x, sessions, known);
-        return !is_connected(known, s->leader);
+        r = is_connected(known, s->leader);
+        return r == -ESRCH ? 1 : r < 0 ? r : !r;
+}
+
+static bool may_be_orphan(const Session *s) {
+        return strcmp(s->service, SERVICE) == 0 && s->display >= 0 &&
+               s->since[SESSION_CLOSING] == 0;
+}
+
+int xrdp_is_orphan(const XrdpProcesses *x, const Sessions *sessions, const Session *s) {
+        _cleanup_(known_done) Known known = {};
+
+        return may_be_orphan(s) ? ask_orphan(x, sessions, s, &known) : 0;
 }
 
 bool xrdp_mark_orphans(const XrdpProcesses *x, Sessions *sessions) {
@@ -325,11 +360,12 @@ bool xrdp_mark_orphans(const XrdpProcesses *x, Sessions *sessions) {
 
         for (size_t i = 0; i < sessions->n; i++) {
                 Session *s = sessions->all[i];
-                bool orphan = strcmp(s->service, SERVICE) == 0 && s->display >= 0 &&
-                              s->since[SESSION_CLOSING] == 0 && is_orphan(x, sessions, s, &known);
+                int r = may_be_orphan(s) ? ask_orphan(x, sessions, s, &known) : 0;
 
-                news |= s->orphan != orphan;
-                s->orphan = orphan;
+                if (r < 0 || s->orphan == (r > 0))
+                        continue;
+                s->orphan = r > 0;
+                news = true;
         }
         return news;
 }

@@ -31,8 +31,12 @@ DEFINE_CLEANUP(XrdpProcesses *, xrdp_processes_free);
 int viewers_read(const XrdpProcesses *x, const SessionDisplay *displays, size_t n_displays,
                  Viewer **ret, size_t *ret_n);
 
-/* Says of each session whether it is an orphan: xrdp-sesman's by its PAM service, with a leader
- * that is neither the child of an xrdp-sesman nor connected to one (as 0.10's are). Such a session
- * lives, and nobody can come back to it. Sets Session.orphan. Returns true if that is news for any
- * session. */
+/* Says of a session whether it is an orphan: xrdp-sesman's by its PAM service, with a leader that
+ * is neither the child of an xrdp-sesman nor connected to one (as 0.10's are). Such a session
+ * lives, and nobody can come back to it. Returns 1; 0; -ENODATA if no xrdp-sesman runs, which may
+ * be back in a moment; -errno if that cannot be seen. */
+int xrdp_is_orphan(const XrdpProcesses *x, const Sessions *sessions, const Session *s);
+
+/* Sets Session.orphan of each session; where it cannot be told it stays as it was. Returns true if
+ * that is news for any session. */
 bool xrdp_mark_orphans(const XrdpProcesses *x, Sessions *sessions);

@@ -293,6 +293,18 @@ int runaways_look(Runaways *r, const RunawayMachine *machine, RunawaySample *sam
         return found;
 }
 
+void runaways_set_watch(Runaways *r, bool watch) {
+        if (r->watch == watch)
+                return;
+        r->watch = watch;
+        r->changed = true;
+        for (size_t i = 0; i < r->n; i++) {
+                r->all[i].strikes = 0;
+                r->all[i].until = 0;
+                begin_anew(&r->all[i], 0);
+        }
+}
+
 void runaways_excuse(Runaways *r, uid_t uid) {
         bool found;
         size_t at = position(r, uid, &found);
@@ -324,6 +336,7 @@ int runaways_to_text(const Runaways *r, const char *boot, char **ret, size_t *re
         k = statefile_begin(&text, "runaways", boot);
         if (k < 0)
                 return k;
+        statefile_write_mode(&text, r->watch);
         for (size_t i = 0; i < r->n; i++) {
                 const Runaway *u = &r->all[i];
 
@@ -396,9 +409,11 @@ int runaways_from_text(Runaways *r, const char *text, size_t size, const char *b
         int k;
 
         k = statefile_read(text, size, RUNAWAYS_TEXT_MAX, read_entry, &reading);
-        if (k < 0)
+        if (k < 0) {
                 runaways_done(r);
-        else
-                r->changed = false;
-        return k;
+                return k;
+        }
+        r->watch = !reading.head.enforced;
+        r->changed = false;
+        return 0;
 }

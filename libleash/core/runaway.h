@@ -99,9 +99,13 @@ typedef struct Runaways {
         usec_t last; /* when the last sample was; 0 for never */
         usec_t stalled;
         bool changed; /* what is to be kept has; cleared by the caller */
+        bool watch;   /* penalties were only said */
 } Runaways;
 
 void runaways_done(Runaways *r);
+
+/* From now on penalties are only said, or no longer so. Those of the other mode are forgotten. */
+void runaways_set_watch(Runaways *r, bool watch);
 
 /* Looks at a sample; *samples are sorted by uid on the way. Fills ret with penalties, at most
  * `max`, and counts them as given. Returns how many, or -ENOMEM. */

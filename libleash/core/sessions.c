@@ -81,6 +81,23 @@ void sessions_done(Sessions *s) {
         *s = (Sessions){};
 }
 
+void sessions_set_watch(Sessions *s, bool watch) {
+        if (s->watch == watch)
+                return;
+        s->watch = watch;
+        s->changed = true;
+        for (size_t i = 0; i < s->n; i++) {
+                Session *session = s->all[i];
+
+                memset(session->warned, 0, sizeof(session->warned));
+                session->notice = SESSION_NOTICE_NONE;
+                session->rung = SESSION_RUNG_NONE;
+                session->rung_for = 0;
+                session->rung_at = session->rung_retry = 0;
+                session->unguarded = false;
+        }
+}
+
 /* Where the id is, or where it belongs. */
 static size_t position(const Sessions *s, const char *id, bool *ret_found) {
         size_t low = 0, high = s->n;
@@ -410,6 +427,7 @@ int sessions_to_text(const Sessions *s, const char *boot, char **ret, size_t *re
         if (r < 0)
                 return r;
         f = text.f;
+        statefile_write_mode(&text, s->watch);
         for (size_t i = 0; i < s->n; i++) {
                 const Session *session = s->all[i];
 
@@ -481,9 +499,11 @@ int sessions_from_text(Sessions *s, const char *text, size_t size, const char *b
         int r;
 
         r = statefile_read(text, size, SESSIONS_TEXT_MAX, read_entry, &reading);
-        if (r < 0)
+        if (r < 0) {
                 sessions_done(s);
-        else
-                s->changed = false;
-        return r;
+                return r;
+        }
+        s->watch = !reading.head.enforced;
+        s->changed = false;
+        return 0;
 }

@@ -124,6 +124,7 @@ typedef struct Session {
         SessionRung rung;
         SessionCondition rung_for;
         usec_t rung_at;
+        usec_t rung_retry; /* the next rung could not be done: not before this again */
         const void *rules;
 
         /* Kept by core/guard. */
@@ -140,6 +141,7 @@ typedef struct Sessions {
         Session **all; /* by id, ascending */
         size_t n, allocated;
         bool changed; /* what is to be kept has; cleared by the caller */
+        bool watch;   /* warnings and rungs were only said, and nobody has heard of them */
 } Sessions;
 
 void sessions_done(Sessions *s);
@@ -155,6 +157,10 @@ typedef struct SessionFacts {
         usec_t idle_since; /* 0 if logind does not tell */
         usec_t created;    /* the same */
 } SessionFacts;
+
+/* From now on nothing is done any more, or no longer only said. What was warned of and begun in the
+ * other mode is forgotten, since it did not happen, or does not go on. */
+void sessions_set_watch(Sessions *s, bool watch);
 
 /* For core/places: whether a session has to make room, and why. */
 void sessions_set_surplus(Sessions *s, Session *session, SessionSurplus surplus, usec_t now);

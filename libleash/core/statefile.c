@@ -90,6 +90,8 @@ int statefile_read_head(StatefileHead *head, const char *key, const char *value)
                 head->versioned = strcmp(value, "1") == 0;
                 return head->versioned ? 0 : -EBADMSG;
         }
+        if (strcmp(key, "Mode") == 0)
+                head->enforced = strcmp(value, "enforce") == 0;
         return strcmp(key, "Boot") == 0 && strcmp(value, head->boot) != 0 ? -ESTALE : 0;
 }
 
@@ -100,6 +102,10 @@ int statefile_begin(StatefileText *t, const char *model, const char *boot) {
                 return -ENOMEM;
         (void) fprintf(t->f, "[%s]\nVersion=1\nBoot=%s\n", model, boot);
         return 0;
+}
+
+void statefile_write_mode(StatefileText *t, bool watch) {
+        (void) fprintf(t->f, "Mode=%s\n", watch ? "watch" : "enforce");
 }
 
 int statefile_end(StatefileText *t, char **ret, size_t *ret_size) {

@@ -37,6 +37,7 @@ int statefile_read(const char *text, size_t size, size_t max, StatefileEntry ent
 typedef struct StatefileHead {
         const char *boot;
         bool versioned; /* it was there, so that what follows can be understood */
+        bool enforced;  /* what the model says was done was done, and not only said */
 } StatefileHead;
 
 /* Reads one of its lines; key may be NULL. Returns 0; -EBADMSG for a version that this one does not
@@ -49,8 +50,12 @@ typedef struct StatefileText {
         size_t size;
 } StatefileText;
 
-/* Begins a text with the model's own section; more goes to ->f. Returns 0 or -ENOMEM. */
+/* Begins a text with the model's own section; more goes to ->f, which may be further lines of it.
+ * Returns 0 or -ENOMEM. */
 int statefile_begin(StatefileText *t, const char *model, const char *boot);
+
+/* Says in the model's own section in which mode it was kept. */
+void statefile_write_mode(StatefileText *t, bool watch);
 
 /* Ends it, a new string. Returns 0 or -ENOMEM; frees everything else either way. */
 int statefile_end(StatefileText *t, char **ret, size_t *ret_size);

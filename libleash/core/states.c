@@ -274,20 +274,33 @@ static const StateActionKind ladder[_SESSION_RUNG_MAX] = {
         [SESSION_RUNG_STUCK] = STATE_STUCK,
 };
 
-/* The next rung, if the one before has had its time. */
+/* Nobody is left whom that rung could ask: the leader has gone, or the session. */
+static bool is_gone(int r) {
+        return r == -ESRCH || r == -ENXIO || r == -ENOENT;
+}
+
+/* The next rung, if the one before has had its time. One that could not be done is not left for the
+ * next: nobody is killed who was never asked. */
 static void climb(Run *run, Session *s, SessionCondition c, const StateRule *rule) {
         SessionRung next = session_rung_next(s->rung);
         const StateAction action = { ladder[next], s->uid, s, c, rule, NULL, 0 };
         usec_t due = s->rung == SESSION_RUNG_NONE ? 0 : later(s->rung_at, STATES_GRACE);
+        int r;
 
         if (s->rung == SESSION_RUNG_STUCK)
                 return;
+        due = MAX_OF(due, s->rung_retry);
         if (due > run->now) {
                 look_again(run, due);
                 return;
         }
-        /* A rung that cannot be done (the leader has gone) is no reason to stay below it. */
-        (void) act(run, &action);
+        r = act(run, &action);
+        if (r < 0 && !is_gone(r)) {
+                s->rung_retry = later(run->now, STATES_RETRY);
+                look_again(run, s->rung_retry);
+                return;
+        }
+        s->rung_retry = 0;
         s->rung = next;
         s->rung_for = c;
         s->rung_at = run->now;
@@ -300,7 +313,7 @@ static void come_down(Run *run, Session *s) {
         if (s->rung != SESSION_RUNG_NONE)
                 run->sessions->changed = true;
         s->rung = SESSION_RUNG_NONE;
-        s->rung_at = 0;
+        s->rung_at = s->rung_retry = 0;
 }
 
 /* The ladder follows the condition that began it, or that is due first. */

@@ -97,8 +97,9 @@ typedef struct StateAction {
         usec_t ends;           /* for STATE_WARN: when the session will be ended */
 } StateAction;
 
-/* Does it. Returns 0; -EAGAIN to be asked again soon, for a squeeze; another negative errno means
- * that it was not done and is to be tried again later. */
+/* Does it. Returns 0; -EAGAIN to be asked again soon, for a squeeze; -ESRCH, -ENXIO, -ENOENT from a
+ * rung that has nobody to ask any more, after which the next has its turn; another negative errno
+ * means that it was not done and is to be tried again later. */
 typedef int (*StateHandler)(const StateAction *action, void *userdata);
 
 typedef struct StateUser {

@@ -13,6 +13,7 @@
  *   take DISPLAY                 the server takes a connection that somebody else has made
  *   hangup DISPLAY               and leaves
  *   shut DISPLAY                 the X server ends
+ *   refuse N                     the next N calls that end a session fail
  *   reloaded                     PID 1 says that it has read its unit files again
  *   away, back                   logind is restarted
  *
@@ -58,6 +59,7 @@ typedef struct Fake {
         size_t n;
         Display displays[DISPLAYS_MAX];
         int stubborn; /* 0: calls are noted, and nothing ends */
+        int refuse;
 } Fake;
 
 static void die(const char *what, int r) {
@@ -247,6 +249,10 @@ static int end_session(sd_bus_message *m, void *userdata, sd_bus_error *error) {
         (void) snprintf(line, sizeof(line), "%s %s %s %d", sd_bus_message_get_member(m), id, who,
                         signal);
         note(f, "logind-calls", line);
+        if (f->refuse > 0) {
+                f->refuse--;
+                return sd_bus_error_set(error, SD_BUS_ERROR_FAILED, "Not now.");
+        }
         if (!find(f, id))
                 return sd_bus_error_set(error, "org.freedesktop.login1.NoSuchSession", "No.");
         if (f->stubborn > 0 && (!kill ? 2 : signal == SIGKILL ? 3 : 1) >= f->stubborn)
@@ -425,6 +431,8 @@ static void obey(Fake *f, const char *line) {
                 set(f, a, b, c);
         else if (strcmp(verb, "stubborn") == 0)
                 f->stubborn = atoi(a);
+        else if (strcmp(verb, "refuse") == 0)
+                f->refuse = atoi(a);
         else if (strcmp(verb, "storm") == 0)
                 storm(f, strtoul(a, NULL, 10), strtoul(b, NULL, 10));
         else if (strcmp(verb, "desks") == 0)

@@ -280,12 +280,16 @@ has_more() { (($(wc -l <"$1") > $2)); }
 
 # start_leashd ARGUMENTS...: sets $leashd_pid; ready when its sessions are known
 start_leashd() {
-    env -i PATH="$PATH" LC_ALL=C.UTF-8 TZ=UTC LEASH_TEST_ROOT="$root" \
+    "${alone[@]}" env -i PATH="$PATH" LC_ALL=C.UTF-8 TZ=UTC LEASH_TEST_ROOT="$root" \
         DBUS_SYSTEM_BUS_ADDRESS="unix:path=$root/bus" ASAN_OPTIONS=verify_asan_link_order=0:exitcode=99 \
         "$tools/leashd" "$@" >>"$root/fake/leashd" 2>&1 </dev/null &
     leashd_pid=$!
     wait_until test -d "$root/run/leashd"
 }
+
+# Where processes of other cases must not be seen; ended by stop_leashd KILL.
+alone=()
+alone() { alone=(unshare --pid --fork --kill-child --mount-proc); }
 
 # stop_leashd [SIGNAL]: waits for its end; sets $status
 stop_leashd() {
@@ -323,9 +327,9 @@ field() { jq -r ".[${2:-0}].$1" <<<"$out"; }
 play() {
     local program=$1 fd
     shift
-    exec {fd}< <(exec setpriv "${play_as[@]}" --pdeathsig KILL "$tools/$program" "$@" 2>>"$root/fake/log")
+    exec {fd}< <(exec "${play_in[@]}" setpriv "${play_as[@]}" --pdeathsig KILL "$tools/$program" "$@" 2>>"$root/fake/log")
     player=$!
     read -r -t 10 -u "$fd" said || fail "$program $*: $(tail -n 1 "$root/fake/log")"
     exec {fd}<&-
 }
-play_as=()
+play_as=() play_in=()

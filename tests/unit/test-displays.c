@@ -170,22 +170,122 @@ static void test_other_files(void **state) {
         (void) close(b);
 }
 
+static void link_to(const char *root, const char *target, const char *path) {
+        _cleanup_free_ char *a = file_path("%s%s", root, target),
+                            *b = file_path("%s%s", root, path);
+
+        assert_true(a && b);
+        assert_int_equal(symlink(a, b), 0);
+}
+
+/* A socket in a folder that is not where xrdp's are; the kernel does not show it as one of those.
+ */
+static void test_no_link_is_followed(void **state) {
+        const char *root = *state;
+        char path[64];
+        int fd;
+
+        temproot_mkdir(root, "/run", 0755);
+        temproot_mkdir(root, "/run/xrdp", 0755);
+        temproot_mkdir(root, "/elsewhere", 0755);
+        fd = serve(root, "/elsewhere/xrdp_display_21");
+        link_to(root, "/elsewhere", "/run/xrdp/sockdir");
+        assert_int_equal(look(root, getuid() + 1, 21).number, -1);
+        (void) snprintf(path, sizeof(path), "/run/xrdp/%u", (unsigned) getuid());
+        link_to(root, "/elsewhere", path);
+        assert_int_equal(look(root, getuid() + 1, 21).number, -1);
+        (void) close(fd);
+}
+
+/* /tmp/.xrdp is anybody's to make. */
+static void test_a_folder_of_an_ordinary_users(void **state) {
+        _cleanup_free_ char *path = file_path("%s/tmp/.xrdp", (char *) *state);
+        const char *root = *state;
+        int fd;
+
+        if (getuid() != 0)
+                skip();
+        temproot_mkdir(root, "/tmp", 0755);
+        temproot_mkdir(root, "/tmp/.xrdp", 0755);
+        temproot_mkdir(root, "/elsewhere", 0755);
+        fd = serve(root, "/elsewhere/xrdp_display_22");
+        temproot_rename(root, "/elsewhere/xrdp_display_22", "/tmp/.xrdp/xrdp_display_22");
+        assert_int_equal(look(root, 1000, 22).number, 22);
+        assert_non_null(path);
+        assert_int_equal(chown(path, 4242, (gid_t) -1), 0);
+        assert_int_equal(look(root, 1000, 22).number, -1);
+        assert_int_equal(look(root, 5000, 22).number, 22);
+        (void) close(fd);
+}
+
+/* One socket under very many names. */
+static void fill(const char *root, const char *socket, const char *folder, int n) {
+        for (int i = 0; i < n; i++) {
+                _cleanup_free_ char *from = file_path("%s%s", root, socket);
+                _cleanup_free_ char *to = file_path("%s%s/xrdp_display_%d", root, folder, i);
+
+                assert_true(from && to);
+                assert_int_equal(link(from, to), 0);
+        }
+}
+
+static void test_very_many_of_one_users(void **state) {
+        _cleanup_free_ char *other =
+                file_path("%s/run/xrdp/sockdir/xrdp_display_60001", (char *) *state);
+        _cleanup_free_ SessionDisplay *all = NULL;
+        size_t n, of_one = 0, of_another = 0;
+        const char *root = *state;
+        int a, b, c;
+
+        if (getuid() != 0)
+                skip();
+        temproot_mkdir(root, "/run", 0755);
+        temproot_mkdir(root, "/run/xrdp", 0755);
+        temproot_mkdir(root, "/run/xrdp/sockdir", 0755);
+        a = serve(root, "/run/xrdp/sockdir/xrdp_display_60001");
+        assert_non_null(other);
+        assert_int_equal(chown(other, 4242, (gid_t) -1), 0);
+        b = serve(root, "/run/a");
+        c = serve(root, "/run/b"); /* ext4 has no more than 65000 links of one */
+        fill(root, "/run/a", "/run/xrdp/sockdir", 40000);
+        fill(root, "/run/b", "/run/xrdp", 40000);
+        assert_int_equal(displays_scan(root, getuid(), &all, &n), 0);
+        for (size_t i = 0; i < n; i++)
+                if (all[i].via == SESSION_VIA_XRDP) {
+                        of_one += all[i].uid == getuid();
+                        of_another += all[i].uid == 4242 && all[i].number == 60001;
+                }
+        assert_in_range(of_one, 1, 1024);
+        assert_int_equal(of_another, 1);
+        (void) close(a);
+        (void) close(b);
+        (void) close(c);
+}
+
 static void test_watched(void **state) {
         const char *root = *state;
         int watch = watch_open(), fd;
 
         assert_true(watch >= 0);
         temproot_mkdir(root, "/run", 0755);
-        displays_watch(root, watch);
+        displays_watch(root, getuid() + 1, watch);
         assert_int_equal(watch_drain(watch, NULL, NULL), 0);
         temproot_mkdir(root, "/run/xrdp", 0755); /* installed while we look */
         assert_true(watch_drain(watch, NULL, NULL) > 0);
-        displays_watch(root, watch);
+        displays_watch(root, getuid() + 1, watch);
         temproot_mkdir(root, "/run/xrdp/1001", 0755);
         assert_true(watch_drain(watch, NULL, NULL) > 0);
-        displays_watch(root, watch);
+        displays_watch(root, getuid() + 1, watch);
         fd = serve(root, "/run/xrdp/1001/xrdp_display_10");
         assert_true(watch_drain(watch, NULL, NULL) > 0);
+        (void) close(fd);
+        /* where a link leads is not watched */
+        temproot_mkdir(root, "/elsewhere", 0755);
+        link_to(root, "/elsewhere", "/run/xrdp/1002");
+        assert_true(watch_drain(watch, NULL, NULL) > 0);
+        displays_watch(root, getuid() + 1, watch);
+        fd = serve(root, "/elsewhere/xrdp_display_10");
+        assert_int_equal(watch_drain(watch, NULL, NULL), 0);
         (void) close(fd);
         (void) close(watch);
 }
@@ -194,8 +294,15 @@ static void test_watched(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                TEST(test_flat_folder),      TEST(test_a_name_that_is_gone), TEST(test_lost_names),
-                TEST(test_folders_of_users), TEST(test_other_files),         TEST(test_watched),
+                TEST(test_flat_folder),
+                TEST(test_a_name_that_is_gone),
+                TEST(test_lost_names),
+                TEST(test_folders_of_users),
+                TEST(test_other_files),
+                TEST(test_watched),
+                TEST(test_no_link_is_followed),
+                TEST(test_a_folder_of_an_ordinary_users),
+                TEST(test_very_many_of_one_users),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

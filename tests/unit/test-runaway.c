@@ -278,6 +278,30 @@ static void test_text_and_back(void **state) {
         runaways_done(&m.model);
 }
 
+/* A strike that was only said makes nobody's first penalty a second one. */
+static void test_strikes_of_another_mode(void **state) {
+        _cleanup_free_ char *text = NULL;
+        Machine m = machine(90);
+        size_t size;
+
+        (void) state;
+        add_user(&m, 350, 95);
+        add_user(&m, 30, 30);
+        runaways_set_watch(&m.model, true);
+        assert_int_equal(pass(&m, 3 * MINUTE), 1);
+        assert_int_equal(runaways_to_text(&m.model, BOOT, &text, &size), 0);
+        runaways_done(&m.model);
+        assert_int_equal(runaways_from_text(&m.model, text, size, BOOT), 0);
+        assert_true(m.model.watch);
+        runaways_set_watch(&m.model, true);
+        assert_int_equal(pass(&m, 3 * MINUTE), 0);
+        runaways_set_watch(&m.model, false);
+        assert_true(m.model.changed);
+        assert_int_equal(pass(&m, 3 * MINUTE), 1);
+        assert_int_equal(m.got[0].step, 0);
+        runaways_done(&m.model);
+}
+
 /* ---- properties -------------------------------------------------------------------------------
  */
 
@@ -446,6 +470,7 @@ int main(void) {
                 cmocka_unit_test(test_without_pressure_of_groups),
                 cmocka_unit_test(test_memory),
                 cmocka_unit_test(test_text_and_back),
+                cmocka_unit_test(test_strikes_of_another_mode),
                 cmocka_unit_test(test_random_traces),
                 cmocka_unit_test(test_wild_numbers),
                 cmocka_unit_test(test_a_day_of_five_hundred),

@@ -226,6 +226,29 @@ static void test_text_and_back(void **state) {
         sessions_done(&again);
 }
 
+static void test_what_was_only_said(void **state) {
+        static const char old[] =
+                "[sessions]\nVersion=1\nBoot=" BOOT "\n[session c1]\nRung=1\n[end]\n";
+        Sessions s = {};
+
+        (void) state;
+        fill(&s);
+        sessions_set_watch(&s, false);
+        assert_int_equal(s.all[0]->rung + s.all[1]->rung, SESSION_RUNG_ASKED);
+        sessions_set_watch(&s, true);
+        assert_int_equal(s.all[0]->rung + s.all[1]->rung, SESSION_RUNG_NONE);
+        assert_int_equal(sessions_find(&s, "c1")->warned[SESSION_DISCONNECTED], 0);
+        assert_int_equal(sessions_find(&s, "c1")->notice, SESSION_NOTICE_NONE);
+        assert_int_equal(sessions_find(&s, "c1")->since[SESSION_DISCONNECTED], 7 * SECOND);
+        assert_true(s.changed);
+        sessions_done(&s);
+        /* nothing tells whether that happened */
+        assert_int_equal(sessions_from_text(&s, old, sizeof(old) - 1, BOOT), 0);
+        sessions_set_watch(&s, false);
+        assert_int_equal(s.all[0]->rung, SESSION_RUNG_NONE);
+        sessions_done(&s);
+}
+
 static void test_another_of_the_same_id(void **state) {
         Sessions s = {};
 
@@ -308,6 +331,7 @@ int main(void) {
                 cmocka_unit_test(test_ids_that_cannot_be),
                 cmocka_unit_test(test_many_come_and_go),
                 cmocka_unit_test(test_text_and_back),
+                cmocka_unit_test(test_what_was_only_said),
                 cmocka_unit_test(test_another_of_the_same_id),
                 cmocka_unit_test(test_texts_that_are_refused),
                 cmocka_unit_test(test_damaged_texts),

@@ -398,6 +398,41 @@ static void test_an_admin_s_change_is_left(void **state) {
         done(&w);
 }
 
+/* With the bus away for minutes the first that arrives would have been SIGKILL. */
+static void test_a_rung_that_fails_is_not_skipped(void **state) {
+        World w = world();
+
+        (void) state;
+        w.rules.when[SESSION_DISCONNECTED].warn_after = 13 * DAY;
+        w.rules.when[SESSION_DISCONNECTED].end_after = 14 * DAY;
+        link(&w, 10, SESSION_LINK_DISCONNECTED);
+        pass(&w, 14 * DAY - 1);
+        assert_string_equal(w.done, "w");
+        w.answer = -ENOTCONN;
+        pass(&w, HOUR);
+        assert_int_equal(w.sessions.all[0]->rung, SESSION_RUNG_NONE);
+        run(&w);
+        assert_in_range(w.next, w.now + 1, w.now + STATES_RETRY);
+        w.answer = 0;
+        pass(&w, STATES_RETRY);
+        assert_string_equal(w.done, "wa");
+        w.answer = -ETIMEDOUT;
+        pass(&w, HOUR);
+        w.answer = 0;
+        pass(&w, STATES_RETRY);
+        assert_string_equal(w.done, "wat");
+        /* nobody left to ask: on to those who are */
+        w.answer = -ESRCH;
+        pass(&w, STATES_GRACE);
+        assert_int_equal(w.sessions.all[0]->rung, SESSION_RUNG_KILLED);
+        w.answer = -EIO;
+        pass(&w, HOUR);
+        link(&w, 10, SESSION_LINK_CONNECTED);
+        assert_int_equal(w.sessions.all[0]->rung, SESSION_RUNG_NONE);
+        assert_int_equal(w.sessions.all[0]->rung_retry, 0);
+        done(&w);
+}
+
 static void test_failures_are_tried_again(void **state) {
         World w = world();
 
@@ -695,6 +730,7 @@ int main(void) {
                 cmocka_unit_test(test_nobody_is_ended_unwarned),
                 cmocka_unit_test(test_a_warning_alone),
                 cmocka_unit_test(test_an_admin_s_change_is_left),
+                cmocka_unit_test(test_a_rung_that_fails_is_not_skipped),
                 cmocka_unit_test(test_failures_are_tried_again),
                 cmocka_unit_test(test_adopted_after_a_restart),
                 cmocka_unit_test(test_random_traces),

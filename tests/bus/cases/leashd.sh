@@ -71,6 +71,41 @@ test_leashd_mode_is_taken_from_the_policy_and_read_again() {
     stop_leashd
 }
 
+# rehearsed: a leashd that only watches has warned of an end and climbed the ladder
+rehearsed() {
+    rules_are "[daemon all]" mode=watch "[state away]" when=disconnected warn-after=0s end-after=1s
+    desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    tell hangup 10
+    wait_until incident_is asked 1
+    wait_until noted_some Rung c1
+    equal "calls" "$(grep -c Session "$root/fake/logind-calls")" 0
+    rules_are "[state away]" when=disconnected warn-after=0s end-after=1s
+}
+
+# nothing of it counts: the user is warned, and asked first
+begun_anew() {
+    wait_until incident_is warned 2
+    wait_until grep -q Session "$root/fake/logind-calls"
+    equal calls "$(grep Session "$root/fake/logind-calls")" "KillSession c1 leader 15"
+    like "the mode" "$(head -n 4 "$root/run/leashd/sessions")" "*Mode=enforce*"
+    stop_leashd
+}
+
+test_leashd_what_was_only_watched_ends_nobody_unwarned() {
+    rehearsed || return
+    kill -HUP $leashd_pid
+    begun_anew
+}
+
+test_leashd_what_an_earlier_one_only_watched_ends_nobody_unwarned() {
+    rehearsed || return
+    stop_leashd
+    start_leashd
+    begun_anew
+}
+
 test_leashd_rules_differ_by_user_and_exempt_nobody_is_touched() {
     rules_are "[state away]" when=disconnected after=0s cpu-quota=20% "[exempt some]" "match-user=$uid" exempt=yes
     login $other
@@ -137,6 +172,20 @@ test_leashd_ends_a_session_politely() {
     tell del c1
     stop_leashd
     equal "calls" "$(grep -c Session "$root/fake/logind-calls")" 1
+}
+
+test_leashd_stays_on_a_rung_that_fails() {
+    rules_are "[state away]" when=disconnected warn-after=0s end-after=1s
+    desktop || return
+    tell refuse 1000
+    start_leashd
+    wait_until noted_some Connected c1
+    tell hangup 10
+    wait_until incident_is failed 1
+    sleep 0.3
+    equal "the rung" "$(noted Rung c1)" ""
+    equal "calls" "$(grep Session "$root/fake/logind-calls")" "KillSession c1 leader 15"
+    stop_leashd
 }
 
 test_leashd_killed_forgets_nothing() {
@@ -619,16 +668,44 @@ test_leashd_full_host_is_no_matter_to_the_exempt_or_in_watch_mode() {
     stop_leashd
 }
 
-test_leashd_orphans_are_ended_if_the_policy_says_so() {
-    rules_are "[xrdp all]" orphans=end warn=0s
+# orphan: a desktop whose leader is PID 1, which no xrdp-sesman knows; none runs
+orphan() {
+    rules_are "[xrdp all]" orphans=end "warn=$1"
     desktop || return
+    alone
     start_leashd
     wait_until noted_some Connected c1
+    wait_until pgrep -P $leashd_pid >/dev/null
+    play_in=(nsenter --pid --target "$(pgrep -P $leashd_pid)")
+}
+
+test_leashd_orphans_are_ended_if_the_policy_says_so() {
+    orphan 0s || return
+    tell hangup 10
+    wait_until noted_some Disconnected c1
+    sleep 0.7
+    equal "asked while no xrdp-sesman runs" "$(incidents asked)" 0
+    tell call 10
+    wait_until noted_some Connected c1
+    play xrdp-sesman sesman child
     sleep 0.3
     equal "asked while connected" "$(incidents asked)" 0
-    tell hangup 10 # its leader is PID 1, which no xrdp-sesman knows
+    tell hangup 10
     wait_until incident_is asked 1
-    stop_leashd
+    stop_leashd KILL
+}
+
+# What looked like an orphan is looked at again when its end is due.
+test_leashd_orphans_are_not_ended_by_an_old_look() {
+    orphan 1s || return
+    play xrdp-sesman sesman child
+    tell hangup 10
+    wait_until incident_is warned 1
+    pkill -KILL -P "$(pgrep -d, -P $player)" # it is being restarted
+    pkill -KILL -P $player
+    sleep 2
+    equal "asked" "$(incidents asked)" 0
+    stop_leashd KILL
 }
 
 test_leashd_has_users_told_when_they_connect() {

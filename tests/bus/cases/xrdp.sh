@@ -168,8 +168,15 @@ test_xrdp_knows_orphans() {
     equal connected "$(row :10 orphan)" false
     kill $sesman $player
     tell set c2 Leader $BASHPID
+    play xrdp-sesman sesman child
     xrdp list --json
-    equal "with no sesman at all" "$(row :10 orphan) $(row :11 orphan)" "true true"
+    equal "with another" "$(row :10 orphan) $(row :11 orphan)" "true true"
+    tell set c1 Leader 1
+    tell set c2 Leader 1
+    as=(unshare --pid --fork --mount-proc) # where there is none
+    xrdp list --json
+    equal "with no sesman at all" "$(row :10 orphan) $(row :11 orphan)" "false false"
+    as=()
     tell set c1 State closing
     xrdp list --json
     equal closing "$(row :10 closing) $(row :10 orphan)" "true false"
@@ -222,6 +229,22 @@ test_xrdp_ends_a_session_by_rungs() {
     incident_is stuck 1
     xrdp end c1 c8
     expect 3 "" "leash-xrdp: c8: no such remote desktop*"
+}
+
+# What could not be asked of a session is asked again, and nothing harder done instead.
+test_xrdp_end_does_not_skip_what_fails() {
+    desktops || return
+    tell stubborn 1
+    tell refuse 1
+    xrdp end c1 --grace 3s
+    expect 0 "c1: ended" ""
+    equal calls "$(grep Session "$root/fake/logind-calls" | sort | uniq -c | xargs)" "2 KillSession c1 leader 15"
+    incident_is asked 1
+    tell refuse 1000
+    xrdp end c2 --grace 300ms
+    expect 4 "" "leash-xrdp: c2: *denied*leash-xrdp: c2: something of it is still there"
+    [[ $(cat "$root/fake/logind-calls") != *" c2 all "* ]] || fail "it was to be killed, though never asked"
+    incident_is stuck 0
 }
 
 test_xrdp_ends_the_oldest_disconnected_and_no_other() {
@@ -313,6 +336,22 @@ test_xrdp_ends_a_vnc_server_that_is_no_session() {
     xrdp end :$display --grace 2s
     expect 0 ":$display: ended" ""
     kill -0 $player 2>/dev/null && fail "the server is still there"
+}
+
+# A shell variable that was never set names nobody, least of all every server without a session.
+test_xrdp_an_empty_name_is_nobodys() {
+    local display=$((200 + BASHPID % 700)) verb
+    desktops || return
+    play_as=(--reuid "$uid" --regid "$uid" --clear-groups)
+    play Xtigervnc vnc $((5900 + display))
+    play_as=()
+    for verb in show "end --grace=100ms" disconnect; do
+        xrdp $verb ""
+        expect 3 "" "leash-xrdp: an empty name: no such remote desktop*"
+        xrdp $verb --session=
+        ((status == 2 || status == 3)) || fail "$verb --session= ends with $status ($out|$err)"
+    done
+    kill -0 $player 2>/dev/null || fail "the server was ended"
 }
 
 test_xrdp_messages() {
