@@ -31,8 +31,8 @@ static usec_t lock_time(usec_t time) {
 static BackendOptions options_within(usec_t time) {
         return (BackendOptions){
                 .root = "",
-                .program =
-                        "", /* a policy's limits have no end that a program would have to see to */
+                /* Not ours: another layer of the record may have an end. */
+                .program = BINDIR "/leash",
                 .timeout = time,
                 .deadline = clock_monotonic() + time,
                 .patience = PATIENCE,

@@ -131,6 +131,26 @@ test_a_manual_leash_stays_on_top() {
     equal layer "$(jq -r '.[0].layer' <<<"$out")" default
 }
 
+# A login changes another layer of the record than the one that has an end.
+test_a_leash_with_an_end_keeps_it() {
+    local timer
+    machine && login $uid && pid1
+    stack strict
+    leash -u $uid -q 10% --for=1h
+    timer=$(timers)
+    pam -k
+    opened
+    equal timers "$(timers)" "$timer"
+    journal "*limited by the policy*"
+    rm "$root/run/systemd/transient"/*
+    policy "[limits all]" "cpu-quota=60%"
+    pam -k
+    opened
+    like timers "$(timers)" "leash-expire-$uid-*.timer"
+    equal "ledger's timer" "$(ledger Timer)" "$(timers)"
+    like call "$(calls | grep '^StartTransientUnit leash-expire-')" "*(ExecStart a(sasb):[[](/*/leash [[]/*/leash release --expired] false)])*"
+}
+
 test_a_session_that_closes_leaves_the_slice_to_its_end() {
     machine && login $uid && pid1
     pam
