@@ -239,6 +239,49 @@ test_capture_follows_a_manual_leash() {
     like calls "$(calls)" "StartTransientUnit leash-job-*"
 }
 
+# Limits that cannot be set are no way out of those there are.
+test_capture_moves_a_job_whose_limits_cannot_be_set() {
+    local holder
+    machine && login $uid && pid1
+    stack capture
+    patience=no
+    mkdir -p -m 700 "$root/run/leash"
+    setpriv --pdeathsig KILL flock "$root/run/leash/$slice.lock" sleep 60 &
+    holder=$!
+    sleep 0.3
+    limit=20 inside "$tools/pam-driver" -k "$root/pam.d" cron $user >"$root.out" 2>&1
+    like "the job" "$(<"$root.out")" "open success*"
+    like calls "$(calls)" "*StartTransientUnit leash-job-$uid-*Slice s:$slice*"
+    journal "*the ledger is busy (EBUSY)*"
+    kill $holder
+    rm -rf "$root/run/leash"
+    forget
+    rule '*' SetUnitProperties silent
+    limit=20 inside "$tools/pam-driver" -k "$root/pam.d" cron $user >"$root.out" 2>&1
+    like "the job" "$(<"$root.out")" "open success*"
+    like calls "$(calls)" "*StartTransientUnit leash-job-$uid-*Slice s:$slice*"
+    journal "*PID 1 did not answer in time (ETIMEDOUT)*"
+}
+
+# What a person has started, as su, they may also stop; and it stays in their slice.
+test_what_a_person_has_started_is_no_login() {
+    machine && login $uid && pid1
+    setpriv --ruid $other -- true 2>/dev/null || skip "needs other users: run as root"
+    pam -u $other
+    opened
+    absent run/leash
+    equal calls "$(count_calls)" 0
+    stack strict capture
+    pam -u $uid
+    opened
+    equal calls "$(count_calls)" 0
+    journal_nothing
+    stack
+    pam -k -u 1
+    opened
+    limited
+}
+
 test_announce_tells_the_user() {
     machine && login $uid && pid1
     stack announce
