@@ -170,7 +170,8 @@ test_a_job_without_a_slice_leaves_nothing() {
     unchanged "$before" "after a job"
 }
 
-# Whoever comes in while another one goes keeps the record.
+# A login that is between pam_leash and its slice keeps the record, whoever comes and goes meanwhile; by
+# its age it ends.
 test_a_job_does_not_end_what_a_login_counts_on() {
     machine && pid1
     pam -k
@@ -178,9 +179,25 @@ test_a_job_does_not_end_what_a_login_counts_on() {
     pam -k $user cron
     pam $user cron
     sleep 0.02
-    absent run/leash/$slice # nobody came after the last job, which cleans up
-    pam -k
+    pam $user cron
     there run/leash/$slice
+    there run/systemd/system/$slice.d/zz-leash.conf
+    comes_up
+    limited
+    logout $uid
+    touch -d "-31 seconds" "$root/run/leash/$slice"
+    leash release --gone
+    absent run/leash/$slice
+    absent run/systemd/system/$slice.d
+}
+
+# The last one was long ago: it will not come any more.
+test_a_job_ends_what_no_login_counts_on() {
+    machine && pid1
+    pam -k
+    touch -d "-31 seconds" "$root/run/leash/$slice"
+    pam $user cron
+    absent run/leash/$slice
 }
 
 test_limits_that_the_policy_drops_stay_until_apply() {
