@@ -111,7 +111,7 @@ UNIT_TESTS = audit balance ccache cgfile displays drain dropin guard hours ident
 SAN_FLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 ALL_CFLAGS = -std=gnu17 $(WARNINGS) $(if $(WERROR),-Werror) $(HARDENING) $(SAN_FLAGS) \
     -iquote libleash -iquote . $(JSON_CFLAGS) $(INIH_CFLAGS) -DLEASH_VERSION='"$(VERSION)"' \
-    -DLIBEXECDIR='"$(LIBEXECDIR)"' $(CPPFLAGS) $(CFLAGS)
+    -DBINDIR='"$(BINDIR)"' -DLIBEXECDIR='"$(LIBEXECDIR)"' $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,defs $(LDFLAGS_HARDENING) $(SAN_FLAGS) $(LDFLAGS)
 # A sanitizer's symbols are in the program that loads the module.
 MODULE_LDFLAGS = -shared $(if $(SAN),,-Wl,-z,defs) -Wl,--exclude-libs=ALL \

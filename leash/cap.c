@@ -118,12 +118,22 @@ static usec_t choose_until(const Context *c, usec_t now) {
         return c->args.duration ? now + c->args.duration : c->args.until;
 }
 
-/* A period alone gives nobody more. */
+/* Compared with what holds without an admin: what the policy and leashd say, and where they are
+ * silent what was there before leash. Where that is not known, as after a login, nothing is said to
+ * be stricter. A period alone gives nobody more. */
 static bool widens(const Cap *cap) {
-        for (Limit i = 0; i < _LIMIT_MAX; i++)
+        Limits layers[_LAYER_MAX], without;
+
+        for (Layer i = 0; i < _LAYER_MAX; i++)
+                layers[i] = i == LAYER_MANUAL ? (Limits){} : cap->record->layers[i].limits;
+        layers_effective(layers, &without, NULL);
+        for (Limit i = 0; i < _LIMIT_MAX; i++) {
+                const Limits *held = limits_has(&without, i) ? &without : &cap->record->base;
+
                 if (limits_has(&cap->limits, i) && i != LIMIT_CPU_PERIOD &&
-                    !limits_is_stricter(&cap->limits, &cap->record->base, i))
+                    (!limits_has(held, i) || !limits_is_stricter(&cap->limits, held, i)))
                         return true;
+        }
         return false;
 }
 

@@ -79,6 +79,13 @@ static Exit release_locked(Context *c, Record *record) {
         return EXIT_DONE;
 }
 
+static bool is_refused(const Context *c, uid_t uid, const char *target) {
+        if (!context_is_restricted(c) || (uid >= c->caller.uid_min && uid != c->invoker))
+                return false;
+        output_error("%s: only root may release this; use sudo", target);
+        return true;
+}
+
 static Exit release_target(Context *c, const char *target) {
         _cleanup_(ledger_unlockp) LedgerLock *lock = NULL;
         _cleanup_(record_freep) Record *record = NULL;
@@ -101,11 +108,8 @@ static Exit release_target(Context *c, const char *target) {
                              r == -EBUSY ? "another leash is still working on it" : strerror(-r));
                 return EXIT_FAILED;
         }
-        if (context_is_restricted(c) &&
-            (record->uid < c->caller.uid_min || record->uid == c->invoker)) {
-                output_error("%s: only root may release this; use sudo", target);
+        if (is_refused(c, record->uid, target))
                 return EXIT_REFUSED;
-        }
         if (limits_is_empty(&record->layers[LAYER_MANUAL].limits) &&
             limits_is_empty(&record->layers[LAYER_RUNAWAY].limits) && !record->dirty &&
             !backend_is_other(c->backend, record))
@@ -199,41 +203,78 @@ static Exit release_process(Context *c, const char *operand) {
         return worst;
 }
 
+/* The drop-in of a user's without a record, as a record without a layer: *ret is NULL if there is
+ * none, *ret_which what it limits. */
+static int read_orphan(Context *c, uid_t uid, Record **ret, uint32_t *ret_which) {
+        Record **found = NULL;
+        size_t n = 0;
+        int r;
+
+        *ret = NULL;
+        r = dropin_read_public(c->backend_options.root, &found, &n);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n && !*ret; i++) {
+                Limits limits;
+
+                if (found[i]->uid != uid)
+                        continue;
+                record_effective(found[i], &limits, NULL);
+                *ret_which = limits.set;
+                *ret = record_new(found[i]->target, TARGET_USER, uid, c->args.user ?: "");
+                r = *ret ? 0 : -ENOMEM;
+        }
+        ledger_free_records(found, n);
+        return r;
+}
+
+/* Under the lock: takes it away if there is no record by now. Returns 1; 0 if there is one. */
+static int forget_orphan(Context *c, Record *orphan, uint32_t which) {
+        _cleanup_(ledger_unlockp) LedgerLock *lock = NULL;
+        _cleanup_(record_freep) Record *record = NULL;
+        Enforcement e;
+        int r;
+
+        r = ledger_lock(c->ledger, orphan->target, LAYER_LOCK_TIMEOUT, &lock);
+        if (r < 0)
+                return r;
+        r = ledger_read(c->ledger, orphan->target, &record);
+        if (r >= 0) /* a login or another leash was faster, and the drop-in is its */
+                return 0;
+        if (r == -ENOENT || r == -EBADMSG)
+                r = c->backend->ops->note_base(c->backend, orphan, which);
+        if (r >= 0)
+                r = backend_converge(c->backend, c->ledger, orphan, &e);
+        return r < 0 ? r : 1;
+}
+
 /* A drop-in of ours without a record: somebody has deleted /run/leash. What was before is lost; the
  * admin's files tell what is to be, and a record whose base cannot be trusted has them read again.
  */
 static Exit release_orphan(Context *c, uid_t uid, size_t *ret_n) {
-        _cleanup_(record_freep) Record *record = NULL;
-        Record **found = NULL;
+        _cleanup_(record_freep) Record *orphan = NULL;
         uint32_t which = 0;
-        size_t n = 0;
-        Enforcement e;
         int r;
 
-        r = dropin_read_public(c->backend_options.root, &found, &n);
-        for (size_t i = 0; r >= 0 && i < n; i++) {
-                Limits limits;
-
-                if (found[i]->uid != uid || record)
-                        continue;
-                record_effective(found[i], &limits, NULL);
-                which = limits.set;
-                record = record_new(found[i]->target, TARGET_USER, uid, c->args.user ?: "");
-        }
-        ledger_free_records(found, n);
-        *ret_n = record != NULL;
-        if (!record)
+        r = read_orphan(c, uid, &orphan, &which);
+        *ret_n = orphan != NULL;
+        if (r >= 0 && !orphan)
                 return EXIT_DONE;
-        r = c->backend->ops->note_base(c->backend, record, which);
+        if (orphan && is_refused(c, uid, orphan->target))
+                return EXIT_REFUSED;
         if (r >= 0)
-                r = backend_converge(c->backend, c->ledger, record, &e);
+                r = forget_orphan(c, orphan, which);
         if (r < 0) {
-                output_error("%s: cannot take away the drop-in: %s", record->target, strerror(-r));
+                *ret_n = 1;
+                output_error("cannot take away the drop-in of a leash without a record: %s",
+                             r == -EBUSY ? "another leash is still working on it" : strerror(-r));
                 return EXIT_FAILED;
         }
-        output_line(
-                "%s: a leash without a record was taken away, and the unit files were read again",
-                record->target);
+        *ret_n = r;
+        if (r > 0)
+                output_line(
+                        "%s: a leash without a record was taken away, and the unit files were read again",
+                        orphan->target);
         return EXIT_DONE;
 }
 

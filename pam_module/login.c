@@ -31,8 +31,8 @@ static usec_t lock_time(usec_t time) {
 static BackendOptions options_within(usec_t time) {
         return (BackendOptions){
                 .root = "",
-                .program =
-                        "", /* a policy's limits have no end that a program would have to see to */
+                /* Not ours: another layer of the record may have an end. */
+                .program = BINDIR "/leash",
                 .timeout = time,
                 .deadline = clock_monotonic() + time,
                 .patience = PATIENCE,
@@ -132,19 +132,6 @@ static bool is_in_a_slice(void) {
                placement_parse(cgroup, &p) >= 0 && p.owner != (uid_t) -1;
 }
 
-static int capture(Backend *b, const Wanted *w, const LoginFacts *facts, LoginOutcome *outcome) {
-        int r;
-
-        if (limits_is_empty(&outcome->effective) || is_in_a_slice())
-                return 0;
-        r = b->ops->adopt(b, w->user.uid, w->user.name, facts->service ?: "PAM", getpid());
-        if (r < 0)
-                outcome->failed = "the job cannot be moved into the user's slice";
-        else
-                outcome->captured = true;
-        return r;
-}
-
 static const char *why(int r) {
         switch (r) {
         case -EBUSY:
@@ -187,39 +174,65 @@ static int set_limits(Backend *b, Ledger *ledger, const Wanted *w, usec_t time,
         return -EOPNOTSUPP;
 }
 
-int login_open(const ModuleArgs *args, const LoginFacts *facts, LoginOutcome *ret) {
+/* From here on, nobody is asked but the kernel, files in /run, and PID 1. */
+static int limit(const Wanted *w, usec_t time, LoginOutcome *outcome) {
         _cleanup_(backend_freep) Backend *backend = NULL;
         _cleanup_(ledger_freep) Ledger *ledger = NULL;
-        _cleanup_(wanted_done) Wanted wanted = {};
-        usec_t time = args->capture ? JOB_TIME : LOGIN_TIME;
         int r;
 
-        *ret = (LoginOutcome){};
-        r = find_wanted(args, facts, &wanted, ret);
-        if (r < 0)
-                return r;
-        /* From here on, nobody is asked but the kernel, files in /run, and PID 1. */
-        r = ledger_open("", !limits_is_empty(&wanted.limits.limits), &ledger);
+        r = ledger_open("", !limits_is_empty(&w->limits.limits), &ledger);
         if (r == -ENOENT) /* nothing is wanted, and nothing was ever done */
                 return 0;
         if (r < 0) {
-                ret->failed = "the ledger cannot be opened";
+                outcome->failed = "the ledger cannot be opened";
                 return r;
         }
         ledger_hurry(ledger);
         r = open_backend(time, &backend);
         if (r < 0) {
-                ret->failed = why(r);
+                outcome->failed = why(r);
                 return r;
         }
-        r = set_limits(backend, ledger, &wanted, time, ret);
-        /* A job whose limits could not be set is kept from running outside of those there are. */
-        if (args->capture && (r >= 0 || r == -EOPNOTSUPP)) {
-                int k = capture(backend, &wanted, facts, ret);
+        return set_limits(backend, ledger, w, time, outcome);
+}
 
-                r = k < 0 ? k : r;
-        }
+/* A job whose limits could not be set, whoever is to blame for that, is kept from running outside
+ * of those there are. */
+static int capture(const Wanted *w, const LoginFacts *facts, usec_t time, LoginOutcome *outcome) {
+        _cleanup_(backend_freep) Backend *backend = NULL;
+        int r;
+
+        if ((limits_is_empty(&outcome->effective) && limits_is_empty(&w->limits.limits)) ||
+            is_in_a_slice())
+                return 0;
+        r = open_backend(time, &backend);
+        if (r >= 0)
+                r = backend->ops->adopt(backend, w->user.uid, w->user.name, facts->service ?: "PAM",
+                                        getpid());
+        if (r < 0)
+                outcome->failed = "the job cannot be moved into the user's slice";
+        else
+                outcome->captured = true;
         return r;
+}
+
+int login_open(const ModuleArgs *args, const LoginFacts *facts, LoginOutcome *ret) {
+        _cleanup_(wanted_done) Wanted wanted = {};
+        usec_t end, now;
+        int r, k;
+
+        *ret = (LoginOutcome){};
+        r = find_wanted(args, facts, &wanted, ret);
+        if (r < 0)
+                return r;
+        if (!args->capture)
+                return limit(&wanted, LOGIN_TIME, ret);
+        /* Half of it is left for moving the job, however long the limits took. */
+        end = clock_monotonic() + JOB_TIME;
+        r = limit(&wanted, JOB_TIME / 2, ret);
+        now = clock_monotonic();
+        k = capture(&wanted, facts, end > now ? end - now : 0, ret);
+        return k < 0 ? k : r;
 }
 
 int login_close(uid_t uid, usec_t stamp) {

@@ -15,7 +15,9 @@
 
 #include "account.h"
 #include "backend/journal.h"
+#include "core/plan.h"
 #include "login.h"
+#include "os/user.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -133,6 +135,16 @@ static bool read_args(int argc, const char **argv, ModuleArgs *ret, const char *
         return false;
 }
 
+/* A screen locker's, without privileges, opens no session that we could limit. su, pkexec and the
+ * like, which a person has started, stay in that person's slice; and a person may stop what runs
+ * under their real uid, with the lock of a record in its hand, so that nobody could limit its user.
+ * Programs that log somebody in have root's real uid, or as atd may that of a system user. */
+static bool logs_in(void) {
+        uid_t uid = getuid();
+
+        return geteuid() == 0 && (uid == 0 || plan_is_system_uid(uid, user_uid_min()));
+}
+
 /* Opt-in, by an "account" line. Only the word of an admin refuses anybody, never a failure. */
 EXPORT int pam_sm_acct_mgmt(pam_handle_t *pamh, int flags, int argc, const char **argv) {
         LoginFacts facts = gather(pamh);
@@ -170,7 +182,7 @@ EXPORT int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const ch
         bool sound;
         int r;
 
-        if (geteuid() != 0) /* such as a screen locker's: it opens no session that we could limit */
+        if (!logs_in())
                 return PAM_SUCCESS;
         sound = read_args(argc, argv, &args, facts.user);
         r = login_open(&args, &facts, &outcome);
@@ -192,7 +204,7 @@ EXPORT int pam_sm_close_session(pam_handle_t *pamh, int flags _unused_, int argc
         ModuleArgs args;
         int r;
 
-        if (geteuid() != 0 || pam_get_data(pamh, DATA_NAME, &data) != PAM_SUCCESS || !data)
+        if (!logs_in() || pam_get_data(pamh, DATA_NAME, &data) != PAM_SUCCESS || !data)
                 return PAM_SUCCESS;
         mark = data;
         (void) args_parse(argc, argv, &args, NULL); /* open has told of mistakes */

@@ -195,12 +195,15 @@ int backend_converge(Backend *b, Ledger *ledger, Record *record, Enforcement *re
                 r = b->ops->refresh ? b->ops->refresh(b, record) : 0;
                 if (r < 0)
                         return r;
+                /* Of one that is dirty the serial stays, which a timer already made may carry. */
                 record->serial = clock_realtime();
                 record->dirty = true;
-                r = ledger_write(ledger, record);
-                if (r < 0)
-                        return r;
         }
+        /* Also of one that was dirty before: it may be changed since, and what is not written down
+         * is not finished, nor given back, by whoever comes next. */
+        r = ledger_write(ledger, record);
+        if (r < 0)
+                return r;
         if (gone)
                 return converge_restore(b, ledger, record, ret);
         r = b->ops->apply(b, record);

@@ -125,15 +125,37 @@ static int change(Backend *b, Ledger *ledger, Record *record, const Limits *want
         return backend_converge(b, ledger, record, ret);
 }
 
+/* True if a login before this one may still be on its way to its slice: then it is the record's age
+ * that ends it, and not the end of this one. */
+static bool is_counted_on(Backend *b, Ledger *ledger, const Record *record) {
+        usec_t now = clock_realtime(), stamp;
+
+        if (ledger_stamp(ledger, record->target, &stamp) < 0)
+                return false;
+        return stamp <= now + BACKEND_LOGIN_GRACE && stamp + BACKEND_LOGIN_GRACE > now &&
+               b->ops->exists(b, record) == 0;
+}
+
+/* Says that this login counts on the record, too, and what is to tell its end of that. */
+static int touch(Ledger *ledger, const char *target, bool shared, Defaults *d) {
+        int r = ledger_touch(ledger, target, &d->stamp);
+
+        if (shared)
+                d->stamp = 0;
+        return r;
+}
+
 static int set_locked(Backend *b, Ledger *ledger, const DefaultsRequest *q, const char *target,
                       Defaults *d) {
         _cleanup_(record_freep) Record *record = NULL;
         Limits wanted = *q->limits;
+        bool shared;
         int r;
 
         r = read_or_begin(b, ledger, target, q, d, &record);
         if (r < 0)
                 return r;
+        shared = is_counted_on(b, ledger, record); /* before the writing, which counts as well */
         if (limits_is_empty(&wanted) && limits_is_empty(&record->layers[LAYER_DEFAULT].limits) &&
             !record->dirty) {
                 record_effective(record, &d->effective, NULL);
@@ -148,14 +170,14 @@ static int set_locked(Backend *b, Ledger *ledger, const DefaultsRequest *q, cons
         } else {
                 r = change(b, ledger, record, &wanted, q->by, &d->enforcement);
                 if (r < 0) {
-                        (void) ledger_touch(ledger, target,
-                                            &d->stamp); /* for the end, if there is a record */
+                        (void) touch(ledger, target, shared,
+                                     d); /* for the end, if there is a record */
                         return r;
                 }
                 d->result = limits_is_empty(&wanted) ? DEFAULTS_TAKEN : DEFAULTS_SET;
         }
         record_effective(record, &d->effective, NULL);
-        return ledger_touch(ledger, target, &d->stamp) == -ENOENT ? 0 : r;
+        return touch(ledger, target, shared, d) == -ENOENT ? 0 : r;
 }
 
 static void target_of(uid_t uid, char ret[static PLACEMENT_NAME_MAX]) {

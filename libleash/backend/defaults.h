@@ -47,8 +47,10 @@ typedef struct Defaults {
         DefaultsResult result;
         Enforcement enforcement;
         Limits effective; /* what holds, with other layers */
-        usec_t stamp;     /* of the record, for defaults_end(); 0 if there is none */
-        bool damaged;     /* an earlier record was, and has been set aside */
+        /* Of the record, for defaults_end(); 0 if there is none, or it is not this login's alone to
+         * end: another one, not long ago, may still be on its way to its slice. */
+        usec_t stamp;
+        bool damaged; /* an earlier record was, and has been set aside */
 } Defaults;
 
 /* Makes the default layer what is wanted. Returns 0; -EBUSY if the record's lock was not to be had;

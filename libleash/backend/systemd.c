@@ -374,44 +374,18 @@ static int systemd_restore(Backend *b, Record *record) {
         return systemd_restore_scopes(s, record);
 }
 
+#define TIMER_SUFFIX "-%" PRIx64 ".%s"
+
+/* The second in which a timer fires, see bus_start_timer(). */
+static uint64_t timer_second(usec_t until) {
+        return until / USEC_PER_SEC + (until % USEC_PER_SEC > 0);
+}
+
 /* Serial and end make the name new for each timer, and the same for one that is made again after an
  * interruption. */
 static char *timer_name(const Record *record, usec_t until, const char *suffix) {
-        return file_path("leash-expire-%u-%" PRIx64 "-%" PRIx64 ".%s", (unsigned) record->uid,
-                         record->serial, until / USEC_PER_SEC, suffix);
-}
-
-static int systemd_arm(Backend *b, Record *record, usec_t until) {
-        const char *const argv[] = { b->options.program, "release", "--expired", NULL };
-        _cleanup_free_ char *timer = NULL, *service = NULL;
-        Systemd *s = SYSTEMD(b);
-        char description[128];
-        int r;
-
-        if (!record->timer && until == USEC_INFINITY)
-                return 0;
-        timer = timer_name(record, until, "timer");
-        service = timer_name(record, until, "service");
-        if (!timer || !service)
-                return -ENOMEM;
-        r = systemd_connect(s);
-        if (r >= 0 && record->timer && strcmp(record->timer, timer) != 0)
-                r = bus_stop_unit(systemd_bus(s), record->timer);
-        if (r < 0 && r != -ENOENT)
-                return r;
-        free(TAKE_PTR(record->timer));
-        if (until == USEC_INFINITY)
-                return 0;
-        (void) snprintf(description, sizeof(description), "End of the leash on %.60s",
-                        record->user);
-        /* Named before it is made: if the answer is lost, it is there all the same. */
-        record->timer = strdup(timer);
-        if (!record->timer)
-                return -ENOMEM;
-        /* A time that has passed never comes: PID 1 would drop the timer at once. */
-        until = MAX_OF(until, clock_realtime() + USEC_PER_SEC);
-        r = bus_start_timer(systemd_bus(s), timer, service, description, until, argv);
-        return r == -EEXIST ? 0 : r;
+        return file_path("leash-expire-%u-%" PRIx64 TIMER_SUFFIX, (unsigned) record->uid,
+                         record->serial, timer_second(until), suffix);
 }
 
 static bool systemd_armed(Backend *b, const Record *record) {
@@ -420,6 +394,74 @@ static bool systemd_armed(Backend *b, const Record *record) {
 
         /* PID 1 removes the file when it unloads the unit, and a reboot all of /run. */
         return !path || access(path, F_OK) == 0;
+}
+
+/* True if a timer for this end is there already, whatever else has changed since. */
+static bool timer_stands(Backend *b, const Record *record, usec_t until) {
+        char end[40];
+        size_t n, m;
+
+        if (!record->timer || until <= clock_realtime() || !systemd_armed(b, record))
+                return false;
+        n = strlen(record->timer);
+        m = snprintf(end, sizeof(end), TIMER_SUFFIX, timer_second(until), "timer");
+        return n > m && strcmp(record->timer + n - m, end) == 0;
+}
+
+static int start_timer(Systemd *s, const Record *record, const char *timer, usec_t until) {
+        const char *const argv[] = { s->backend.options.program, "release", "--expired", NULL };
+        _cleanup_free_ char *service = timer_name(record, until, "service");
+        char description[128];
+        int r;
+
+        if (!service)
+                return -ENOMEM;
+        (void) snprintf(description, sizeof(description), "End of the leash on %.60s",
+                        record->user);
+        /* A time that has passed never comes: PID 1 would drop the timer at once. */
+        until = MAX_OF(until, clock_realtime() + USEC_PER_SEC);
+        r = bus_start_timer(systemd_bus(s), timer, service, description, until, argv);
+        return r == -EEXIST ? 0 : r;
+}
+
+static int stop_timer(Systemd *s, const char *timer) {
+        int r = bus_stop_unit(systemd_bus(s), timer);
+
+        return r == -ENOENT ? 0 : r;
+}
+
+/* The next timer is there before the last one goes: whatever fails, the leash has an end. */
+static int systemd_arm(Backend *b, Record *record, usec_t until) {
+        _cleanup_free_ char *timer = NULL, *last = NULL;
+        Systemd *s = SYSTEMD(b);
+        int r;
+
+        if ((!record->timer && until == USEC_INFINITY) || timer_stands(b, record, until))
+                return 0;
+        if (until != USEC_INFINITY) {
+                timer = timer_name(record, until, "timer");
+                if (!timer)
+                        return -ENOMEM;
+        }
+        r = systemd_connect(s);
+        if (r < 0)
+                return r;
+        last = TAKE_PTR(record->timer);
+        /* Named before it is made: if the answer is lost, it is there all the same. */
+        record->timer = TAKE_PTR(timer);
+        if (record->timer)
+                r = start_timer(s, record, record->timer, until);
+        if (r < 0 && last) {
+                char *failed = record->timer;
+
+                record->timer = TAKE_PTR(last);
+                if (strcmp(failed, record->timer) != 0 && r != -ETIMEDOUT)
+                        (void) stop_timer(s, failed); /* if it is there, it comes for nothing */
+                free(failed);
+        }
+        if (r >= 0 && last && (!record->timer || strcmp(last, record->timer) != 0))
+                r = stop_timer(s, last);
+        return r;
 }
 
 static bool is_inside(const char *cgroup, const char *target) {

@@ -22,6 +22,7 @@ typedef struct Reader {
         const char *at, *end;
         unsigned line;
         bool asked; /* the line handed over last has not led to a call: it was not understood */
+        bool asked_match;       /* and it was to say whom the section applies to */
         PolicySection *section; /* NULL: what stands here belongs to nobody */
         bool headless;          /* no head of a section has come yet */
         int error;
@@ -168,11 +169,28 @@ static bool take_if_match(Reader *r, const char *key, const char *value) {
         return true;
 }
 
+/* Whatever is wrong with it, such a line was to say whom its section applies to. */
+static bool means_match(const char *line, size_t n) {
+        if (n > 0 && *line == '[')
+                return false;
+        while (n > 0 && !isalpha((unsigned char) *line)) {
+                line++;
+                n--;
+        }
+        return n >= 5 && strncasecmp(line, "match", 5) == 0;
+}
+
+/* Meant for some, so it must not fall on all. */
+static const char *break_section(Reader *r, bool match) {
+        if (r->section)
+                r->section->broken |= match;
+        return r->section && match ? "; the section applies to nobody" : "";
+}
+
 static void unknown_key(Reader *r, const char *key) {
         PolicySection *s = r->section;
 
-        /* Meant for some, so it must not fall on all. */
-        s->broken |= strncmp(key, "match", 5) == 0;
+        (void) break_section(r, means_match(key, strlen(key)));
         complain(r, "%s: there is no such key in [%s]%s", key, policy_kind_to_string(s->kind),
                  s->broken ? "; the section applies to nobody" : "");
 }
@@ -275,12 +293,12 @@ static char *read_line(char *buf, int size, void *stream) {
         size_t n;
 
         if (r->asked)
-                complain(r, "not understood");
+                complain(r, "not understood%s", break_section(r, r->asked_match));
         r->asked = false;
         while (r->error == 0 && next_line(r, &line, &n)) {
                 mistake = line_mistake(line, n, size < 2 ? 0 : (size_t) size - 2);
                 if (mistake) {
-                        complain(r, "%s", mistake);
+                        complain(r, "%s%s", mistake, break_section(r, means_match(line, n)));
                         if (*line == '[') { /* what follows is not the section's above */
                                 r->section = NULL;
                                 r->headless = false;
@@ -296,6 +314,7 @@ static char *read_line(char *buf, int size, void *stream) {
                 }
                 strcpy(buf + n, "\n");
                 r->asked = true;
+                r->asked_match = means_match(line, n);
                 return buf;
         }
         return NULL;

@@ -255,6 +255,42 @@ static int start_scope(const Fake *f, sd_bus_message *m, const char *unit, const
         return fake_finish(f, m, "o", "/org/freedesktop/systemd1/job/2");
 }
 
+/* Of one property, a "sv": as PID 1, takes no program but one of a full path. */
+static int check_property(sd_bus_message *m) {
+        const char *name, *path;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &name);
+        if (r < 0 || strcmp(name, "ExecStart") != 0)
+                return r < 0 ? r : sd_bus_message_skip(m, "v");
+        r = sd_bus_message_enter_container(m, 'v', "a(sasb)");
+        if (r >= 0)
+                r = sd_bus_message_enter_container(m, 'a', "(sasb)");
+        if (r >= 0)
+                r = sd_bus_message_enter_container(m, 'r', "sasb");
+        if (r >= 0)
+                r = sd_bus_message_read(m, "s", &path);
+        if (r >= 0 && path[0] != '/')
+                return -EINVAL;
+        if (r >= 0)
+                r = sd_bus_message_skip(m, "asb");
+        for (int i = 0; r >= 0 && i < 3; i++)
+                r = sd_bus_message_exit_container(m);
+        return r;
+}
+
+static int check_properties(sd_bus_message *m) {
+        int r;
+
+        r = sd_bus_message_enter_container(m, 'a', "(sv)");
+        while (r >= 0 && (r = sd_bus_message_enter_container(m, 'r', "sv")) > 0) {
+                r = check_property(m);
+                if (r >= 0)
+                        r = sd_bus_message_exit_container(m);
+        }
+        return r < 0 ? r : sd_bus_message_exit_container(m);
+}
+
 /* The units that come with it: a(sa(sv)). */
 static int make_auxiliary(const Fake *f, sd_bus_message *m) {
         int r;
@@ -266,10 +302,11 @@ static int make_auxiliary(const Fake *f, sd_bus_message *m) {
                 r = sd_bus_message_read(m, "s", &unit);
                 if (r < 0)
                         return r;
+                r = check_properties(m);
+                if (r < 0)
+                        return r;
                 unit_make(f->root, unit);
-                r = sd_bus_message_skip(m, "a(sv)");
-                if (r >= 0)
-                        r = sd_bus_message_exit_container(m);
+                r = sd_bus_message_exit_container(m);
         }
         return r;
 }
@@ -293,10 +330,13 @@ static int method_start_transient(sd_bus_message *m, void *userdata, sd_bus_erro
         dot = strrchr(unit, '.');
         if (dot && strcmp(dot, ".scope") == 0)
                 return start_scope(f, m, unit, &values, set, &extra);
-        unit_make(f->root, unit);
         r = make_auxiliary(f, m);
-        if (r >= 0)
+        if (r == -EINVAL)
+                return fake_fail(f, m, SD_BUS_ERROR_INVALID_ARGS, "Path is not absolute.");
+        if (r >= 0) {
+                unit_make(f->root, unit);
                 r = fake_finish(f, m, "o", JOB);
+        }
         if (r >= 0 && extra.type && strcmp(extra.type, "oneshot") == 0) /* which has ended by now */
                 (void) sd_bus_emit_signal(sd_bus_message_get_bus(m), MANAGER_PATH, MANAGER,
                                           "JobRemoved", "uoss", (uint32_t) 3, JOB, unit,

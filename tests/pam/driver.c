@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* A login program for tests: opens and closes sessions through the real libpam.
  *
- *   pam-driver [-r ROUNDS] [-j PROCESSES] [-e NAME=VALUE] [-h RHOST] [-k] [-q] [-a] CONFDIR SERVICE
- * USER
+ *   pam-driver [-r ROUNDS] [-j PROCESSES] [-e NAME=VALUE] [-h RHOST] [-u UID] [-k] [-q] [-a]
+ *              CONFDIR SERVICE USER
  *
  * Prints "open RESULT", "said TEXT" for each line of the conversation, and "close RESULT"; with -k
  * it does not close, with -q it says nothing of the single sessions, and with -a it asks for the
- * account alone, "account RESULT". Then, as they are worst or
- * in sum: "slowest MSEC" for a session to open, "fds N" and "heap BYTES" that are more after all
- * rounds than after the first, and "changed WHAT" for what a module may not touch in the program it
- * runs in. */
+ * account alone, "account RESULT". With -u it has that real uid, as what its user has started.
+ * Then, as they are worst or in sum: "slowest MSEC" for a session to open, "fds N" and "heap BYTES"
+ * that are more after all rounds than after the first, and "changed WHAT" for what a module may not
+ * touch in the program it runs in. */
 
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -168,7 +168,7 @@ static int run(void) {
 int main(int argc, char *argv[]) {
         int c, failed = 0, status;
 
-        while ((c = getopt(argc, argv, "r:j:e:h:kqa")) != -1)
+        while ((c = getopt(argc, argv, "r:j:e:h:u:kqa")) != -1)
                 switch (c) {
                 case 'r':
                         arg_rounds = atoi(optarg);
@@ -182,6 +182,10 @@ int main(int argc, char *argv[]) {
                         break;
                 case 'h':
                         arg_rhost = optarg;
+                        break;
+                case 'u':
+                        if (setresuid((uid_t) atoi(optarg), 0, 0) < 0)
+                                die("setresuid");
                         break;
                 case 'k':
                         arg_keep = true;

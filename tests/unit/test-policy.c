@@ -496,7 +496,17 @@ static void a_broken_match_is_nobody(void **state _unused_) {
                 "[limits a]\nmatch-uid-min=x\ncpu-quota=1%\n",
                 "[limits a]\ncpu-quota=1%\nmatch=students\n",
                 "[limits a]\nmatch-uid-min=99999999999\ncpu-quota=1%\n",
+                "[limits a]\nMatch-Group=students\ncpu-quota=1%\n",
+                "[limits a]\n-match-group=students\ncpu-quota=1%\n",
+                "[limits a]\nmatch-group students\ncpu-quota=1%\n",
+                "[limits a]\nmatch-group: students\ncpu-quota=1%\n",
+                "[limits a]\nMATCH-GROUP\ncpu-quota=1%\n",
+                "[limits a]\nmatch-group=students ; and nobody else\ncpu-quota=1%\n",
+                "[limits a]\nmatch-group=stu\001dents\ncpu-quota=1%\n",
+                "[limits a]\n\001match-group=students\ncpu-quota=1%\n",
+                "[limits a]\ncpu-quota=1%\nmatch-group students\n[limits a]\ncpu-quota=2%\n",
         };
+        char long_line[400] = "[limits a]\nmatch-group=";
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
                 _cleanup_(policy_freep) Policy *p = policy_of(rows[i]);
@@ -504,6 +514,28 @@ static void a_broken_match_is_nobody(void **state _unused_) {
 
                 check_row(rows[i], !policy_limits(p, &alice, &l));
         }
+        for (size_t i = 0; i < 40; i++)
+                strcat(long_line, "student ");
+        strcat(long_line, "\ncpu-quota=1%\n");
+        {
+                _cleanup_(policy_freep) Policy *p = policy_of(long_line);
+                PolicyLimits l;
+
+                assert_false(policy_limits(p, &alice, &l));
+        }
+}
+
+/* Its own section's, and no other one's. */
+static void a_broken_match_is_one_section_s(void **state _unused_) {
+        _cleanup_(policy_freep) Policy *p = policy_of(
+                "[limits a]\nmatch-group students\ncpu-quota=1%\n"
+                "[limits b]\ntasks-max=5\n[match-group=x\n[limits c]\nmemory-max=1G\n");
+        PolicyLimits l;
+
+        assert_true(policy_limits(p, &alice, &l));
+        assert_false(limits_has(&l.limits, LIMIT_CPU_QUOTA));
+        assert_int_equal(l.limits.value[LIMIT_TASKS_MAX], 5);
+        assert_int_equal(l.limits.value[LIMIT_MEMORY_MAX], GiB);
 }
 
 static void a_value_that_is_wrong_changes_nothing(void **state _unused_) {
@@ -682,6 +714,7 @@ int main(void) {
                 cmocka_unit_test(keys_before_any_section_are_told),
                 cmocka_unit_test(the_rest_of_a_file_counts),
                 cmocka_unit_test(a_broken_match_is_nobody),
+                cmocka_unit_test(a_broken_match_is_one_section_s),
                 cmocka_unit_test(a_value_that_is_wrong_changes_nothing),
                 cmocka_unit_test(long_lines_are_told_and_skipped),
                 cmocka_unit_test(a_long_head_ends_the_section_before),

@@ -45,8 +45,33 @@ test_expiry_is_replaced_by_the_next_leash() {
     second=$(timers)
     equal "number of timers" "$(wc -l <<<"$second")" 1
     [[ $first != "$second" ]] || fail "the same timer: $first"
-    like calls "$(calls)" "*StopUnit $first replace*StartTransientUnit $second *"
+    like calls "$(calls)" "*StartTransientUnit $second *StopUnit $first replace*"
     equal "ledger's timer" "$(ledger Timer)" "$second"
+}
+
+test_expiry_stands_if_the_next_one_cannot_be_set() {
+    local first
+    login $uid && pid1
+    leash -u $uid --for=1h
+    first=$(timers)
+    rule '*' StartTransientUnit error org.freedesktop.DBus.Error.InvalidArgs no
+    leash -u $uid --for=3h
+    equal status "$status" 1
+    equal timers "$(timers)" "$first"
+    equal "ledger's timer" "$(ledger Timer)" "$first"
+}
+
+# What changes besides the end needs no other timer.
+test_expiry_stands_while_its_end_does() {
+    local at=$((EPOCHSECONDS + 7200)) first
+    login $uid && pid1
+    leash -u $uid --until="$(date -u -d "@$at" +'%Y-%m-%d %H:%M:%S')"
+    first=$(timers)
+    forget
+    leash -u $uid -q 20% --until="$(date -u -d "@$at" +'%Y-%m-%d %H:%M:%S')"
+    expect 0 "$uid: CPU 20% until *" ""
+    equal timers "$(timers)" "$first"
+    [[ $(calls) != *leash-expire-* ]] || fail "a call: $(calls)"
 }
 
 test_expiry_is_lifted_by_a_leash_without_one() {

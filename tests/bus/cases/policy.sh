@@ -185,3 +185,17 @@ test_a_manual_leash_outlasts_the_last_login() {
     absent run/leash/$slice
     absent run/systemd/system/$slice.d
 }
+
+# For a helpdesk, what the policy says is what there was before, and the base where it says nothing.
+test_a_helpdesk_never_widens_what_the_policy_says() {
+    login $uid && pid1 && known
+    policy "[limits all]" "cpu-quota=40%"
+    leash apply --all
+    equal cpu.max "$(kernel cpu.max)" "40000 100000"
+    environment=(PKEXEC_UID=57999)
+    leash -u $uid -q 90%
+    expect_error 3 "*: root alone may set more than there was before; use sudo"
+    equal cpu.max "$(kernel cpu.max)" "40000 100000"
+    leash -u $uid -q 30% --cpu-weight=50
+    expect 0 "*: CPU 30%*" ""
+}

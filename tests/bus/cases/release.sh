@@ -370,3 +370,39 @@ test_release_leash_of_another_backend() {
     absent run/leash/$slice
     equal quota "$(kernel cpu.max)" "max 100000"
 }
+
+# orphaned UID: a leash whose record somebody has deleted
+orphaned() {
+    leash -u $1 --force
+    rm "$root/run/leash/user-$1.slice"
+    there run/systemd/system/user-$1.slice.d/zz-leash.conf
+}
+
+test_release_of_a_leash_without_a_record_is_bounded_for_a_helpdesk() {
+    login $uid && pid1
+    orphaned $uid
+    environment=(PKEXEC_UID=$uid)
+    leash release -u $uid
+    expect_error 3 "$slice: only root may release this; use sudo"
+    there run/systemd/system/$slice.d/zz-leash.conf
+    environment=(PKEXEC_UID=57999)
+    leash release -u $uid
+    expect 0 "$slice: a leash without a record was taken away*" ""
+    absent run/systemd/system/$slice.d
+}
+
+# A login under way writes the drop-in and its record under the lock.
+test_release_of_a_leash_without_a_record_waits_for_who_is_at_work() {
+    local lock
+    login $uid && pid1
+    leash -u $uid
+    mv "$root/run/leash/$slice" "$root/record"
+    exec {lock}>"$root/run/leash/$slice.lock"
+    flock $lock
+    (sleep 0.7; mv "$root/record" "$root/run/leash/$slice"; flock -u $lock) &
+    leash release -u $uid
+    exec {lock}>&-
+    expect 0 "$uid: not leashed" ""
+    there run/systemd/system/$slice.d/zz-leash.conf
+    there run/leash/$slice
+}

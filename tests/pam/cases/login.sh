@@ -131,6 +131,26 @@ test_a_manual_leash_stays_on_top() {
     equal layer "$(jq -r '.[0].layer' <<<"$out")" default
 }
 
+# A login changes another layer of the record than the one that has an end.
+test_a_leash_with_an_end_keeps_it() {
+    local timer
+    machine && login $uid && pid1
+    stack strict
+    leash -u $uid -q 10% --for=1h
+    timer=$(timers)
+    pam -k
+    opened
+    equal timers "$(timers)" "$timer"
+    journal "*limited by the policy*"
+    rm "$root/run/systemd/transient"/*
+    policy "[limits all]" "cpu-quota=60%"
+    pam -k
+    opened
+    like timers "$(timers)" "leash-expire-$uid-*.timer"
+    equal "ledger's timer" "$(ledger Timer)" "$(timers)"
+    like call "$(calls | grep '^StartTransientUnit leash-expire-')" "*(ExecStart a(sasb):[[](/*/leash [[]/*/leash release --expired] false)])*"
+}
+
 test_a_session_that_closes_leaves_the_slice_to_its_end() {
     machine && login $uid && pid1
     pam
@@ -150,7 +170,8 @@ test_a_job_without_a_slice_leaves_nothing() {
     unchanged "$before" "after a job"
 }
 
-# Whoever comes in while another one goes keeps the record.
+# A login that is between pam_leash and its slice keeps the record, whoever comes and goes meanwhile; by
+# its age it ends.
 test_a_job_does_not_end_what_a_login_counts_on() {
     machine && pid1
     pam -k
@@ -158,9 +179,25 @@ test_a_job_does_not_end_what_a_login_counts_on() {
     pam -k $user cron
     pam $user cron
     sleep 0.02
-    absent run/leash/$slice # nobody came after the last job, which cleans up
-    pam -k
+    pam $user cron
     there run/leash/$slice
+    there run/systemd/system/$slice.d/zz-leash.conf
+    comes_up
+    limited
+    logout $uid
+    touch -d "-31 seconds" "$root/run/leash/$slice"
+    leash release --gone
+    absent run/leash/$slice
+    absent run/systemd/system/$slice.d
+}
+
+# The last one was long ago: it will not come any more.
+test_a_job_ends_what_no_login_counts_on() {
+    machine && pid1
+    pam -k
+    touch -d "-31 seconds" "$root/run/leash/$slice"
+    pam $user cron
+    absent run/leash/$slice
 }
 
 test_limits_that_the_policy_drops_stay_until_apply() {
@@ -217,6 +254,49 @@ test_capture_follows_a_manual_leash() {
     forget
     pam $user cron
     like calls "$(calls)" "StartTransientUnit leash-job-*"
+}
+
+# Limits that cannot be set are no way out of those there are.
+test_capture_moves_a_job_whose_limits_cannot_be_set() {
+    local holder
+    machine && login $uid && pid1
+    stack capture
+    patience=no
+    mkdir -p -m 700 "$root/run/leash"
+    setpriv --pdeathsig KILL flock "$root/run/leash/$slice.lock" sleep 60 &
+    holder=$!
+    sleep 0.3
+    limit=20 inside "$tools/pam-driver" -k "$root/pam.d" cron $user >"$root.out" 2>&1
+    like "the job" "$(<"$root.out")" "open success*"
+    like calls "$(calls)" "*StartTransientUnit leash-job-$uid-*Slice s:$slice*"
+    journal "*the ledger is busy (EBUSY)*"
+    kill $holder
+    rm -rf "$root/run/leash"
+    forget
+    rule '*' SetUnitProperties silent
+    limit=20 inside "$tools/pam-driver" -k "$root/pam.d" cron $user >"$root.out" 2>&1
+    like "the job" "$(<"$root.out")" "open success*"
+    like calls "$(calls)" "*StartTransientUnit leash-job-$uid-*Slice s:$slice*"
+    journal "*PID 1 did not answer in time (ETIMEDOUT)*"
+}
+
+# What a person has started, as su, they may also stop; and it stays in their slice.
+test_what_a_person_has_started_is_no_login() {
+    machine && login $uid && pid1
+    setpriv --ruid $other -- true 2>/dev/null || skip "needs other users: run as root"
+    pam -u $other
+    opened
+    absent run/leash
+    equal calls "$(count_calls)" 0
+    stack strict capture
+    pam -u $uid
+    opened
+    equal calls "$(count_calls)" 0
+    journal_nothing
+    stack
+    pam -k -u 1
+    opened
+    limited
 }
 
 test_announce_tells_the_user() {

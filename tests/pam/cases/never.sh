@@ -93,6 +93,22 @@ test_never_waits_for_an_answer_before_there_is_a_slice() {
     limited
 }
 
+# The record of the first is still dirty when the second one changes it, and neither is answered.
+test_never_finishes_another_limit_than_the_last_one() {
+    machine && login $uid && pid1
+    rule '*' '*' silent
+    patient=no
+    pam -k
+    policy "[limits all]" "cpu-quota=60%" "memory-max=1G"
+    pam -k
+    opened
+    behave
+    leash list --json
+    leash list --json
+    limited "60000 100000"
+    equal memory.max "$(kernel memory.max)" 1073741824
+}
+
 # Its answer came too late for the login, and the login is over: nobody else would look at the record.
 test_never_leaves_what_it_did_not_wait_for() {
     machine && pid1
