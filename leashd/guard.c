@@ -167,7 +167,7 @@ void guard_look(Daemon *d) {
                 if (r < 0) /* whether there is one is not known, and then nobody is blamed */
                         daemon_log(LOG_WARNING, "session %s: cannot look for its lock helper: %s",
                                    s->id, strerror(-r));
-                if (!guard_looked(s, r != 0))
+                if (!guard_looked(s, r, now))
                         continue;
                 d->sessions.changed = true;
                 keep_save(d); /* first: killed in between, it is not told twice */

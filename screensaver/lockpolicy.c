@@ -32,9 +32,14 @@ static void say_errors(const Policy *policy) {
         size_t n, total;
         const PolicyError *errors = policy_errors(policy, &n, &total);
 
-        for (size_t i = 0; i < n; i++)
-                options_error("%s:%u: %s", errors[i].file ?: "policy", errors[i].line,
-                              errors[i].text);
+        for (size_t i = 0; i < n; i++) {
+                const char *file = errors[i].file ?: "policy";
+
+                if (errors[i].line > 0)
+                        options_error("%s:%u: %s", file, errors[i].line, errors[i].text);
+                else
+                        options_error("%s: %s", file, errors[i].text);
+        }
         if (total > n)
                 options_error("and %zu more", total - n);
 }
@@ -82,6 +87,8 @@ int lockpolicy_load(const char *root, LockPolicy *ret) {
         if (r < 0)
                 return r;
         say_errors(policy);
+        if (policy_is_unread(policy)) /* an empty one would never lock */
+                return -EACCES;
         r = decide(policy, &lock);
         if (r < 0)
                 return r;

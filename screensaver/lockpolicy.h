@@ -12,5 +12,5 @@ typedef struct LockPolicy {
 void lockpolicy_done(LockPolicy *p);
 
 /* Reads leash.conf and its drop-ins, below `root`. Mistakes in them are said on stderr and the rest
- * counts. Returns 0 or -errno. */
+ * counts. Returns 0; -EACCES if something of it is there and cannot be read; -errno. */
 int lockpolicy_load(const char *root, LockPolicy *ret);

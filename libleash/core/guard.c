@@ -27,10 +27,10 @@ bool guard_is_due(const Session *s, usec_t now) {
         return s->guard_at != 0 && s->guard_at <= now;
 }
 
-bool guard_looked(Session *s, bool there) {
-        s->guard_at = 0;
-        s->guarded = there;
-        if (there || s->unguarded || !may_want(s))
+bool guard_looked(Session *s, int found, usec_t now) {
+        s->guard_at = found < 0 ? now + GUARD_AGAIN : 0;
+        s->guarded = found > 0;
+        if (found != 0 || s->unguarded || !may_want(s))
                 return false;
         s->unguarded = true;
         return true;

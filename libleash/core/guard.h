@@ -15,6 +15,9 @@
  * logout, some. */
 #define GUARD_RETURN (10 * USEC_PER_SEC)
 
+/* After a look that failed. */
+#define GUARD_AGAIN (120 * USEC_PER_SEC)
+
 /* Takes over whether the policy wants one for this session; without effect if it was looked for
  * already, and while the session is closing. */
 void guard_want(Session *s, bool wanted, usec_t now);
@@ -25,8 +28,9 @@ void guard_lost(Session *s, usec_t now);
 /* True if it is to be looked for now. */
 bool guard_is_due(const Session *s, usec_t now);
 
-/* What looking has shown. Returns true if it is to be told that there is none. */
-bool guard_looked(Session *s, bool there);
+/* What looking has shown: > 0 one that is watched, 0 none, < 0 it could not be told, and is looked
+ * for again. Returns true if it is to be told that there is none. */
+bool guard_looked(Session *s, int found, usec_t now);
 
 /* When the next look is due; USEC_INFINITY if none is. */
 usec_t guard_next(const Sessions *s);

@@ -84,6 +84,14 @@ int policy_error(Policy *p, const char *file, unsigned line, const char *format,
         return 0;
 }
 
+void policy_set_unread(Policy *p) {
+        p->unread = true;
+}
+
+bool policy_is_unread(const Policy *p) {
+        return p->unread;
+}
+
 const PolicyError *policy_errors(const Policy *p, size_t *ret_n, size_t *ret_total) {
         *ret_n = p->n_errors;
         *ret_total = p->n_all_errors;

@@ -205,6 +205,11 @@ int policy_error(Policy *p, const char *file, unsigned line, const char *format,
 /* What is wrong; *ret_total counts those, too, that were not kept. Lives as long as the policy. */
 const PolicyError *policy_errors(const Policy *p, size_t *ret_n, size_t *ret_total);
 
+/* For the os layer: something of the policy is there and could not be read, so what it says is not
+ * known. */
+void policy_set_unread(Policy *p);
+bool policy_is_unread(const Policy *p);
+
 /* True if any section asks for groups: looking them up may be slow. */
 bool policy_wants_groups(const Policy *p);
 

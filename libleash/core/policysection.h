@@ -48,6 +48,7 @@ struct Policy {
         size_t n_sections;
         PolicyError errors[POLICY_ERRORS_MAX];
         size_t n_errors, n_all_errors;
+        bool unread;
 };
 
 PolicySection *policy_section_free(PolicySection *s);

@@ -52,6 +52,13 @@ static int open_checked(int dir_fd, const char *name, int flags, const char **re
         return *ret_mistake ? -EPERM : TAKE_FD(fd);
 }
 
+/* What must not be read is left out; what cannot be is missing. */
+static int note_unopened(Loading *l, const char *path, int r, const char *mistake) {
+        if (r != -EPERM && r != -ELOOP && r != -ENOTDIR)
+                policy_set_unread(l->policy);
+        return policy_error(l->policy, path, 0, "%s", mistake ?: "cannot be read");
+}
+
 /* Returns 0, also for one that is not there or is not read; -ENOMEM. */
 static int load_file(Loading *l, int dir_fd, const char *name, const char *path) {
         _cleanup_close_ int fd = -EBADF;
@@ -64,12 +71,12 @@ static int load_file(Loading *l, int dir_fd, const char *name, const char *path)
         if (fd == -ENOENT)
                 return 0;
         if (fd < 0)
-                return policy_error(l->policy, path, 0, "%s", mistake ?: "cannot be read");
+                return note_unopened(l, path, fd, mistake);
         r = file_read_fd(fd, POLICY_SIZE_MAX, &text, &size);
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
-                return policy_error(l->policy, path, 0, "cannot be read");
+                return note_unopened(l, path, r, NULL);
         l->total += size;
         if (l->total > POLICYFILE_TOTAL_MAX)
                 return policy_error(l->policy, path, 0, "all files together are larger than 4 MiB");
@@ -139,10 +146,12 @@ static int load_dropins(Loading *l, int dir_fd, const char *name, const char *pa
         if (fd == -ENOENT)
                 return 0;
         if (fd < 0)
-                return policy_error(l->policy, path, 0, "%s", mistake ?: "cannot be read");
+                return note_unopened(l, path, fd, mistake);
         r = list_dropins(fd, &names);
         if (r == -ENOMEM)
                 return r;
+        if (r < 0 && r != -E2BIG)
+                policy_set_unread(l->policy);
         if (r < 0)
                 return policy_error(l->policy, path, 0, "%s",
                                     r == -E2BIG ? "holds more than 256 files *.conf; none is read"
@@ -175,7 +184,7 @@ static int load_from(Loading *l, const char *path) {
         if (fd == -ENOENT)
                 return 0;
         if (fd < 0)
-                return policy_error(l->policy, folder, 0, "%s", mistake ?: "cannot be read");
+                return note_unopened(l, folder, fd, mistake);
         r = load_file(l, fd, strrchr(path, '/') + 1, path);
         return r < 0 ? r : load_dropins(l, fd, strrchr(dropins, '/') + 1, dropins);
 }

@@ -3,6 +3,8 @@
 
 #include "harness.h"
 
+#include <errno.h>
+
 #include "core/guard.h"
 
 #define SECOND USEC_PER_SEC
@@ -41,19 +43,36 @@ static void test_told_once(void **state) {
         (void) state;
         guard_want(s, true, 1000 * SECOND); /* long after the login: at once */
         assert_true(guard_is_due(s, 1000 * SECOND));
-        assert_false(guard_looked(s, true));
+        assert_false(guard_looked(s, 1, 3000 * SECOND));
         assert_true(guard_next(&all) == USEC_INFINITY);
         guard_want(s, true, 1001 * SECOND);
         assert_true(guard_next(&all) == USEC_INFINITY); /* its end will be heard of */
         guard_lost(s, 2000 * SECOND);
         assert_true(guard_next(&all) == 2000 * SECOND + GUARD_RETURN);
-        assert_false(guard_looked(s, true)); /* it was back in time */
+        assert_false(guard_looked(s, 1, 3000 * SECOND)); /* it was back in time */
         guard_lost(s, 3000 * SECOND);
-        assert_true(guard_looked(s, false));
+        assert_true(guard_looked(s, 0, 3000 * SECOND));
         guard_want(s, true, 3001 * SECOND);
         assert_true(guard_next(&all) == USEC_INFINITY);
         guard_lost(s, 4000 * SECOND);
-        assert_false(guard_looked(s, false));
+        assert_false(guard_looked(s, 0, 3000 * SECOND));
+        sessions_done(&all);
+}
+
+/* Nobody is blamed for it, and it is not taken for one that is there. */
+static void test_a_look_that_fails_is_repeated(void **state) {
+        Sessions all = {};
+        Session *s = session(&all, 100 * SECOND);
+
+        (void) state;
+        guard_want(s, true, 1000 * SECOND);
+        assert_false(guard_looked(s, -EMFILE, 1000 * SECOND));
+        assert_true(guard_next(&all) == 1000 * SECOND + GUARD_AGAIN);
+        guard_want(s, true, 1001 * SECOND);
+        assert_true(guard_next(&all) == 1000 * SECOND + GUARD_AGAIN);
+        assert_true(guard_is_due(s, 1120 * SECOND));
+        assert_true(guard_looked(s, 0, 1120 * SECOND));
+        assert_true(guard_next(&all) == USEC_INFINITY);
         sessions_done(&all);
 }
 
@@ -74,7 +93,7 @@ static void test_who_needs_none(void **state) {
         s->class = SESSION_CLASS_USER;
         guard_want(s, true, 1000 * SECOND);
         s->since[SESSION_CLOSING] = 1001 * SECOND; /* it ends, and its helper went first */
-        assert_false(guard_looked(s, false));
+        assert_false(guard_looked(s, 0, 3000 * SECOND));
         guard_want(s, true, 1002 * SECOND);
         guard_want(s, false, 1003 * SECOND); /* another policy */
         assert_true(guard_next(&all) == USEC_INFINITY);
@@ -89,7 +108,7 @@ static void test_outlives_a_restart(void **state) {
 
         (void) state;
         guard_want(s, true, 1000 * SECOND);
-        assert_true(guard_looked(s, false));
+        assert_true(guard_looked(s, 0, 3000 * SECOND));
         assert_int_equal(sessions_to_text(&all, "boot", &text, &size), 0);
         assert_int_equal(sessions_from_text(&again, text, size, "boot"), 0);
         s = session(&again, 1010 * SECOND);
@@ -103,6 +122,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_desktop_gets_its_time),
                 cmocka_unit_test(test_told_once),
+                cmocka_unit_test(test_a_look_that_fails_is_repeated),
                 cmocka_unit_test(test_who_needs_none),
                 cmocka_unit_test(test_outlives_a_restart),
         };

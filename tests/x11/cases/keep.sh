@@ -50,3 +50,24 @@ test_keep_wayland_is_refused() {
     timeout 5 sh "$root/keep" || fail "leash-lock-keep fails"
     [[ ! -e $root/ran ]] || fail "leash-lock-keep starts it"
 }
+
+# unreadable FILE: leash-lock without root's right to read it all the same
+unreadable() {
+    local code=0
+    chmod 0 "$1"
+    timeout 5 setpriv --inh-caps=-all --bounding-set=-all "$build/tests/leash-lock" 2>"$root/said" || code=$?
+    chmod 755 "$1"
+    equal "exit status without $1" $code 1
+    like stderr "$(cat "$root/said")" "*$1: cannot be*"
+}
+
+test_keep_policy_that_cannot_be_read_is_an_error() {
+    policy idle=60s "locker=$(locker)"
+    desktop
+    mkdir "$root/etc/leash/leash.conf.d"
+    : >"$root/etc/leash/leash.conf.d/a.conf"
+    unreadable "$root/etc/leash/leash.conf"
+    unreadable "$root/etc/leash/leash.conf.d/a.conf"
+    unreadable "$root/etc/leash/leash.conf.d"
+    unreadable "$root/etc/leash"
+}
