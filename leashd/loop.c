@@ -389,10 +389,9 @@ static int on_lease(sd_event_source *timer, uint64_t usec _unused_, void *userda
 
         (void) sd_event_source_set_enabled(timer, SD_EVENT_OFF);
         /* Who cannot be seen coming back is not kept squeezed. */
-        if (d->ready && d->logind)
-                act_renew(d); /* whose changes lead to a check, and that to the next */
-        else
+        if (!d->ready || !d->logind || act_renew(d) < 0)
                 start(timer, LEASE_RETRY);
+        /* Its changes lead to a check, and that to the next. */
         return 0;
 }
 

@@ -277,6 +277,34 @@ test_leashd_logind_that_fails_and_nothing_is_lost() {
     stop_leashd
 }
 
+# Another leash at work on one user is nobody else's wait.
+test_leashd_does_not_wait_for_another_leash() {
+    local lock begin
+    squeeze_policy 0s
+    login $other
+    desktop || return
+    tell serve 11 $other
+    tell call 11
+    tell new c2 $other 11
+    start_leashd
+    wait_until noted_some Connected c2
+    tell hangup 11
+    wait_until quota_is 20000 user-$other.slice
+    mkdir -p "$root/run/leash"
+    exec {lock}>>"$root/run/leash/$slice.lock"
+    flock $lock
+    tell hangup 10
+    wait_until noted_some Disconnected c1
+    sleep 0.3
+    tell call 11
+    wait_until quota_is max user-$other.slice
+    equal "the busy one's" "$(quota)" max
+    equal "failures" "$(incidents failed)" 0
+    flock -u $lock
+    wait_until quota_is 20000
+    stop_leashd
+}
+
 test_leashd_manual_always_wins() {
     squeeze_policy 0s
     desktop || return
