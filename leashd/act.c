@@ -18,6 +18,11 @@
 
 #define BY "leashd"
 
+/* Somebody else's command on one user is not what all others wait for; unless nothing is tried
+ * again. */
+#define LOCK_TIMEOUT (100 * USEC_PER_MSEC)
+#define LOCK_TIMEOUT_ONCE (2 * USEC_PER_SEC)
+
 #define FAILURE_EVERY (600 * USEC_PER_SEC)
 
 /* The states' limits end by themselves if nobody prolongs them: with leashd gone for good there is
@@ -70,7 +75,9 @@ static void report_failure(Daemon *d, const StateAction *a, int error) {
         act_report(d, &i);
 }
 
-static int set_layer(Daemon *d, uid_t uid, const Limits *limits, const char *reason) {
+/* Returns 0; -EAGAIN while another leash works on that user; -errno. */
+static int set_layer(Daemon *d, uid_t uid, const Limits *limits, const char *reason,
+                     usec_t lock_timeout) {
         _cleanup_free_ char *name = NULL;
         LayerChange change = {
                 .uid = uid,
@@ -78,6 +85,7 @@ static int set_layer(Daemon *d, uid_t uid, const Limits *limits, const char *rea
                 .limits = limits,
                 .by = BY,
                 .reason = reason,
+                .lock_timeout = lock_timeout,
                 .until = clock_realtime() + LEASE,
         };
         LayerOutcome outcome;
@@ -89,7 +97,7 @@ static int set_layer(Daemon *d, uid_t uid, const Limits *limits, const char *rea
         change.user = name;
         r = layer_change(d->backend, d->ledger, &change, &outcome);
         if (r < 0)
-                return r;
+                return r == -EBUSY ? -EAGAIN : r;
         if (outcome.changed && !outcome.enforcement.enforced && !outcome.enforcement.absent &&
             !limits_is_empty(limits))
                 daemon_log(LOG_WARNING,
@@ -111,7 +119,7 @@ static int squeeze(Daemon *d, const StateAction *a) {
         if (!lift)
                 (void) snprintf(reason, sizeof(reason), "session %s is %s", a->session->id,
                                 session_condition_to_string(a->condition));
-        r = d->watch ? 0 : set_layer(d, a->uid, lift ? &none : a->limits, reason);
+        r = d->watch ? 0 : set_layer(d, a->uid, lift ? &none : a->limits, reason, LOCK_TIMEOUT);
         if (r < 0)
                 return r;
         describe(a, lift ? INCIDENT_LIFTED : INCIDENT_SQUEEZED, &i);
@@ -237,7 +245,7 @@ static int each_squeezed(Daemon *d, int (*visit)(Daemon *d, const Record *record
 static int let_go(Daemon *d, const Record *record) {
         static const Limits none;
 
-        return set_layer(d, record->uid, &none, NULL);
+        return set_layer(d, record->uid, &none, NULL, LOCK_TIMEOUT_ONCE);
 }
 
 static int adopt(Daemon *d, const Record *record) {
@@ -263,12 +271,13 @@ void act_let_go(Daemon *d) {
 static int renew(Daemon *d, const Record *record) {
         const RecordLayer *l = &record->layers[LAYER_STATE];
 
-        return set_layer(d, record->uid, &l->limits, l->reason);
+        return set_layer(d, record->uid, &l->limits, l->reason, LOCK_TIMEOUT);
 }
 
-void act_renew(Daemon *d) {
+int act_renew(Daemon *d) {
         int r = d->watch ? 0 : each_squeezed(d, renew);
 
-        if (r < 0)
+        if (r < 0 && r != -EAGAIN)
                 daemon_log(LOG_WARNING, "a limit could not be prolonged: %s", strerror(-r));
+        return r;
 }

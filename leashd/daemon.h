@@ -88,8 +88,9 @@ int act_adopt(Daemon *d);
 /* Gives everybody back what the states have taken, since nobody will be there to do it. */
 void act_let_go(Daemon *d);
 
-/* Prolongs the states' limits, which end by themselves if leashd never comes back. */
-void act_renew(Daemon *d);
+/* Prolongs the states' limits, which end by themselves if leashd never comes back. Returns 0; a
+ * negative errno, already logged, if that is to be tried again. */
+int act_renew(Daemon *d);
 
 /* What was done, to the store and to the journal. Fills in the time, the name, the mode. */
 void act_report(Daemon *d, Incident *i);

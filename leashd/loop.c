@@ -39,6 +39,7 @@ static const usec_t settling[] = { 100 * USEC_PER_MSEC, 300 * USEC_PER_MSEC, USE
 
 #define RECONNECT (2 * USEC_PER_SEC)
 #define LEASE_RENEWAL (3 * 3600 * USEC_PER_SEC) /* half of it, see act.c */
+#define LEASE_RETRY (900 * USEC_PER_SEC)
 
 /* How long a turn may go on squeezing before others have theirs. */
 #define BUDGET (200 * USEC_PER_MSEC)
@@ -195,6 +196,12 @@ static void on_gone(const char *id, void *userdata) {
                 loop_evaluate(d);
 }
 
+static void on_unsure(const char *id, void *userdata) {
+        Daemon *d = userdata;
+
+        sessions_keep(&d->sessions, id);
+}
+
 static void on_listing(bool ended, void *userdata) {
         Daemon *d = userdata;
 
@@ -224,6 +231,7 @@ static void on_lost(void *userdata) {
 static const LogindEvents loginwatch_events = {
         .session = on_session,
         .gone = on_gone,
+        .unsure = on_unsure,
         .listing = on_listing,
         .reloaded = on_reloaded,
         .lost = on_lost,
@@ -377,8 +385,13 @@ static int on_check(sd_event_source *timer, uint64_t usec _unused_, void *userda
 }
 
 static int on_lease(sd_event_source *timer, uint64_t usec _unused_, void *userdata) {
+        Daemon *d = userdata;
+
         (void) sd_event_source_set_enabled(timer, SD_EVENT_OFF);
-        act_renew(userdata); /* whose changes lead to a check, and that to the next */
+        /* Who cannot be seen coming back is not kept squeezed. */
+        if (!d->ready || !d->logind || act_renew(d) < 0)
+                start(timer, LEASE_RETRY);
+        /* Its changes lead to a check, and that to the next. */
         return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "backend/displays.h"
+#include "backend/viewers.h"
 #include "os/clock.h"
 #include "os/output.h"
 #include "os/user.h"
@@ -20,7 +21,7 @@ static int send_away(const char *root, const Desktop *d) {
                 return displays_disconnect(root, user_uid_min(), d->session.display,
                                            d->session.uid);
         case SESSION_VIA_VNC: /* no server of VNC's can be told; xrdp, if it is xrdp, gives up */
-                return d->socket.port == 0 ? -ENOTCONN : sockdiag_destroy(&d->socket);
+                return viewers_disconnect_vnc(d->session.display, d->session.uid);
         default:
                 return -EOPNOTSUPP;
         }

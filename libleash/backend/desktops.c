@@ -169,7 +169,7 @@ static void put_viewers(Desktops *d, const Viewer *viewers, size_t n) {
 
                         if (desktop->session.link != SESSION_LINK_CONNECTED ||
                             desktop->session.display != v->display ||
-                            desktop->session.via != v->via)
+                            desktop->session.uid != v->uid || desktop->session.via != v->via)
                                 continue;
                         memcpy(desktop->address, v->address, sizeof(desktop->address));
                         desktop->socket = v->socket;

@@ -279,13 +279,37 @@ static void merge_announced(Scan *s) {
         }
 }
 
+/* One to a VNC server, by the end that is the server's. */
+typedef struct Connection {
+        int number;
+        uid_t uid;
+} Connection;
+
 typedef struct Ports {
         Scan *scan;
-        bool connected[VNC_DISPLAYS];
+        Connection *all;
+        size_t n, allocated;
 } Ports;
+
+static int add_connection(Ports *p, const Connection *c) {
+        if (p->n > 0 && p->all[p->n - 1].number == c->number && p->all[p->n - 1].uid == c->uid)
+                return 0;
+        if (p->n == p->allocated) {
+                size_t more = p->allocated ? p->allocated * 2 : 16;
+                Connection *all = reallocarray(p->all, more, sizeof(Connection));
+
+                if (!all)
+                        return -ENOMEM;
+                p->all = all;
+                p->allocated = more;
+        }
+        p->all[p->n++] = *c;
+        return 0;
+}
 
 static int on_port(const TcpSocket *t, void *userdata) {
         Ports *ports = userdata;
+        const Connection connection = { t->port - VNC_PORT, t->uid };
         const Found found = {
                 .display = {
                         .number = t->port - VNC_PORT,
@@ -297,27 +321,38 @@ static int on_port(const TcpSocket *t, void *userdata) {
         };
         int r;
 
-        if (!t->listening) {
-                ports->connected[t->port - VNC_PORT] = true;
-                return 0;
-        }
         r = may_look(ports->scan, t->uid);
-        return r > 0 ? add(ports->scan, &found) : r;
+        if (r <= 0)
+                return r;
+        return t->listening ? add(ports->scan, &found) : add_connection(ports, &connection);
+}
+
+static int compare_connections(const void *a, const void *b) {
+        const Connection *x = a, *y = b;
+
+        return x->number != y->number ? x->number - y->number
+                                      : (x->uid > y->uid) - (x->uid < y->uid);
 }
 
 /* Who has connected is not asked: the usual way in is a tunnel of the user's own, and one who holds
- * a connection to themselves has what a client left open has, too. */
+ * a connection to themselves has what a client left open has, too. But it has to be the display's
+ * server that was connected to, and not another's socket at a port of that number. */
 static int scan_vnc(Scan *s) {
         Ports ports = { .scan = s };
         int r;
 
         r = sockdiag_tcp(VNC_PORT, VNC_PORT + VNC_DISPLAYS - 1, on_port, &ports);
-        for (size_t i = 0; i < s->n && r >= 0; i++) {
+        if (ports.n > 0)
+                qsort(ports.all, ports.n, sizeof(Connection), compare_connections);
+        for (size_t i = 0; i < s->n && r >= 0 && ports.n > 0; i++) {
                 SessionDisplay *d = &s->all[i].display;
+                const Connection key = { d->number, d->uid };
 
-                if (d->via == SESSION_VIA_VNC && ports.connected[d->number])
+                if (d->via == SESSION_VIA_VNC &&
+                    bsearch(&key, ports.all, ports.n, sizeof(Connection), compare_connections))
                         d->link = SESSION_LINK_CONNECTED;
         }
+        free(ports.all);
         return r == -ENOENT ? 0 : r; /* a kernel without inet_diag: there are none, then */
 }
 

@@ -146,7 +146,7 @@ int layer_change(Backend *b, Ledger *ledger, const LayerChange *c, LayerOutcome 
         int r;
 
         (void) snprintf(target, sizeof(target), "user-%u.slice", (unsigned) c->uid);
-        r = ledger_lock(ledger, target, LAYER_LOCK_TIMEOUT, &lock);
+        r = ledger_lock(ledger, target, c->lock_timeout ?: LAYER_LOCK_TIMEOUT, &lock);
         if (r >= 0)
                 r = layer_load(b, ledger, target, TARGET_USER, c->uid, c->user, &record, &before);
         if (r >= 0)

@@ -37,7 +37,8 @@ typedef struct LayerChange {
         Layer layer;
         const Limits *limits; /* of the whole layer, in place of those before; empty clears it */
         const char *by, *reason;
-        usec_t until; /* realtime */
+        usec_t lock_timeout; /* 0: LAYER_LOCK_TIMEOUT */
+        usec_t until;        /* realtime */
         bool spare;
 } LayerChange;
 

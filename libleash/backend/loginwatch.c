@@ -16,12 +16,16 @@
 #define LOGIND_MANAGER "org.freedesktop.login1.Manager"
 #define LOGIND_SESSION "org.freedesktop.login1.Session"
 #define SESSION_PREFIX "/org/freedesktop/login1/session"
+#define NO_SUCH_SESSION "org.freedesktop.login1.NoSuchSession"
 #define SYSTEMD "org.freedesktop.systemd1"
 #define SYSTEMD_PATH "/org/freedesktop/systemd1"
 #define SYSTEMD_MANAGER "org.freedesktop.systemd1.Manager"
 
 /* A bus allows a connection only so many calls that wait for an answer. */
 #define CALLS_MAX 32
+
+/* What could not be asked is asked again after this. */
+#define RETRY (2 * USEC_PER_SEC)
 
 #define _cleanup_message_ _cleanup_(sd_bus_message_unrefp)
 
@@ -30,13 +34,20 @@ typedef struct Wanted {
         char id[SESSION_ID_MAX];
 } Wanted;
 
+typedef struct Queue {
+        Wanted *all;
+        size_t n, allocated;
+} Queue;
+
 struct LogindWatch {
         sd_bus *bus;
+        sd_event_source *retry; /* a timer */
         const LogindEvents *events;
         void *userdata;
         usec_t timeout;
-        Wanted *queue; /* first come, first asked */
-        size_t n_queue, allocated;
+        Queue queue;      /* first come, first asked */
+        Queue again;      /* to be asked about when the timer goes off */
+        bool list_again;  /* the same for the list */
         size_t n_calls;   /* that are under way */
         bool listing;     /* and the list itself has come */
         bool list_called; /* it was asked for and has not come yet */
@@ -50,8 +61,45 @@ typedef struct Call {
 
 static int ask_next(LogindWatch *w);
 
+/* Once is enough. */
+static int enqueue(Queue *q, const char *id) {
+        for (size_t i = 0; i < q->n; i++)
+                if (strcmp(q->all[i].id, id) == 0)
+                        return 0;
+        if (q->n == SESSIONS_MAX)
+                return -ENOBUFS;
+        if (q->n == q->allocated) {
+                size_t more = q->allocated ? q->allocated * 2 : 16;
+                Wanted *all = reallocarray(q->all, more, sizeof(Wanted));
+
+                if (!all)
+                        return -ENOMEM;
+                q->all = all;
+                q->allocated = more;
+        }
+        (void) snprintf(q->all[q->n++].id, SESSION_ID_MAX, "%s", id);
+        return 0;
+}
+
+static void set_retry(LogindWatch *w) {
+        int enabled;
+
+        if (sd_event_source_get_enabled(w->retry, &enabled) >= 0 && enabled != SD_EVENT_OFF)
+                return;
+        (void) sd_event_source_set_time(w->retry, clock_boottime() + RETRY);
+        (void) sd_event_source_set_enabled(w->retry, SD_EVENT_ONESHOT);
+}
+
+/* That a session cannot be asked about says nothing about it. */
+static void postpone(LogindWatch *w, const char *id) {
+        if (w->events->unsure)
+                w->events->unsure(id, w->userdata);
+        (void) enqueue(&w->again, id);
+        set_retry(w);
+}
+
 static void end_listing(LogindWatch *w) {
-        if (!w->listing || w->n_queue > 0 || w->n_calls > 0)
+        if (!w->listing || w->queue.n > 0 || w->n_calls > 0)
                 return;
         w->listing = false;
         w->events->listing(true, w->userdata);
@@ -182,12 +230,14 @@ static int on_session(sd_bus_message *m, void *userdata, sd_bus_error *error _un
         Properties p;
 
         w->n_calls--;
-        /* One that cannot be asked about has gone; SessionRemoved says so, too. */
-        if (sd_bus_message_is_method_error(m, NULL))
+        if (sd_bus_message_is_method_error(m, NO_SUCH_SESSION) ||
+            sd_bus_message_is_method_error(m, SD_BUS_ERROR_UNKNOWN_OBJECT))
                 w->events->gone(call->id, w->userdata);
-        else if (read_properties(m, &p) >= 0 && p.id && p.uid != (uint32_t) -1 &&
-                 strcmp(p.id, call->id) == 0)
+        else if (!sd_bus_message_is_method_error(m, NULL) && read_properties(m, &p) >= 0 && p.id &&
+                 p.uid != (uint32_t) -1 && strcmp(p.id, call->id) == 0)
                 tell_session(w, &p);
+        else
+                postpone(w, call->id);
         (void) ask_next(w); /* what cannot be asked now comes with the next listing */
         end_listing(w);
         return 0;
@@ -227,38 +277,28 @@ static int ask(LogindWatch *w, const char *id) {
 }
 
 static int ask_next(LogindWatch *w) {
+        Queue *q = &w->queue;
         size_t asked = 0;
         int r = 0;
 
-        while (r >= 0 && asked < w->n_queue && w->n_calls < CALLS_MAX)
-                r = ask(w, w->queue[asked++].id);
+        while (r >= 0 && asked < q->n && w->n_calls < CALLS_MAX) {
+                r = ask(w, q->all[asked].id);
+                if (r < 0)
+                        postpone(w, q->all[asked].id);
+                asked++;
+        }
         if (asked == 0)
                 return r;
-        w->n_queue -= asked;
-        memmove(w->queue, w->queue + asked, w->n_queue * sizeof(Wanted));
+        q->n -= asked;
+        memmove(q->all, q->all + asked, q->n * sizeof(Wanted));
         return r;
 }
 
-/* Has a session asked about soon; once is enough. */
+/* Has a session asked about soon. */
 static int want(LogindWatch *w, const char *id) {
-        if (strlen(id) >= SESSION_ID_MAX)
-                return -EINVAL;
-        for (size_t i = 0; i < w->n_queue; i++)
-                if (strcmp(w->queue[i].id, id) == 0)
-                        return 0;
-        if (w->n_queue == SESSIONS_MAX)
-                return -ENOBUFS;
-        if (w->n_queue == w->allocated) {
-                size_t more = w->allocated ? w->allocated * 2 : 16;
-                Wanted *queue = reallocarray(w->queue, more, sizeof(Wanted));
+        int r = strlen(id) < SESSION_ID_MAX ? enqueue(&w->queue, id) : -EINVAL;
 
-                if (!queue)
-                        return -ENOMEM;
-                w->queue = queue;
-                w->allocated = more;
-        }
-        (void) snprintf(w->queue[w->n_queue++].id, SESSION_ID_MAX, "%s", id);
-        return ask_next(w);
+        return r < 0 ? r : ask_next(w);
 }
 
 /* ---- lists and signals ------------------------------------------------------------------------
@@ -281,13 +321,16 @@ static int on_list(sd_bus_message *m, void *userdata, sd_bus_error *error _unuse
         LogindWatch *w = userdata;
 
         w->list_called = false;
-        if (sd_bus_message_is_method_error(m,
-                                           NULL)) /* logind is not there: it will say when it is */
-                return 0;
-        w->events->listing(false, w->userdata);
-        w->listing = true;
-        if (read_list(w, m) < 0)
+        w->list_again = sd_bus_message_is_method_error(m, NULL);
+        if (!w->list_again) {
+                w->events->listing(false, w->userdata);
+                w->listing = true;
+                w->list_again = read_list(w, m) < 0;
+        }
+        if (w->list_again) {
                 w->listing = false; /* half a list must not pass for the whole */
+                set_retry(w);
+        }
         end_listing(w);
         return 0;
 }
@@ -301,6 +344,20 @@ int loginwatch_list(LogindWatch *w) {
                                      "ListSessions", on_list, w, NULL);
         w->list_called = r >= 0;
         return MIN_OF(r, 0);
+}
+
+static int on_retry(sd_event_source *timer, uint64_t usec _unused_, void *userdata) {
+        LogindWatch *w = userdata;
+        Queue again = w->again;
+
+        (void) sd_event_source_set_enabled(timer, SD_EVENT_OFF);
+        w->again = (Queue){};
+        for (size_t i = 0; i < again.n; i++)
+                (void) want(w, again.all[i].id);
+        free(again.all);
+        if (w->list_again && loginwatch_list(w) < 0)
+                set_retry(w);
+        return 0;
 }
 
 static int on_new(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
@@ -417,6 +474,11 @@ int loginwatch_open(sd_event *event, const LogindEvents *events, usec_t timeout,
         if (r >= 0)
                 r = sd_bus_attach_event(w->bus, event, SD_EVENT_PRIORITY_NORMAL);
         if (r >= 0)
+                r = sd_event_add_time(event, &w->retry, CLOCK_BOOTTIME, USEC_INFINITY,
+                                      100 * USEC_PER_MSEC, on_retry, w);
+        if (r >= 0)
+                r = sd_event_source_set_enabled(w->retry, SD_EVENT_OFF);
+        if (r >= 0)
                 r = add_matches(w);
         if (r < 0)
                 return r;
@@ -432,7 +494,9 @@ LogindWatch *loginwatch_free(LogindWatch *w) {
         if (!w)
                 return NULL;
         w->bus = sd_bus_close_unref(w->bus);
-        free(w->queue);
+        sd_event_source_unref(w->retry);
+        free(w->queue.all);
+        free(w->again.all);
         free(w);
         return NULL;
 }

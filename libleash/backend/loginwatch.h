@@ -22,6 +22,8 @@ typedef struct LogindSession {
 typedef struct LogindEvents {
         void (*session)(const LogindSession *s, void *userdata);
         void (*gone)(const char *id, void *userdata);
+        void (*unsure)(const char *id,
+                       void *userdata);              /* it cannot be asked about now; may be NULL */
         void (*listing)(bool ended, void *userdata); /* a whole list begins, has ended */
         void (*reloaded)(void *userdata); /* PID 1 has read its unit files, or was executed anew */
         void (*lost)(void *userdata);     /* the connection is gone: free the watch, open another */

@@ -113,9 +113,9 @@ static const TcpSocket *find_socket(const Tcp *t, uint32_t inode) {
 }
 
 /* The X server's end of a connection to that VNC display. */
-static const TcpSocket *find_vnc(const Tcp *t, int display) {
+static const TcpSocket *find_vnc(const Tcp *t, int display, uid_t uid) {
         for (size_t i = 0; i < t->n; i++)
-                if (t->all[i].port == VNC_PORT + display)
+                if (t->all[i].port == VNC_PORT + display && t->all[i].uid == uid)
                         return &t->all[i];
         return NULL;
 }
@@ -187,12 +187,13 @@ int viewers_read(const XrdpProcesses *x, const SessionDisplay *displays, size_t 
         looking.tcp = tcp;
         for (size_t i = 0; i < n_displays; i++) {
                 const SessionDisplay *d = &displays[i];
-                const TcpSocket *vnc = d->via == SESSION_VIA_VNC ? find_vnc(tcp, d->number) : NULL;
+                const TcpSocket *vnc =
+                        d->via == SESSION_VIA_VNC ? find_vnc(tcp, d->number, d->uid) : NULL;
                 Viewer *v = &viewers[looking.n];
 
                 if (d->link != SESSION_LINK_CONNECTED || (d->via == SESSION_VIA_VNC && !vnc))
                         continue;
-                *v = (Viewer){ .display = d->number, .via = d->via };
+                *v = (Viewer){ .display = d->number, .uid = d->uid, .via = d->via };
                 peers[looking.n++] = d->peer_inode;
                 if (!vnc)
                         continue;
@@ -209,6 +210,28 @@ int viewers_read(const XrdpProcesses *x, const SessionDisplay *displays, size_t 
         *ret = TAKE_PTR(viewers);
         *ret_n = looking.n;
         return 0;
+}
+
+/* A server may have let in more than one, and one that stays keeps the desktop seen. */
+int viewers_disconnect_vnc(int display, uid_t uid) {
+        _cleanup_(tcp_freep) Tcp *tcp = calloc(1, sizeof(Tcp));
+        bool any = false;
+        int r, first = 0;
+
+        if (!tcp)
+                return -ENOMEM;
+        r = sockdiag_tcp(VNC_PORT + display, VNC_PORT + display, on_tcp, tcp);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < tcp->n; i++) {
+                if (tcp->all[i].uid != uid)
+                        continue;
+                any = true;
+                r = sockdiag_destroy(&tcp->all[i]);
+                if (r < 0 && r != -ENOENT && first == 0)
+                        first = r;
+        }
+        return any ? first : -ENOTCONN;
 }
 
 /* ---- orphans ----------------------------------------------------------------------------------

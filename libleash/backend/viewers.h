@@ -14,6 +14,7 @@
 /* One connection to a display. */
 typedef struct Viewer {
         int display;
+        uid_t uid; /* who serves it */
         SessionVia via;
         char address[SOCKDIAG_ADDRESS_MAX]; /* where the person is; "" if nothing tells */
         TcpSocket socket;                   /* for SESSION_VIA_VNC: the X server's end */
@@ -30,6 +31,10 @@ DEFINE_CLEANUP(XrdpProcesses *, xrdp_processes_free);
  * most. A new array. Returns 0 or -errno. */
 int viewers_read(const XrdpProcesses *x, const SessionDisplay *displays, size_t n_displays,
                  Viewer **ret, size_t *ret_n);
+
+/* Closes all connections to that user's VNC server at that display. Returns 0; -ENOTCONN if there
+ * are none; as sockdiag_destroy(), the first that failed. */
+int viewers_disconnect_vnc(int display, uid_t uid);
 
 /* Says of a session whether it is an orphan: xrdp-sesman's by its PAM service, with a leader that
  * is neither the child of an xrdp-sesman nor connected to one (as 0.10's are). Such a session

@@ -265,6 +265,13 @@ bool sessions_remove(Sessions *s, const char *id) {
         return found;
 }
 
+void sessions_keep(Sessions *s, const char *id) {
+        Session *session = sessions_find(s, id);
+
+        if (session)
+                session->seen = true;
+}
+
 void sessions_begin(Sessions *s) {
         for (size_t i = 0; i < s->n; i++)
                 s->all[i]->seen = false;

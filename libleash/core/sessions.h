@@ -172,6 +172,9 @@ int sessions_update(Sessions *s, const SessionFacts *facts, usec_t now);
 /* Forgets one. Returns true if it was there. */
 bool sessions_remove(Sessions *s, const char *id);
 
+/* It cannot be told what one is now: what is known of it stays, also through a listing. */
+void sessions_keep(Sessions *s, const char *id);
+
 /* What was not updated between the two is gone: after a listing, or a restart of logind's. Returns
  * how many were forgotten. */
 void sessions_begin(Sessions *s);

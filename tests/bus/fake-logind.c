@@ -14,6 +14,8 @@
  *   hangup DISPLAY               and leaves
  *   shut DISPLAY                 the X server ends
  *   refuse N                     the next N calls that end a session fail
+ *   break ID, mend ID            what it is cannot be asked, and can again
+ *   unlist N                     the next N lists fail
  *   reloaded                     PID 1 says that it has read its unit files again
  *   away, back                   logind is restarted
  *
@@ -44,7 +46,7 @@
 typedef struct Session {
         char id[64], class[32], display[16], state[16], service[32];
         unsigned uid, leader;
-        int locked, idle;
+        int locked, idle, broken;
         sd_bus_slot *slot;
 } Session;
 
@@ -59,7 +61,7 @@ typedef struct Fake {
         size_t n;
         Display displays[DISPLAYS_MAX];
         int stubborn; /* 0: calls are noted, and nothing ends */
-        int refuse;
+        int refuse, unlist;
 } Fake;
 
 static void die(const char *what, int r) {
@@ -85,7 +87,9 @@ static int get_property(sd_bus *bus, const char *path, const char *interface, co
         const Session *s = userdata;
         bool tty = strcmp(s->display, "-") == 0;
 
-        (void) bus, (void) path, (void) interface, (void) error;
+        (void) bus, (void) path, (void) interface;
+        if (s->broken)
+                return sd_bus_error_set(error, SD_BUS_ERROR_FAILED, "Not now.");
         if (strcmp(property, "Id") == 0)
                 return sd_bus_message_append(reply, "s", s->id);
         if (strcmp(property, "Name") == 0)
@@ -217,7 +221,10 @@ static int list_sessions(sd_bus_message *m, void *userdata, sd_bus_error *error)
         Fake *f = userdata;
         int r;
 
-        (void) error;
+        if (f->unlist > 0) {
+                f->unlist--;
+                return sd_bus_error_set(error, SD_BUS_ERROR_FAILED, "Not now.");
+        }
         r = sd_bus_message_new_method_return(m, &reply);
         if (r >= 0)
                 r = sd_bus_message_open_container(reply, 'a', "(susso)");
@@ -431,6 +438,10 @@ static void obey(Fake *f, const char *line) {
                 set(f, a, b, c);
         else if (strcmp(verb, "stubborn") == 0)
                 f->stubborn = atoi(a);
+        else if ((strcmp(verb, "break") == 0 || strcmp(verb, "mend") == 0) && find(f, a))
+                find(f, a)->broken = verb[0] == 'b';
+        else if (strcmp(verb, "unlist") == 0)
+                f->unlist = atoi(a);
         else if (strcmp(verb, "refuse") == 0)
                 f->refuse = atoi(a);
         else if (strcmp(verb, "storm") == 0)

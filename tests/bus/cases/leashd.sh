@@ -247,6 +247,64 @@ test_leashd_logind_restarts_and_nothing_is_lost() {
     stop_leashd
 }
 
+# What logind cannot tell just now has not gone.
+test_leashd_logind_that_fails_and_nothing_is_lost() {
+    local since
+    squeeze_policy 0s
+    desktop || return
+    tell unlist 1
+    start_leashd
+    wait_until noted_some Connected c1
+    tell hangup 10
+    wait_until quota_is 20000
+    since=$(noted Disconnected c1)
+    tell break c1
+    tell away
+    tell back # a new list
+    tell new c2 $other -
+    wait_until noted_some Uid c2
+    sleep 0.5
+    equal "since when" "$(noted Disconnected c1)" "$since"
+    equal quota "$(quota)" 20000
+    tell mend c1
+    tell new c3 $other -
+    wait_until noted_some Uid c3
+    sleep 2.5
+    equal "since when" "$(noted Disconnected c1)" "$since"
+    equal quota "$(quota)" 20000
+    tell del c1
+    wait_until quota_is max
+    stop_leashd
+}
+
+# Another leash at work on one user is nobody else's wait.
+test_leashd_does_not_wait_for_another_leash() {
+    local lock begin
+    squeeze_policy 0s
+    login $other
+    desktop || return
+    tell serve 11 $other
+    tell call 11
+    tell new c2 $other 11
+    start_leashd
+    wait_until noted_some Connected c2
+    tell hangup 11
+    wait_until quota_is 20000 user-$other.slice
+    mkdir -p "$root/run/leash"
+    exec {lock}>>"$root/run/leash/$slice.lock"
+    flock $lock
+    tell hangup 10
+    wait_until noted_some Disconnected c1
+    sleep 0.3
+    tell call 11
+    wait_until quota_is max user-$other.slice
+    equal "the busy one's" "$(quota)" max
+    equal "failures" "$(incidents failed)" 0
+    flock -u $lock
+    wait_until quota_is 20000
+    stop_leashd
+}
+
 test_leashd_manual_always_wins() {
     squeeze_policy 0s
     desktop || return

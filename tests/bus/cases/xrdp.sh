@@ -326,6 +326,33 @@ test_xrdp_disconnects_vnc() {
     xrdp disconnect :$display
     [[ $err != *"not supported"* ]] || skip "this kernel closes no connections"
     expect 0 ":$display: disconnected" ""
+    play xrdp client $((5900 + display)) 127.0.0.7
+    play xrdp client $((5900 + display)) 127.0.0.8
+    xrdp disconnect :$display # all who look
+    expect 0 ":$display: disconnected" ""
+}
+
+# Another user's connection from or to a port of that number is not one to this display.
+test_xrdp_counts_no_other_users_connections() {
+    local display=$((200 + BASHPID % 700)) fd served
+    desktops || return
+    play_as=(--reuid "$uid" --regid "$uid" --clear-groups)
+    play Xtigervnc vnc $((5900 + display))
+    play_as=()
+    exec {fd}< <(exec timeout 20 python3 -c 'import os, socket, sys, time
+os.setuid(int(sys.argv[2]))
+a = socket.create_server(("127.0.0.9", int(sys.argv[1])))
+b = socket.socket()
+b.connect(a.getsockname())
+c = a.accept()
+print("there", flush=True)
+time.sleep(60)' $((5900 + display)) "$other")
+    served=$!
+    read -r -t 10 -u "$fd" said
+    equal "the other's" "$said" there
+    xrdp list --json
+    equal "connected" "$(jq -r ".[] | select(.display == \":$display\" and .uid == $uid) | .connected" <<<"$out")" false
+    kill $served
 }
 
 test_xrdp_ends_a_vnc_server_that_is_no_session() {
