@@ -381,7 +381,7 @@ orphaned() {
 test_release_of_a_leash_without_a_record_is_bounded_for_a_helpdesk() {
     login $uid && pid1
     orphaned $uid
-    environment=(PKEXEC_UID=$uid)
+    environment=("PKEXEC_UID=$uid")
     leash release -u $uid
     expect_error 3 "$slice: only root may release this; use sudo"
     there run/systemd/system/$slice.d/zz-leash.conf
