@@ -65,6 +65,7 @@ static Exit release_locked(Context *c, Record *record) {
         if (other || backend_login_is_over(backend, c->ledger, record, NULL))
                 for (Layer i = 0; i < LAYER_MANUAL; i++)
                         record_clear_layer(record, i);
+        record_settle_place(record);
         r = backend_converge(backend, c->ledger, record, &e);
         stays = record_top_layer(record) >= 0;
         record->layers[LAYER_MANUAL] = was; /* for the log; the record is not written again */

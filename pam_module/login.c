@@ -72,6 +72,22 @@ static void wanted_done(Wanted *w) {
         w->policy = policy_free(w->policy);
 }
 
+/* A group whose name is not known matches nothing: its members may miss limits, or be exempt in
+ * vain. */
+static int look_up_groups(const ModuleArgs *args, Wanted *w, LoginOutcome *outcome) {
+        static const char failed[] = "some of the user's groups cannot be looked up";
+        int r = user_info_groups(&w->user);
+
+        if (r < 0 || !w->user.groups_unsure)
+                return r;
+        if (args->strict && !outcome->system) {
+                outcome->failed = failed;
+                return -EIO;
+        }
+        journal_login(JOURNAL_MISSING, "pam_leash", w->user.name, failed);
+        return 0;
+}
+
 static int read_policy(const ModuleArgs *args, Wanted *w, LoginOutcome *outcome) {
         LimitsHost host;
         int r;
@@ -84,7 +100,7 @@ static int read_policy(const ModuleArgs *args, Wanted *w, LoginOutcome *outcome)
                 outcome->failed = "the policy has mistakes";
                 return -EBADMSG;
         }
-        return policy_wants_groups(w->policy) ? user_info_groups(&w->user) : 0;
+        return policy_wants_groups(w->policy) ? look_up_groups(args, w, outcome) : 0;
 }
 
 static int decide(const LoginFacts *facts, Wanted *w) {

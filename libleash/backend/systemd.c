@@ -339,15 +339,18 @@ static int restore_slice(Backend *b, Record *record) {
         Systemd *s = SYSTEMD(b);
         int r, stale, loaded;
 
-        loaded = bus_unit_is_loaded(systemd_bus(s), record->target);
-        if (loaded < 0)
-                return loaded;
         stale = base_is_stale(b, record);
         if (stale < 0)
                 return stale;
         r = dropin_remove(b->options.root, record);
+        if (r < 0)
+                return r;
+        /* Only now: who logs in from here on does not read it any more. */
+        loaded = bus_unit_is_loaded(systemd_bus(s), record->target);
+        if (loaded < 0)
+                return loaded;
         /* What counts now is in the admin's files, and only PID 1 can work that out. */
-        if (r >= 0 && loaded && stale)
+        if (loaded && stale)
                 r = read_again(s, record, record->base.set | dropin_open_bases(record));
         if (r >= 0 && loaded)
                 r = set_limits(s, record->target, &record->base);

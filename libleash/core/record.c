@@ -89,6 +89,13 @@ void record_clear_layer(Record *r, Layer layer) {
         free(r->layers[layer].by);
         free(r->layers[layer].reason);
         r->layers[layer] = (RecordLayer){ .until = USEC_INFINITY };
+        if (layer == LAYER_MANUAL)
+                record_settle_place(r);
+}
+
+void record_settle_place(Record *r) {
+        if (limits_is_empty(&r->layers[LAYER_MANUAL].limits) && record_top_layer(r) >= 0)
+                r->persist = false;
 }
 
 void record_effective(const Record *r, Limits *ret, Layer ret_from[_LIMIT_MAX]) {

@@ -93,6 +93,10 @@ int record_set_layer(Record *r, Layer layer, const Limits *limits, const char *b
 /* Forgets what a layer set. */
 void record_clear_layer(Record *r, Layer layer);
 
+/* Only an admin's layer is to survive a reboot: what others leave without one persists no more. A
+ * record of no layer at all stays where it is until it has been given back. */
+void record_settle_place(Record *r);
+
 /* The limits in force by this record, see layers_effective(). */
 void record_effective(const Record *r, Limits *ret, Layer ret_from[_LIMIT_MAX]);
 

@@ -16,6 +16,9 @@
 /* Directory servers hand out long entries; beyond this something is wrong. */
 #define ENTRY_MAX (64 * 1024)
 
+/* A group of everybody is longer: some directories list all members, by their full names. */
+#define GROUP_MAX (4 * 1024 * 1024)
+
 int user_name(uid_t uid, char **ret) {
         _cleanup_free_ char *buf = malloc(ENTRY_MAX);
         struct passwd pw, *found = NULL;
@@ -54,13 +57,39 @@ int user_info(const char *name, UserInfo *ret) {
         return 0;
 }
 
-static int group_name(gid_t gid, char *buf, char **ret, bool *failed) {
-        struct group gr, *found = NULL;
+typedef struct Buffer {
+        char *data;
+        size_t size;
+} Buffer;
+
+static void buffer_done(Buffer *b) {
+        free(b->data);
+}
+
+static int look_up_group(gid_t gid, Buffer *b, struct group *gr, struct group **ret) {
+        for (;;) {
+                char *more;
+                int k;
+
+                *ret = NULL;
+                k = getgrgid_r(gid, gr, b->data, b->size, ret);
+                if (k != ERANGE || b->size >= GROUP_MAX)
+                        return k;
+                more = realloc(b->data, b->size * 4);
+                if (!more)
+                        return ENOMEM;
+                b->data = more;
+                b->size *= 4;
+        }
+}
+
+static int group_name(gid_t gid, Buffer *b, char **ret, bool *failed) {
+        struct group gr, *found;
         int k;
 
         /* As with users: a failing directory server leaves the number. getgrnam(3) lists what may
          * be answered for a group that is not there. */
-        k = getgrgid_r(gid, &gr, buf, ENTRY_MAX, &found);
+        k = look_up_group(gid, b, &gr, &found);
         *failed |= k != 0 && k != ENOENT && k != ESRCH && k != EBADF && k != EPERM;
         *ret = found ? strdup(gr.gr_name) : file_path("%u", (unsigned) gid);
         return *ret ? 0 : -ENOMEM;
@@ -90,11 +119,11 @@ static int list_gids(const UserInfo *u, gid_t **ret, int *ret_n) {
 }
 
 int user_info_groups(UserInfo *u) {
-        _cleanup_free_ char *buf = malloc(ENTRY_MAX);
+        _cleanup_(buffer_done) Buffer buf = { malloc(ENTRY_MAX), ENTRY_MAX };
         _cleanup_free_ gid_t *gids = NULL;
         int n, r;
 
-        if (!buf)
+        if (!buf.data)
                 return -ENOMEM;
         r = list_gids(u, &gids, &n);
         if (r < 0)
@@ -103,7 +132,7 @@ int user_info_groups(UserInfo *u) {
         if (!u->groups)
                 return -ENOMEM;
         for (int i = 0; i < n; i++) {
-                r = group_name(gids[i], buf, &u->groups[i], &u->groups_unsure);
+                r = group_name(gids[i], &buf, &u->groups[i], &u->groups_unsure);
                 if (r < 0)
                         return r;
                 u->n_groups++;

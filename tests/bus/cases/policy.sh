@@ -199,3 +199,25 @@ test_a_helpdesk_never_widens_what_the_policy_says() {
     leash -u $uid -q 30% --cpu-weight=50
     expect 0 "*: CPU 30%*" ""
 }
+
+# Only what an admin has set is to survive a reboot.
+test_release_of_what_persists_leaves_the_policy_s_limits_until_the_reboot() {
+    login $uid && pid1 && known
+    policy "[limits all]" "cpu-quota=40%"
+    leash apply --all
+    leash -u $uid -q 20% --persist
+    there "var/lib/leash/$slice"
+    leash release -u $uid
+    expect 0 "*: released, the limits of the policy stay" ""
+    equal cpu.max "$(kernel cpu.max)" "40000 100000"
+    there "run/leash/$slice"
+    absent "var/lib/leash/$slice"
+    there "run/systemd/system/$slice.d/zz-leash.conf"
+    absent "etc/systemd/system/$slice.d"
+    leash -u $uid -q 20% --persist --for=1s
+    sleep 1.1
+    leash release --expired
+    there "run/leash/$slice"
+    absent "var/lib/leash/$slice"
+    absent "etc/systemd/system/$slice.d"
+}

@@ -381,7 +381,7 @@ orphaned() {
 test_release_of_a_leash_without_a_record_is_bounded_for_a_helpdesk() {
     login $uid && pid1
     orphaned $uid
-    environment=(PKEXEC_UID=$uid)
+    environment=("PKEXEC_UID=$uid")
     leash release -u $uid
     expect_error 3 "$slice: only root may release this; use sudo"
     there run/systemd/system/$slice.d/zz-leash.conf
@@ -405,4 +405,18 @@ test_release_of_a_leash_without_a_record_waits_for_who_is_at_work() {
     expect 0 "$uid: not leashed" ""
     there run/systemd/system/$slice.d/zz-leash.conf
     there run/leash/$slice
+}
+
+# PID 1 reads drop-ins when it loads the slice, which may be right after it said that there is none.
+test_release_leaves_nothing_to_a_login_that_comes_just_then() {
+    pid1
+    leash -u $uid
+    forget
+    rule first GetUnit kill-after
+    leash release -u $uid
+    equal status "$status" 137
+    behave
+    login $uid
+    daemon_reload
+    equal cpu.max "$(kernel cpu.max)" "max 100000"
 }

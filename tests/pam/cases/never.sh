@@ -271,6 +271,34 @@ test_never_minds_who_the_user_is() {
     absent run/leash
 }
 
+# crowd BYTES: so long is the entry of the group that the user is in
+crowd() {
+    sed -i /^students:/d "$root/etc/group"
+    echo "students:x:$((uid + 10)):$user$(head -c "$1" /dev/zero | sed 's/\x00\{16\}/,somebodyorother/g' | tr -d '\0')" >>"$root/etc/group"
+}
+
+test_never_minds_how_large_a_group_is() {
+    machine && login $uid && pid1
+    policy "[limits students]" "match-group=students" "cpu-quota=40%"
+    crowd 200000
+    pam -k
+    opened
+    limited
+    journal "*limited by the policy*"
+}
+
+test_never_keeps_silent_about_a_group_that_cannot_be_looked_up() {
+    machine && login $uid && pid1
+    policy "[limits students]" "match-group=students" "cpu-quota=40%"
+    crowd 6000000
+    pam -k
+    opened
+    journal "*MESSAGE=$user: limits of the policy are missing: some of the user's groups cannot be looked up*"
+    stack strict
+    pam -k
+    opened "Cannot make/remove an entry for the specified session"
+}
+
 test_never_forges_a_line_of_the_log() {
     machine && pid1
     pam $'x\nMESSAGE=forged'
