@@ -9,10 +9,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
 #include "core/parse.h"
+#include "options.h"
 #include "os/file.h"
 #include "xrdp.h"
 
@@ -20,17 +23,39 @@
 
 struct Xrdp {
         char socket[64];
+        char *dir;
+        bool is_ours, warned;
         sd_event_source *source;
         XrdpHandler handler;
         void *userdata;
 };
 
+/* The folder of xrdp 0.9 is everybody's: chansrv, which makes the socket, runs as the user. */
+static bool look(Xrdp *x) {
+        _cleanup_free_ char *path = file_path("%s/%s", x->dir, x->socket);
+        struct stat st;
+
+        if (!path || lstat(path, &st) < 0)
+                return false;
+        if (st.st_uid != getuid() && !x->warned) {
+                options_log(SD_WARNING, "%s is not this user's and does not count", path);
+                x->warned = true;
+        }
+        return st.st_uid == getuid();
+}
+
+/* Whose it was cannot be seen any more when it has gone. */
 static int on_change(sd_event_source *source, const struct inotify_event *event, void *userdata) {
-        const Xrdp *x = userdata;
+        bool came = event->mask & (IN_CREATE | IN_MOVED_TO);
+        Xrdp *x = userdata;
+        bool was_ours = x->is_ours;
 
         (void) source;
-        if (event->len > 0 && strcmp(event->name, x->socket) == 0)
-                x->handler(event->mask & (IN_CREATE | IN_MOVED_TO), x->userdata);
+        if (event->len == 0 || strcmp(event->name, x->socket) != 0)
+                return 0;
+        x->is_ours = came && look(x);
+        if (x->is_ours || was_ours)
+                x->handler(x->is_ours, x->userdata);
         return 0;
 }
 
@@ -70,7 +95,11 @@ int xrdp_open(sd_event *event, const char *root, const char *display, XrdpHandle
                                          on_change, x);
                 if (r < 0 && r != -ENOENT && r != -EACCES)
                         return r;
+                if (x->source)
+                        x->dir = TAKE_PTR(dir);
         }
+        if (x->source)
+                x->is_ours = look(x);
         *ret = x->source ? TAKE_PTR(x) : NULL;
         return 0;
 }
@@ -79,6 +108,7 @@ Xrdp *xrdp_free(Xrdp *x) {
         if (!x)
                 return NULL;
         sd_event_source_disable_unref(x->source);
+        free(x->dir);
         free(x);
         return NULL;
 }

@@ -276,3 +276,28 @@ test_bus_xrdp_viewer_goes() {
     equal "reconnected" "$(status state)" locked
     alive
 }
+
+# Where xrdp's folder is everybody's, another user may make such a socket, and take it away.
+test_bus_xrdp_socket_of_another_user_does_not_count() {
+    local socket=$root/run/xrdp/sockdir/xrdp_chansrv_audio_out_socket_
+    policy idle=60s on-disconnect=lock "locker=$(locker)"
+    desktop
+    socket+=${DISPLAY#:}
+    mkdir -p "${socket%/*}"
+    : >"$root/other"
+    chown 4321 "$root/other" 2>/dev/null || skip "no other user to be had"
+    start
+    mv "$root/other" "$socket"
+    rm "$socket"
+    : >"$root/other"
+    chown 4321 "$root/other"
+    mv "$root/other" "$socket"
+    rm "$socket"
+    sleep 0.3
+    state_is open || fail "it is $(status state)"
+    equal "what is said" "$(grep -c "is not this user's" "$root/lock.log")" 1
+    : >"$socket"
+    rm "$socket"
+    wait_until 5 locker_up
+    alive
+}
