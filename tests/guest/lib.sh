@@ -94,7 +94,7 @@ session_open() {
     ssh -T "$user@localhost" "exec bash -s" <"$dir/in" >"$dir/log" 2>&1 {lib_fd}>&- &
     lib_ssh=$!
     echo "echo \"\$XDG_SESSION_ID \$\$\" >$dir/id.part && mv $dir/id.part $dir/id" >&"$lib_fd"
-    if ! wait_for 60 test -s "$dir/id"; then
+    if ! wait_for 150 test -s "$dir/id"; then
         cat "$dir/log"
         echo "# no login for $user"
         return 1
