@@ -21,14 +21,15 @@
 #include "core/places.h"
 #include "core/runaway.h"
 #include "core/states.h"
+#include "os/machine.h"
 #include "rules.h"
 
 typedef struct Daemon {
         const char *root; /* stands before /run and the like: "" but in tests */
         bool arg_watch;   /* asked for on the command line, whatever the policy says */
         bool watch;       /* say what would be done, and do nothing */
-        char boot[40];    /* this boot's id */
-        char *program;    /* leash itself, for the end of limits */
+        char boot[MACHINE_BOOT_MAX];
+        char *program; /* leash itself, for the end of limits */
         uid_t uid_min;
 
         sd_event *event;

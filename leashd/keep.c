@@ -13,7 +13,6 @@
 #include "os/file.h"
 
 #define FOLDER OVERVIEW_FOLDER
-#define BOOT_ID "/proc/sys/kernel/random/boot_id"
 
 typedef struct File {
         const char *name;
@@ -88,15 +87,6 @@ static int open_folder(const Daemon *d, int *ret) {
         return r < 0 ? r : file_open_own_folder(path, ret);
 }
 
-static int read_boot(Daemon *d) {
-        ssize_t n = file_read_buffer(BOOT_ID, d->boot, sizeof(d->boot));
-
-        if (n < 0)
-                return n;
-        d->boot[strcspn(d->boot, "\n")] = '\0';
-        return 0;
-}
-
 /* There is one leashd, and others can see that there is one. */
 static int take_lock(Daemon *d, int folder) {
         _cleanup_close_ int fd =
@@ -116,7 +106,7 @@ int keep_load(Daemon *d) {
         _cleanup_close_ int folder = -EBADF;
         int r;
 
-        r = read_boot(d);
+        r = machine_boot(d->boot);
         if (r >= 0)
                 r = open_folder(d, &folder);
         if (r >= 0)

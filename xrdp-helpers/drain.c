@@ -16,6 +16,7 @@
 #include "backend/notify.h"
 #include "core/parse.h"
 #include "os/clock.h"
+#include "os/machine.h"
 #include "os/output.h"
 #include "os/proc.h"
 #include "os/user.h"
@@ -169,7 +170,7 @@ static int mark(const Arguments *a, const Left *left, Drain *ret) {
         if (a->reason)
                 (void) snprintf(d.reason, sizeof(d.reason), "%s", a->reason);
         set_by(&d);
-        r = a->until_reboot ? drain_boot(d.boot) : 0;
+        r = a->until_reboot ? machine_boot(d.boot) : 0;
         if (r >= 0)
                 r = drain_store(table_root(), &d);
         if (r >= 0)

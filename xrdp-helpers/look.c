@@ -14,13 +14,14 @@
 
 #include "backend/drain.h"
 #include "backend/login.h"
+#include "backend/overview.h"
 #include "core/sessions.h"
 #include "core/xrdpconf.h"
 #include "look.h"
 #include "os/file.h"
 #include "os/psi.h"
 
-#define SESSIONS_FILE "/run/leashd/sessions"
+#define SESSIONS_FILE OVERVIEW_FOLDER "/sessions"
 #define SESMAN_INI "/etc/xrdp/sesman.ini"
 
 /* Asking logind costs some files for each session. */
@@ -82,15 +83,9 @@ static int read_kept(Look *l) {
         size_t size;
         int r;
 
-        if (!path)
-                return -ENOMEM;
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
-        if (fd < 0)
-                return -errno;
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        if (st.st_uid != geteuid() || st.st_mode & 0022)
-                return -EPERM;
+        r = path ? file_open_own(path, &fd, &st) : -ENOMEM;
+        if (r < 0)
+                return r;
         file = (LookFile){ st.st_ino, st.st_mtim.tv_sec, st.st_mtim.tv_nsec };
         if (l->kept && memcmp(&file, &l->file, sizeof(file)) == 0)
                 return 0;
@@ -211,7 +206,7 @@ void look_at(Look *l, usec_t now, const char **ret_failed) {
         const char *failed = NULL;
 
         if (l->boot[0] == '\0')
-                (void) drain_boot(l->boot); /* without it what leashd keeps is of another boot */
+                (void) machine_boot(l->boot); /* without it what leashd keeps is of another boot */
         if (look_at_pressure(l, "cpu", &l->facts.cpu_pressure) < 0 ||
             look_at_pressure(l, "memory", &l->facts.memory_pressure) < 0)
                 failed = "pressure";

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "core/balance.h"
+#include "os/machine.h"
 
 /* What a restart that upgraded packages want does to the answer. */
 typedef enum LookRestart {
@@ -31,7 +32,7 @@ typedef struct Look {
         LookFile file;
         bool kept;                  /* `facts` has what that file says */
         usec_t counted, configured; /* CLOCK_MONOTONIC */
-        char boot[40];
+        char boot[MACHINE_BOOT_MAX];
 } Look;
 
 /* Looks: pressure, sessions, drain, restart. What cannot be told is left unknown; *ret_failed (may

@@ -9,51 +9,32 @@
 
 #include "backend/drain.h"
 #include "os/file.h"
+#include "os/machine.h"
 
 #define FOLDER "/var/lib/leash"
 #define NAME "drain"
-#define BOOT_ID "/proc/sys/kernel/random/boot_id"
-
-int drain_boot(char ret[static DRAIN_BOOT_MAX]) {
-        char text[DRAIN_BOOT_MAX];
-        ssize_t n = file_read_buffer(BOOT_ID, text, sizeof(text));
-
-        if (n < 0)
-                return n;
-        text[strcspn(text, "\n")] = '\0';
-        memcpy(ret, text, sizeof(text));
-        return 0;
-}
 
 static int read_mark(const char *root, Drain *ret) {
         _cleanup_free_ char *path = file_path("%s" DRAIN_FILE, root), *text = NULL;
         _cleanup_close_ int fd = -EBADF;
-        struct stat st;
         size_t size;
         int r;
 
-        if (!path)
-                return -ENOMEM;
-        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
-        if (fd < 0)
-                return -errno;
-        if (fstat(fd, &st) < 0)
-                return -errno;
-        if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_mode & 0022)
-                return -EPERM;
-        r = file_read_fd(fd, DRAIN_TEXT_MAX, &text, &size);
+        r = path ? file_open_own(path, &fd, NULL) : -ENOMEM;
+        if (r >= 0)
+                r = file_read_fd(fd, DRAIN_TEXT_MAX, &text, &size);
         return r < 0 ? r : drain_from_text(text, size, ret);
 }
 
 int drain_load(const char *root, Drain *ret) {
-        char boot[DRAIN_BOOT_MAX];
+        char boot[MACHINE_BOOT_MAX];
         Drain d;
         int r;
 
         r = read_mark(root, &d);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
-        r = drain_boot(boot);
+        r = machine_boot(boot);
         if (r < 0)
                 return r;
         if (!drain_holds(&d, boot))

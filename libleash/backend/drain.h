@@ -17,6 +17,3 @@ int drain_store(const char *root, const Drain *d);
 
 /* Takes it away. Returns 0, also if there is none; -errno. */
 int drain_clear(const char *root);
-
-/* This boot's id, for a mark that ends with it. Returns 0 or -errno. */
-int drain_boot(char ret[static DRAIN_BOOT_MAX]);

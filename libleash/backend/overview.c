@@ -9,12 +9,11 @@
 #include "backend/overview.h"
 #include "os/clock.h"
 #include "os/file.h"
+#include "os/machine.h"
 
 #define SESSIONS_FILE OVERVIEW_FOLDER "/sessions"
 #define HOURS_FILE OVERVIEW_FOLDER "/hours"
 #define LOCK_FILE OVERVIEW_FOLDER "/" OVERVIEW_LOCK
-#define BOOT_ID "/proc/sys/kernel/random/boot_id"
-#define BOOT_MAX 64
 
 void overview_done(Overview *o) {
         free(o->users);
@@ -37,10 +36,9 @@ static int find_leashd(const char *root) {
 }
 
 /* One of a running leashd's files, as new text, and which boot this is. */
-static int read_kept(const char *root, const char *name, size_t max, char boot[static BOOT_MAX],
-                     char **ret, size_t *ret_size) {
+static int read_kept(const char *root, const char *name, size_t max,
+                     char boot[static MACHINE_BOOT_MAX], char **ret, size_t *ret_size) {
         _cleanup_free_ char *path = file_path("%s%s", root, name);
-        ssize_t n;
         int r;
 
         if (!path)
@@ -48,16 +46,13 @@ static int read_kept(const char *root, const char *name, size_t max, char boot[s
         r = find_leashd(root);
         if (r < 0)
                 return r;
-        n = file_read_buffer(BOOT_ID, boot, BOOT_MAX);
-        if (n < 0)
-                return n;
-        boot[strcspn(boot, "\n")] = '\0';
-        return file_read(AT_FDCWD, path, max, ret, ret_size);
+        r = machine_boot(boot);
+        return r < 0 ? r : file_read(AT_FDCWD, path, max, ret, ret_size);
 }
 
 int overview_sessions(const char *root, Sessions *ret) {
         _cleanup_free_ char *text = NULL;
-        char boot[BOOT_MAX];
+        char boot[MACHINE_BOOT_MAX];
         size_t size;
         int r;
 
@@ -67,7 +62,7 @@ int overview_sessions(const char *root, Sessions *ret) {
 
 int overview_hours(const char *root, Hours *ret) {
         _cleanup_free_ char *text = NULL;
-        char boot[BOOT_MAX];
+        char boot[MACHINE_BOOT_MAX];
         size_t size;
         int r;
 

@@ -160,14 +160,37 @@ int file_mkdir_parents(const char *path, mode_t mode) {
         return make_dir(copy, mode);
 }
 
-int file_open_own_folder(const char *path, int *ret) {
-        _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+static int open_own(const char *path, int flags, int *ret, struct stat *ret_stat) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | flags);
         struct stat st;
 
         if (fd < 0 || fstat(fd, &st) < 0)
                 return -errno;
         if (st.st_uid != geteuid() || st.st_mode & 0022)
                 return -EPERM;
+        *ret = TAKE_FD(fd);
+        *ret_stat = st;
+        return 0;
+}
+
+int file_open_own_folder(const char *path, int *ret) {
+        struct stat st;
+
+        return open_own(path, O_DIRECTORY, ret, &st);
+}
+
+int file_open_own(const char *path, int *ret, struct stat *ret_stat) {
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+        int r;
+
+        r = open_own(path, O_NOCTTY | O_NONBLOCK, &fd, &st);
+        if (r < 0)
+                return r;
+        if (!S_ISREG(st.st_mode))
+                return -EPERM;
+        if (ret_stat)
+                *ret_stat = st;
         *ret = TAKE_FD(fd);
         return 0;
 }

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -64,6 +65,9 @@ int file_mkdir_parents(const char *path, mode_t mode);
 /* Opens a folder that is the caller's own and that nobody else may write to. Returns 0; -EPERM if
  * it is not so; -errno. */
 int file_open_own_folder(const char *path, int *ret);
+
+/* The same for reading a regular file; *ret_stat (may be NULL) is what it is. */
+int file_open_own(const char *path, int *ret, struct stat *ret_stat);
 
 /* Removes a file, and what a killed file_write_atomic() left; one that is gone already counts as
  * success. */

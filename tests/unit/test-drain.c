@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "backend/drain.h"
+#include "os/machine.h"
 #include "temproot.h"
 
 static Drain sample(void) {
@@ -98,7 +99,7 @@ static void test_until_the_boot_ends(void **state) {
         Drain d = sample(), again;
 
         temproot_mkdir(root, "/var/lib", 0755);
-        assert_int_equal(drain_boot(d.boot), 0);
+        assert_int_equal(machine_boot(d.boot), 0);
         assert_int_equal(drain_store(root, &d), 0);
         assert_int_equal(drain_load(root, &again), 1);
         (void) snprintf(d.boot, sizeof(d.boot), "another");
