@@ -96,6 +96,12 @@ static void watch(Display *d) {
         }
 }
 
+static bool grab_both(Display *d, Window w) {
+        return XGrabPointer(d, w, True, ButtonPressMask, GrabModeAsync, GrabModeAsync, None, None,
+                            CurrentTime) == GrabSuccess &&
+               XGrabKeyboard(d, w, True, GrabModeAsync, GrabModeAsync, CurrentTime) == GrabSuccess;
+}
+
 static int hold_grab(Display *d, const char *kind, unsigned seconds) {
         Window root = DefaultRootWindow(d), w = root;
         XSetWindowAttributes a = { .override_redirect = strcmp(kind, "managed") != 0,
@@ -108,11 +114,13 @@ static int hold_grab(Display *d, const char *kind, unsigned seconds) {
                 (void) XSync(d, False);
                 (void) usleep(200000); /* a window manager's turn */
         }
-        if (strcmp(kind, "window") != 0 &&
-            (XGrabPointer(d, w, True, ButtonPressMask, GrabModeAsync, GrabModeAsync, None, None,
-                          CurrentTime) != GrabSuccess ||
-             XGrabKeyboard(d, w, True, GrabModeAsync, GrabModeAsync, CurrentTime) != GrabSuccess))
-                return 1;
+        /* A window manager takes the window away from the root for a moment, and a window that is
+         * not viewable gets no grab. */
+        for (int i = 0; strcmp(kind, "window") != 0 && !grab_both(d, w); i++) {
+                if (i >= 20)
+                        return 1;
+                (void) usleep(100000);
+        }
         (void) puts("grabbed");
         (void) fflush(stdout);
         for (long long end = now_usec() + seconds * 1000000LL; now_usec() < end;) {
