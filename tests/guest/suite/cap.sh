@@ -92,7 +92,9 @@ test_json() {
         and .cpu_quota_percent == 50 and (.limits | type) == "object" and .layer == "manual"
         and (.layers | type) == "object" and .by == "root" and .reason == "a \"test\""
         and .enforced == true' "$lib_run/out" >/dev/null || problem "fields"
-    jq -e '.[0] | (.cpu_percent | type) == "number" and .cpu_percent > 20 and .cpu_percent < 60
+    # Over a part of a second, and two loops without a leash have 200: what a leash lets through
+    # exactly is measured over 5 s above.
+    jq -e '.[0] | (.cpu_percent | type) == "number" and .cpu_percent > 20 and .cpu_percent < 100
         and .throttled_percent > 0 and .throttled_percent <= 100' "$lib_run/out" >/dev/null ||
         problem "measured: $(jq -c '.[0] | [.cpu_percent, .throttled_percent]' "$lib_run/out")"
     jq -e '.[0] | [.since, .until | sub("\\.[0-9]+"; "") | sub("[+-]00:?00$"; "Z") | fromdate]
