@@ -313,6 +313,11 @@ fuzzers: $(FUZZERS:%=$(BUILD)/tests/fuzz-%)
 check: deps-test
 	@tests/check all
 
+# The same with nearly every guest suite on each release, and more kills: before a release. Hours under emulation.
+.PHONY: check-matrix
+check-matrix: deps-test
+	@tests/check matrix
+
 .PHONY: deps deps-test
 deps:
 	@packaging/install-deps build
@@ -432,7 +437,7 @@ uninstall:
 
 .PHONY: help
 help:
-	@echo "all demo demo-guest check check-fast check-unit check-bus lint fuzz bench format install uninstall clean deps"
+	@echo "all demo demo-guest check check-matrix check-fast check-unit check-bus lint fuzz bench format install uninstall clean deps"
 	@echo "settings: PREFIX BINDIR PAMDIR DESTDIR BUILD CC CFLAGS SAN WERROR FUZZ_SECONDS, or config.mk"
 
 .PHONY: clean
