@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/parse.h"
 #include "core/sessions.h"
 #include "core/statefile.h"
@@ -137,6 +138,7 @@ static int add(Sessions *s, const char *id, Session **ret) {
         Session *new;
         bool found;
         size_t at = position(s, id, &found);
+        int r;
 
         if (found) {
                 *ret = s->all[at];
@@ -144,17 +146,9 @@ static int add(Sessions *s, const char *id, Session **ret) {
         }
         if (!id_is_valid(id))
                 return -EINVAL;
-        if (s->n == SESSIONS_MAX)
-                return -ENOBUFS;
-        if (s->n == s->allocated) {
-                size_t more = s->allocated ? s->allocated * 2 : 16;
-                Session **all = reallocarray(s->all, more, sizeof(Session *));
-
-                if (!all)
-                        return -ENOMEM;
-                s->all = all;
-                s->allocated = more;
-        }
+        r = ARRAY_GROW(s->all, &s->allocated, s->n, SESSIONS_MAX);
+        if (r < 0)
+                return r;
         new = calloc(1, sizeof(Session));
         if (!new)
                 return -ENOMEM;
