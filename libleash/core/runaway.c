@@ -40,13 +40,6 @@ static size_t position(const Runaways *r, uid_t uid, bool *ret_found) {
         return low;
 }
 
-const Runaway *runaways_find(const Runaways *r, uid_t uid) {
-        bool found;
-        size_t at = position(r, uid, &found);
-
-        return found ? &r->all[at] : NULL;
-}
-
 /* Returns 1 for a new one, 0 for one that was there, -ENOBUFS, -ENOMEM. */
 static int get(Runaways *r, uid_t uid, Runaway **ret) {
         bool found;

@@ -24,13 +24,6 @@ const char *session_condition_to_string(SessionCondition c) {
         return c >= 0 && c < _SESSION_CONDITION_MAX ? condition_names[c] : "none";
 }
 
-SessionCondition session_condition_from_string(const char *name) {
-        for (SessionCondition c = 0; c < _SESSION_CONDITION_MAX; c++)
-                if (strcmp(condition_names[c], name) == 0)
-                        return c;
-        return _SESSION_CONDITION_INVALID;
-}
-
 SessionClass session_class_from_string(const char *name) {
         if (strncmp(name, "manager", strlen("manager")) == 0)
                 return SESSION_CLASS_MANAGER;
@@ -47,16 +40,6 @@ const char *session_link_to_string(SessionLink l) {
         };
 
         return names[l];
-}
-
-const char *session_via_to_string(SessionVia v) {
-        static const char *const names[_SESSION_VIA_MAX] = {
-                [SESSION_VIA_NONE] = "none",
-                [SESSION_VIA_XRDP] = "xrdp",
-                [SESSION_VIA_VNC] = "vnc",
-        };
-
-        return names[v];
 }
 
 const char *session_surplus_to_string(SessionSurplus s) {
