@@ -172,7 +172,6 @@ static void put_viewers(Desktops *d, const Viewer *viewers, size_t n) {
                             desktop->session.uid != v->uid || desktop->session.via != v->via)
                                 continue;
                         memcpy(desktop->address, v->address, sizeof(desktop->address));
-                        desktop->socket = v->socket;
                 }
 }
 

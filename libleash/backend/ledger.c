@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "backend/ledger.h"
+#include "core/array.h"
 #include "os/clock.h"
 #include "os/file.h"
 
@@ -317,7 +318,7 @@ static bool is_record_name(const char *name) {
 
 typedef struct RecordList {
         Record **records;
-        size_t n, room, damaged;
+        size_t n, allocated, damaged;
 } RecordList;
 
 static int read_place(int dir_fd, RecordList *list) {
@@ -333,15 +334,9 @@ static int read_place(int dir_fd, RecordList *list) {
 
                 if (!is_record_name(de->d_name))
                         continue;
-                if (list->n == list->room) {
-                        Record **more =
-                                reallocarray(list->records, list->room * 2 + 16, sizeof(Record *));
-
-                        if (!more)
-                                return -ENOMEM;
-                        list->records = more;
-                        list->room = list->room * 2 + 16;
-                }
+                r = ARRAY_GROW(list->records, &list->allocated, list->n, SIZE_MAX);
+                if (r < 0)
+                        return r;
                 r = read_from(dir_fd, de->d_name, &list->records[list->n]);
                 if (r == -ENOMEM)
                         return r;

@@ -9,6 +9,7 @@
 
 #include "backend/loginend.h"
 #include "backend/loginwatch.h"
+#include "core/array.h"
 #include "os/clock.h"
 
 #define LOGIND "org.freedesktop.login1"
@@ -63,20 +64,14 @@ static int ask_next(LogindWatch *w);
 
 /* Once is enough. */
 static int enqueue(Queue *q, const char *id) {
+        int r;
+
         for (size_t i = 0; i < q->n; i++)
                 if (strcmp(q->all[i].id, id) == 0)
                         return 0;
-        if (q->n == SESSIONS_MAX)
-                return -ENOBUFS;
-        if (q->n == q->allocated) {
-                size_t more = q->allocated ? q->allocated * 2 : 16;
-                Wanted *all = reallocarray(q->all, more, sizeof(Wanted));
-
-                if (!all)
-                        return -ENOMEM;
-                q->all = all;
-                q->allocated = more;
-        }
+        r = ARRAY_GROW(q->all, &q->allocated, q->n, SESSIONS_MAX);
+        if (r < 0)
+                return r;
         (void) snprintf(q->all[q->n++].id, SESSION_ID_MAX, "%s", id);
         return 0;
 }

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/parse.h"
 #include "core/sessions.h"
 #include "core/statefile.h"
@@ -21,13 +22,6 @@ static const char *const condition_names[_SESSION_CONDITION_MAX] = {
 
 const char *session_condition_to_string(SessionCondition c) {
         return c >= 0 && c < _SESSION_CONDITION_MAX ? condition_names[c] : "none";
-}
-
-SessionCondition session_condition_from_string(const char *name) {
-        for (SessionCondition c = 0; c < _SESSION_CONDITION_MAX; c++)
-                if (strcmp(condition_names[c], name) == 0)
-                        return c;
-        return _SESSION_CONDITION_INVALID;
 }
 
 SessionClass session_class_from_string(const char *name) {
@@ -46,16 +40,6 @@ const char *session_link_to_string(SessionLink l) {
         };
 
         return names[l];
-}
-
-const char *session_via_to_string(SessionVia v) {
-        static const char *const names[_SESSION_VIA_MAX] = {
-                [SESSION_VIA_NONE] = "none",
-                [SESSION_VIA_XRDP] = "xrdp",
-                [SESSION_VIA_VNC] = "vnc",
-        };
-
-        return names[v];
 }
 
 const char *session_surplus_to_string(SessionSurplus s) {
@@ -137,6 +121,7 @@ static int add(Sessions *s, const char *id, Session **ret) {
         Session *new;
         bool found;
         size_t at = position(s, id, &found);
+        int r;
 
         if (found) {
                 *ret = s->all[at];
@@ -144,17 +129,9 @@ static int add(Sessions *s, const char *id, Session **ret) {
         }
         if (!id_is_valid(id))
                 return -EINVAL;
-        if (s->n == SESSIONS_MAX)
-                return -ENOBUFS;
-        if (s->n == s->allocated) {
-                size_t more = s->allocated ? s->allocated * 2 : 16;
-                Session **all = reallocarray(s->all, more, sizeof(Session *));
-
-                if (!all)
-                        return -ENOMEM;
-                s->all = all;
-                s->allocated = more;
-        }
+        r = ARRAY_GROW(s->all, &s->allocated, s->n, SESSIONS_MAX);
+        if (r < 0)
+                return r;
         new = calloc(1, sizeof(Session));
         if (!new)
                 return -ENOMEM;

@@ -28,7 +28,6 @@ typedef enum SessionCondition {
 } SessionCondition;
 
 const char *session_condition_to_string(SessionCondition c);
-SessionCondition session_condition_from_string(const char *name);
 
 typedef enum SessionClass {
         SESSION_CLASS_USER,    /* somebody has logged in */
@@ -55,8 +54,6 @@ typedef enum SessionVia {
         SESSION_VIA_VNC,  /* Xvnc, behind xrdp or by itself: a TCP port */
         _SESSION_VIA_MAX,
 } SessionVia;
-
-const char *session_via_to_string(SessionVia v);
 
 /* Why a session has to make room. */
 typedef enum SessionSurplus {

@@ -4,7 +4,6 @@
 
 #include <dirent.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -21,14 +20,8 @@ static inline _unused_ void dir_closep(DIR **d) {
                 (void) closedir(*d);
 }
 
-static inline _unused_ void file_fclosep(FILE **f) {
-        if (*f)
-                (void) fclose(*f);
-}
-
 #define _cleanup_close_ _cleanup_(fd_closep)
 #define _cleanup_closedir_ _cleanup_(dir_closep)
-#define _cleanup_fclose_ _cleanup_(file_fclosep)
 
 /* Reads a whole file into a new string, which is terminated by a zero byte not counted in
  * *ret_size (may be NULL). The last path component must not be a symbolic link.

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/array.h"
 #include "core/parse.h"
 #include "os/file.h"
 #include "os/proc.h"
@@ -341,24 +342,20 @@ int proc_sample(pid_t pid, usec_t boottime, ProcSample *ret) {
 int proc_list(pid_t **ret, size_t *ret_n) {
         _cleanup_closedir_ DIR *d = opendir("/proc");
         _cleanup_free_ pid_t *pids = NULL;
-        size_t n = 0, room = 0;
+        size_t n = 0, allocated = 0;
         struct dirent *de;
 
         if (!d)
                 return -errno;
         while ((de = readdir(d))) {
                 pid_t pid;
+                int r;
 
                 if (parse_pid(de->d_name, &pid) < 0)
                         continue;
-                if (n == room) {
-                        pid_t *more = reallocarray(pids, room * 2 + 256, sizeof(pid_t));
-
-                        if (!more)
-                                return -ENOMEM;
-                        pids = more;
-                        room = room * 2 + 256;
-                }
+                r = ARRAY_GROW(pids, &allocated, n, SIZE_MAX);
+                if (r < 0)
+                        return r;
                 pids[n++] = pid;
         }
         *ret = TAKE_PTR(pids);

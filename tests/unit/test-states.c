@@ -477,7 +477,6 @@ enum { USERS = 12, SESSIONS = 24 };
 /* One user of a random world, as seen from outside. */
 typedef struct Shadow {
         Limits limits;
-        usec_t tightened; /* when last */
         usec_t changed;
 } Shadow;
 
