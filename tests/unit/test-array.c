@@ -19,8 +19,9 @@ static void all_that_is_added_is_there(void **state _unused_) {
 
         while (n < 10000) {
                 size_t before = allocated;
+                int r = ARRAY_GROW(things, &allocated, n, SIZE_MAX);
 
-                assert_int_equal(ARRAY_GROW(things, &allocated, n, SIZE_MAX), 0);
+                assert_int_equal(r, 0);
                 assert_true(n < allocated);
                 times += allocated != before;
                 things[n] = (Thing){ .number = n };
@@ -34,8 +35,9 @@ static void all_that_is_added_is_there(void **state _unused_) {
 static void room_is_left_alone(void **state _unused_) {
         int numbers[4] = {}, *array = numbers;
         size_t allocated = ELEMENTSOF(numbers);
+        int r = ARRAY_GROW(array, &allocated, 3, 4);
 
-        assert_int_equal(ARRAY_GROW(array, &allocated, 3, 4), 0);
+        assert_int_equal(r, 0);
         assert_ptr_equal(array, numbers);
         assert_int_equal(allocated, 4);
 }
@@ -43,15 +45,19 @@ static void room_is_left_alone(void **state _unused_) {
 static void a_bound_is_kept(void **state _unused_) {
         _cleanup_free_ Thing **things = NULL;
         size_t n = 0, allocated = 0;
+        int r;
 
-        assert_int_equal(ARRAY_GROW(things, &allocated, 0, 0), -ENOBUFS);
+        r = ARRAY_GROW(things, &allocated, 0, 0);
+        assert_int_equal(r, -ENOBUFS);
         assert_null(things);
         for (; n < 25; n++) {
-                assert_int_equal(ARRAY_GROW(things, &allocated, n, 25), 0);
+                r = ARRAY_GROW(things, &allocated, n, 25);
+                assert_int_equal(r, 0);
                 assert_true(allocated <= 25);
                 things[n] = NULL;
         }
-        assert_int_equal(ARRAY_GROW(things, &allocated, n, 25), -ENOBUFS);
+        r = ARRAY_GROW(things, &allocated, n, 25);
+        assert_int_equal(r, -ENOBUFS);
         assert_int_equal(allocated, 25);
 }
 
