@@ -249,8 +249,8 @@ EOF
 chmod 755 /home/u1/saver /home/u1/.xsession
 chown u1: /home/u1/saver /home/u1/.xsession
 rdp u1 || not_ok "another desktop for u1"
-wait_for 60 pgrep -u u1 -x openbox
-wait_for 30 pgrep -u u1 -f saver
+check "its window manager" wait_for 60 pgrep -u u1 -x openbox
+check "and its program" wait_for 30 pgrep -u u1 -f /home/u1/saver
 id=$(session_of u1) number=$(display_of u1)
 scope=/sys/fs/cgroup/user.slice/user-$(id -u u1).slice/session-$id.scope
 # shellcheck disable=SC2034 # by eval
@@ -262,7 +262,7 @@ check "the window manager got its TERM" test -e /home/u1/wm.term
 check "a program that saves on exit has saved" test -e /home/u1/saved
 check "no session is left" no_session "$id"
 check "no group of processes" test ! -e "$scope"
-check_equal "no X server" "$(pgrep -u u1 'Xorg|openbox|xrdp-chansrv')" ""
+check_equal "no X server" "$(ps -u u1 -o comm= | grep -E 'Xorg|openbox|xrdp-chansrv')" ""
 check_equal "no socket" "$(find /run/xrdp -name "xrdp_display_$number")" ""
 check "PAM has closed it" wait_for 20 eval 'journalctl --after-cursor "$cursor" --no-pager | grep -q "xrdp-sesman:session.*session closed for user u1"'
 run leash log -u u1
@@ -325,7 +325,9 @@ client=()
 if command -v Xtigervnc >/dev/null; then
     sed -i 's/^autorun=.*/autorun=Xvnc/' /etc/xrdp/xrdp.ini
     start_client u3 $here
-    check "Xvnc behind xrdp: connected" wait_for 240 row_is u3 connected true
+    # xrdp 0.9 gives up on an X server that takes long to start; the session is there for the next try.
+    wait_for 120 row_is u3 client_address $here || start_client u3 $here
+    check "Xvnc behind xrdp: connected" wait_for 120 row_is u3 connected true
     check_equal "Xvnc: which, and from where" "$(row u3 backend) $(row u3 client_address) $(row u3 orphan)" "xvnc $here false"
     kill "${client[u3]}"
     check "Xvnc: disconnected" wait_for 60 row_is u3 connected false
