@@ -262,7 +262,7 @@ test_capture_moves_a_job_whose_limits_cannot_be_set() {
     machine && login $uid && pid1
     stack capture
     patience=no
-    mkdir -p -m 700 "$root/run/leash"
+    install -d -m 700 "$root/run/leash"
     setpriv --pdeathsig KILL flock "$root/run/leash/$slice.lock" sleep 60 &
     holder=$!
     sleep 0.3
