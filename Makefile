@@ -294,12 +294,7 @@ check-bus: all
 lint: all
 	@tests/check-layers $(BUILD)
 	@tests/check-docs $(BUILD)
-	@if command -v clang-format >/dev/null; then \
-	    git ls-files -z '*.c' '*.h' | xargs -0 clang-format --dry-run --Werror && echo "ok - clang-format"; \
-	else echo "clang-format is not here: the form of C files is not looked at"; fi
-	@if command -v shellcheck >/dev/null; then \
-	    git grep -lzE '^#!/bin/(ba)?sh|^# shellcheck shell=' | xargs -0 shellcheck -S warning && echo "ok - shellcheck"; \
-	else echo "shellcheck is not here: scripts are not looked at"; fi
+	@tests/lint
 
 # New inputs for the parsers, for FUZZ_SECONDS each. libFuzzer is clang's.
 .PHONY: fuzz fuzzers

@@ -124,7 +124,7 @@ static Exit ask(const Context *c, const Reading *reading, Answer *ret) {
                 (void) policy_limits(reading->policy, &opening, &ret->limits); /* may be none */
                 return EXIT_DONE;
         }
-        r = defaults_decide(reading->policy, &facts, NULL, NULL, &ret->limits);
+        r = defaults_decide(reading->policy, &facts, NULL, &ret->limits);
         if (r < 0) {
                 output_error("%s: %s", c->args.user, strerror(-r));
                 return EXIT_FAILED;
@@ -273,7 +273,7 @@ static Exit apply_to(Context *c, const Reading *reading, const UserInfo *u) {
         Defaults d = {};
         int r;
 
-        r = defaults_decide(reading->policy, &facts, NULL, NULL, &wanted);
+        r = defaults_decide(reading->policy, &facts, NULL, &wanted);
         q.limits = &wanted.limits;
         if (r >= 0)
                 r = defaults_set(c->backend, c->ledger, &q, &d);

@@ -113,7 +113,7 @@ static int decide(const LoginFacts *facts, Wanted *w) {
         opening.class = facts->class;
         opening.type = facts->type;
         opening.remote = facts->remote;
-        r = defaults_decide(w->policy, &common, &opening, facts->session, &w->limits);
+        r = defaults_decide(w->policy, &common, &opening, &w->limits);
         return r < 0 ? r : 0;
 }
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backend/defaults.h"
 #include "backend/dropin.h"
@@ -30,8 +31,16 @@ static bool join(const Policy *policy, const PolicyFacts *facts, PolicyLimits *l
         return true;
 }
 
+/* The session that this process is opening, where pam_systemd was there before: logind has written
+ * down who leads it. Not by XDG_SESSION_ID, which pam_env may have from a file of the user's, who
+ * would name their other session, whose limits are stricter. One that is closing may have had a
+ * leader of this PID. */
+static bool is_own(const LoginSession *s) {
+        return s->leader == getpid() && (!s->state || strcmp(s->state, "closing") != 0);
+}
+
 int defaults_decide(const Policy *policy, const PolicyFacts *facts, const PolicyFacts *opening,
-                    const char *opening_id, PolicyLimits *ret) {
+                    PolicyLimits *ret) {
         LoginSession *sessions = NULL;
         PolicyLimits l = {};
         bool any = false;
@@ -45,7 +54,7 @@ int defaults_decide(const Policy *policy, const PolicyFacts *facts, const Policy
         for (size_t i = 0; i < n; i++) {
                 PolicyFacts f = *facts;
 
-                if (opening && opening_id && strcmp(sessions[i].id, opening_id) == 0)
+                if (opening && is_own(&sessions[i]))
                         continue;
                 f.service = sessions[i].service;
                 f.class = sessions[i].class;

@@ -17,11 +17,11 @@
 #include "core/policy.h"
 #include "os/user.h"
 
-/* What the policy says to all of the user's logins together. `opening` is a session that is only
- * being opened (NULL: none), `opening_id` its id if logind knows it already, else NULL. `facts`
+/* What the policy says to all of the user's logins together. `opening` is the session that this
+ * process opens (NULL: none), and counts in the place of what logind knows of it already. `facts`
  * holds what is the same for all: user, host. Returns 1; 0 if it says nothing; -ENOMEM. */
 int defaults_decide(const Policy *policy, const PolicyFacts *facts, const PolicyFacts *opening,
-                    const char *opening_id, PolicyLimits *ret);
+                    PolicyLimits *ret);
 
 /* The facts that do not depend on the session; everything is borrowed. */
 PolicyFacts defaults_facts(const UserInfo *u, uid_t uid_min, const char *host);

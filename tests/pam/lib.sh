@@ -21,6 +21,7 @@ machine() {
 }
 
 # stack [ARGUMENT...]: the PAM stack of service "test"
+# shellcheck disable=SC2120 # cases pass some
 stack() {
     echo "session required $tools/pam_leash.so $*" >"$root/pam.d/test"
     cp "$root/pam.d/test" "$root/pam.d/cron"
@@ -45,7 +46,7 @@ pam() {
     local options=() try
     while [[ ${1:-} == -* ]]; do
         options+=("$1")
-        if [[ $1 == -[rjehu] ]]; then options+=("$2"); shift; fi
+        if [[ $1 == -[rjehul] ]]; then options+=("$2"); shift; fi
         shift
     done
     for try in 1 2 3 4 5 6; do

@@ -52,7 +52,7 @@ type_password() {
 # again: leash-lock reads its policy when it starts; the loop that keeps it starts a new one
 again() {
     pkill -KILL -u alice -x leash-lock
-    wait_for 30 state_is "${1:-open}"
+    wait_for 30 state_is open
 }
 
 locker=

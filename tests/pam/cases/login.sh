@@ -18,7 +18,7 @@ test_a_first_login_finds_its_limits_waiting() {
 # After pam_systemd: the slice is there, without limits.
 test_a_login_into_a_slice_that_is_there() {
     machine && login $uid && pid1
-    pam -k -e XDG_SESSION_ID=3
+    pam -k
     opened
     limited
     equal "calls" "$(calls | cut -d' ' -f1)" SetUnitProperties
@@ -88,8 +88,20 @@ test_of_all_sessions_the_strictest_counts() {
     pam -k $user sshd
     limited "30000 100000"
     # logind's session 7 is the one being opened: what PAM says of it counts
-    pam -k -e XDG_SESSION_ID=7 $user sshd
+    sed -i /^LEADER=/d "$root/host/systemd/sessions/7"
+    pam -k -l /run/systemd/sessions/7 $user sshd
     limited "90000 100000"
+}
+
+# pam_env may have read it from a file of the user's: it is no way to have another session overlooked.
+test_which_session_is_opened_is_not_the_user_s_word() {
+    machine && login $uid && pid1
+    host_session 7 $uid
+    rm -r "$root/run/systemd/sessions" "$root/run/systemd/users"
+    ln -s "$root"/host/systemd/{sessions,users} "$root/run/systemd/"
+    policy "[limits desktop]" "match-service=xrdp-sesman" "cpu-quota=30%" "[limits ssh]" "match-service=sshd" "cpu-quota=90%"
+    pam -k -e XDG_SESSION_ID=7 $user sshd
+    limited "30000 100000"
 }
 
 test_root_and_system_users_are_untouched() {
@@ -262,7 +274,7 @@ test_capture_moves_a_job_whose_limits_cannot_be_set() {
     machine && login $uid && pid1
     stack capture
     patience=no
-    mkdir -p -m 700 "$root/run/leash"
+    install -d -m 700 "$root/run/leash"
     setpriv --pdeathsig KILL flock "$root/run/leash/$slice.lock" sleep 60 &
     holder=$!
     sleep 0.3

@@ -234,7 +234,7 @@ test_never_waits_for_a_lock() {
     local holder
     machine && login $uid && pid1
     break_it() {
-        mkdir -p -m 700 "$root/run/leash"
+        install -d -m 700 "$root/run/leash"
         # shellcheck disable=SC2094
         setpriv --pdeathsig KILL flock "$root/run/leash/$slice.lock" sleep 60 &
         holder=$!

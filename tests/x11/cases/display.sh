@@ -29,7 +29,7 @@ test_display_many_leash_locks_start_at_once() {
     desktop
     for i in 1 2 3 4 5 6; do
         spawn "$build/tests/leash-lock" 2>>"$root/lock.log"
-        pids+=($spawned)
+        pids+=("$spawned")
     done
     wait_until 5 "$build/tests/leash-lock" status
     sleep 3
