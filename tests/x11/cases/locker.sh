@@ -294,6 +294,29 @@ real() {
 test_real_i3lock() { real i3lock "i3lock -n -c 000000"; }
 test_real_xsecurelock() { real xsecurelock "xsecurelock"; }
 
+layout_is() { [[ $("$build/tests/observer" layout) == "$1" ]]; }
+
+# A password typed in another layout is wrong: the prompt names it, and Ctrl-Tab takes the next one.
+test_real_xsecurelock_switches_the_layout() {
+    command -v xsecurelock >/dev/null || skip "xsecurelock is not here"
+    policy idle=60s locker=xsecurelock
+    desktop
+    setxkbmap us,de 2>/dev/null || skip "setxkbmap is not here"
+    start
+    lock_up
+    layout_is 0 || fail "another layout from the beginning"
+    xdotool key a # the prompt comes with the first key
+    sleep 1
+    xdotool key ctrl+Tab
+    wait_until 5 layout_is 1
+    xdotool key ctrl+Tab
+    wait_until 5 layout_is 0
+    locker_up || fail "the locker is not up"
+    kill -KILL "$(status locker_pid)"
+    never_open
+    alive
+}
+
 test_real_i3lock_in_the_background_is_told() {
     command -v i3lock >/dev/null || skip "i3lock is not here"
     policy idle=60s "locker=i3lock -c 000000" "fallback-locker=$(locker)"
