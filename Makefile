@@ -67,7 +67,8 @@ endif
 
 # leash-lock and leash-notify are made where their libraries are.
 X11_LIBS := $(shell $(PKG_CONFIG) --libs x11 xext xscrnsaver 2>/dev/null)
-# Without libXRes, leash-lock takes another's word for which process it is.
+# Without libXRes, leash-lock takes another's word for which process it is, and a new full-screen
+# window for the locker's.
 XRES_LIBS := $(if $(X11_LIBS),$(shell $(PKG_CONFIG) --libs xres 2>/dev/null))
 NOTIFY_CFLAGS := $(shell $(PKG_CONFIG) --cflags libnotify 2>/dev/null)
 NOTIFY_LIBS := $(shell $(PKG_CONFIG) --libs libnotify 2>/dev/null)
