@@ -411,8 +411,8 @@ install-lock:
 
 # Tools that guests need and that want libraries.
 .PHONY: install-tests
-install-tests: $(BUILD)/tests/fake-desktop
-	install -Dm755 -t $(DESTDIR)/usr/lib/leash-tests $<
+install-tests: $(BUILD)/tests/fake-desktop $(if $(X11_LIBS),$(BUILD)/tests/observer)
+	install -Dm755 -t $(DESTDIR)/usr/lib/leash-tests $^
 
 .PHONY: uninstall
 uninstall:
