@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/defaults.h"
 #include "backend/dropin.h"
 #include "backend/journal.h"
 #include "backend/layer.h"
@@ -96,6 +97,11 @@ Exit context_open(Context *c) {
         if (context_is_restricted(c))
                 c->caller.owner = c->invoker;
         return EXIT_DONE;
+}
+
+void context_catch_up(Context *c) {
+        if (geteuid() == 0 && !c->args.dry_run && c->backend && c->ledger)
+                (void) defaults_catch_up(c->backend, c->ledger); /* the next leash tries again */
 }
 
 void context_done(Context *c) {

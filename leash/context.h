@@ -23,6 +23,8 @@ char *context_own_path(void);
 
 /* Looks at the host and the caller. Prints what is wrong. */
 Exit context_open(Context *c);
+/* What logins had to leave undone while this leash held their records; see defaults_catch_up(). */
+void context_catch_up(Context *c);
 void context_done(Context *c);
 
 /* Opens the ledger for changing it, and first finishes what an interrupted leash left behind. */

@@ -80,7 +80,11 @@ static Exit run(int argc, char *argv[]) {
         if (c.args.verb->changes && !c.args.dry_run && geteuid() != 0)
                 return become_root(argc, original);
         e = context_open(&c);
-        return e != EXIT_DONE ? e : c.args.verb->run(&c);
+        if (e != EXIT_DONE)
+                return e;
+        e = c.args.verb->run(&c);
+        context_catch_up(&c);
+        return e;
 }
 
 int main(int argc, char *argv[]) {

@@ -53,10 +53,15 @@ typedef struct Defaults {
         bool damaged; /* an earlier record was, and has been set aside */
 } Defaults;
 
-/* Makes the default layer what is wanted. Returns 0; -EBUSY if the record's lock was not to be had;
- * -errno. Then, too, ret->damaged and ret->stamp are set: there may be a record, still dirty, that
- * is to end with the login. */
+/* Makes the default layer what is wanted. Returns 0; -EBUSY if the record's lock was not to be had,
+ * and then a login has left word for its holder; -errno. Then, too, ret->damaged and ret->stamp are
+ * set: there may be a record, still dirty, that is to end with the login. */
 int defaults_set(Backend *b, Ledger *ledger, const DefaultsRequest *request, Defaults *ret);
+
+/* After a leash that may have held records for long, since PID 1 was reading its unit files again:
+ * gives the logins that came meanwhile, and did not wait, what they were to have. Returns how many
+ * there were; or the first -errno, after all others. */
+int defaults_catch_up(Backend *b, Ledger *ledger);
 
 /* The login that had this stamp is over, or never came to have a slice: if there is none, and
  * nobody has touched the record since, forgets it. Returns 1 if it did; 0; -errno. */

@@ -185,6 +185,17 @@ int ledger_lock(Ledger *l, const char *target, usec_t timeout, LedgerLock **ret)
         return 0;
 }
 
+#define NOTE ".note"
+#define NOTE_TAKEN ".taken"
+
+/* As a record, a note, or one that is being taken. */
+static bool is_named_after(const char *name, const char *target) {
+        size_t n = strlen(target);
+
+        return strncmp(name, target, n) == 0 && (name[n] == '\0' || strcmp(name + n, NOTE) == 0 ||
+                                                 strcmp(name + n, NOTE_TAKEN) == 0);
+}
+
 /* Keeps what could not be read under another name, for a person to look at. */
 static void set_aside(int dir_fd, const char *target) {
         _cleanup_free_ char *name = file_path("%s.damaged", target);
@@ -193,20 +204,20 @@ static void set_aside(int dir_fd, const char *target) {
                 (void) renameat(dir_fd, target, dir_fd, name); /* if that fails it is met again */
 }
 
-static int read_from(int dir_fd, const char *target, Record **ret) {
+static int read_from(int dir_fd, const char *name, Record **ret) {
         _cleanup_(record_freep) Record *record = NULL;
         _cleanup_free_ char *text = NULL;
         size_t size;
         int r;
 
-        r = file_read(dir_fd, target, RECORD_TEXT_MAX, &text, &size);
+        r = file_read(dir_fd, name, RECORD_TEXT_MAX, &text, &size);
         if (r >= 0)
                 r = record_from_text(text, size, &record);
-        if (r >= 0 && strcmp(record->target, target) != 0)
+        if (r >= 0 && !is_named_after(name, record->target))
                 r = -EBADMSG;
         /* What another try might read is not damaged. */
         if (r == -EBADMSG || r == -EFBIG || r == -ELOOP || r == -EISDIR) {
-                set_aside(dir_fd, target);
+                set_aside(dir_fd, name);
                 return -EBADMSG;
         }
         if (r < 0)
@@ -321,7 +332,23 @@ typedef struct RecordList {
         size_t n, allocated, damaged;
 } RecordList;
 
-static int read_place(int dir_fd, RecordList *list) {
+static int add_record(int dir_fd, const char *name, RecordList *list) {
+        int r;
+
+        r = ARRAY_GROW(list->records, &list->allocated, list->n, SIZE_MAX);
+        if (r < 0)
+                return r;
+        r = read_from(dir_fd, name, &list->records[list->n]);
+        if (r == -ENOMEM)
+                return r;
+        if (r >= 0)
+                list->n++;
+        else if (r == -EBADMSG)
+                list->damaged++;
+        return 0;
+}
+
+static int read_place(int dir_fd, bool (*is_wanted)(const char *name), RecordList *list) {
         _cleanup_closedir_ DIR *d = NULL;
         struct dirent *de;
         int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -330,20 +357,10 @@ static int read_place(int dir_fd, RecordList *list) {
         if (!d)
                 return -errno;
         while ((de = readdir(d))) {
-                int r;
+                int r = is_wanted(de->d_name) ? add_record(dir_fd, de->d_name, list) : 0;
 
-                if (!is_record_name(de->d_name))
-                        continue;
-                r = ARRAY_GROW(list->records, &list->allocated, list->n, SIZE_MAX);
                 if (r < 0)
                         return r;
-                r = read_from(dir_fd, de->d_name, &list->records[list->n]);
-                if (r == -ENOMEM)
-                        return r;
-                if (r >= 0)
-                        list->n++;
-                else if (r == -EBADMSG)
-                        list->damaged++;
         }
         return 0;
 }
@@ -374,7 +391,7 @@ int ledger_read_all(Ledger *l, Record ***ret, size_t *ret_n, size_t *ret_damaged
         int r = 0;
 
         for (Place i = 0; i < _PLACE_MAX && r >= 0; i++)
-                r = l->fds[i] < 0 ? 0 : read_place(l->fds[i], &list);
+                r = l->fds[i] < 0 ? 0 : read_place(l->fds[i], is_record_name, &list);
         if (r < 0) {
                 ledger_free_records(list.records, list.n);
                 return r;
@@ -385,6 +402,56 @@ int ledger_read_all(Ledger *l, Record ***ret, size_t *ret_n, size_t *ret_damaged
         *ret = list.records;
         *ret_n = list.n;
         *ret_damaged = list.damaged;
+        return 0;
+}
+
+static bool is_note_name(const char *name) {
+        size_t n = strlen(name), m = strlen(NOTE);
+
+        return name[0] != '.' && n > m && strcmp(name + n - m, NOTE) == 0;
+}
+
+int ledger_leave_note(Ledger *l, const Record *record) {
+        _cleanup_free_ char *name = file_path("%s" NOTE, record->target), *text = NULL;
+        size_t size;
+        int r;
+
+        if (!name)
+                return -ENOMEM;
+        if (l->fds[PLACE_RUN] < 0)
+                return -ENOENT;
+        r = record_to_text(record, &text, &size);
+        return r < 0 ? r : file_write_atomic(l->fds[PLACE_RUN], name, text, size, 0600, false);
+}
+
+int ledger_take_note(Ledger *l, const char *target, Record **ret) {
+        _cleanup_free_ char *name = file_path("%s" NOTE, target),
+                            *taken = file_path("%s" NOTE_TAKEN, target);
+        int r;
+
+        if (!name || !taken)
+                return -ENOMEM;
+        if (l->fds[PLACE_RUN] < 0)
+                return -ENOENT;
+        /* One that is left meanwhile has the first name, and stays. */
+        if (renameat(l->fds[PLACE_RUN], name, l->fds[PLACE_RUN], taken) < 0)
+                return -errno;
+        r = read_from(l->fds[PLACE_RUN], taken, ret);
+        (void) unlinkat(l->fds[PLACE_RUN], taken, 0); /* the next one takes its place */
+        return r;
+}
+
+int ledger_read_notes(Ledger *l, Record ***ret, size_t *ret_n) {
+        RecordList list = {};
+        int r;
+
+        r = l->fds[PLACE_RUN] < 0 ? 0 : read_place(l->fds[PLACE_RUN], is_note_name, &list);
+        if (r < 0) {
+                ledger_free_records(list.records, list.n);
+                return r;
+        }
+        *ret = list.records;
+        *ret_n = list.n;
         return 0;
 }
 

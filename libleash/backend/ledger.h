@@ -45,6 +45,14 @@ int ledger_touch(Ledger *l, const char *target, usec_t *ret);
 /* Deletes it. */
 int ledger_delete(Ledger *l, const Record *record);
 
+/* What a login would have written if it could have waited for the lock: one note for each target,
+ * the last one counts. Leaving one needs no lock, taking it does: whoever holds the lock looks for
+ * notes after letting it go, see defaults_catch_up(). Both return 0; -ENOENT if there is none;
+ * -errno. ledger_read_notes() is as ledger_read_all(). */
+int ledger_leave_note(Ledger *l, const Record *record);
+int ledger_take_note(Ledger *l, const char *target, Record **ret);
+int ledger_read_notes(Ledger *l, Record ***ret, size_t *ret_n);
+
 /* Removes what killed programs have left: temporary and lock files that nobody holds. */
 void ledger_sweep(Ledger *l);
 
