@@ -27,41 +27,20 @@ void login_session_done(LoginSession *s) {
         *s = (LoginSession){};
 }
 
-/* The value of that line, in place. A display that a user has named may hold newlines, and then
- * stands in quotation marks: what is within them is no line of logind's. */
-static const char *find_line(char *text, const char *key) {
-        size_t n = strlen(key);
-        bool quoted = false;
-        char *next;
-
-        for (char *line = text; line; line = next) {
-                next = strchr(line, '\n');
-                if (next)
-                        *next++ = '\0';
-                if (!quoted && strncmp(line, key, n) == 0 && line[n] == '=')
-                        return line + n + 1;
-                for (const char *c = line; *c; c++) {
-                        if (*c == '\\' && c[1])
-                                c++;
-                        else if (*c == '"')
-                                quoted = !quoted;
-                }
-        }
-        return NULL;
-}
-
 /* A value of logind's own file on a session, as a new string; NULL if there is none. */
 static char *read_value(const char *root, const char *id, const char *key) {
         _cleanup_free_ char *path = NULL, *text = NULL;
-        const char *value;
 
         if (strchr(id, '/'))
                 return NULL;
         path = file_path("%s/run/systemd/sessions/%s", root, id);
         if (!path || file_read(AT_FDCWD, path, 64 * 1024, &text, NULL) < 0)
                 return NULL;
-        value = find_line(text, key);
-        return value ? strdup(value) : NULL;
+        for (char *save = NULL, *line = strtok_r(text, "\n", &save); line;
+             line = strtok_r(NULL, "\n", &save))
+                if (strncmp(line, key, strlen(key)) == 0 && line[strlen(key)] == '=')
+                        return strdup(line + strlen(key) + 1);
+        return NULL;
 }
 
 /* sd_session_get_leader() came with systemd 254; the file it reads is older. */

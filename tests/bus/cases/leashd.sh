@@ -361,19 +361,18 @@ use() {
     printf 'some avg10=0.00 avg60=0.00 avg300=0.00 total=%s\n' "$3" >"$dir/cpu.pressure"
 }
 
-# contend N: N looks, one each 0.3 s or as fast as the host lets: the user burns all CPUs, the other wants one and waits
+# contend N: N looks, one each 0.3 s: the user burns all CPUs, the other wants one and waits
 contend() {
-    local i us cpus
+    local i n=$1 cpus base=${contended:-0}
     cpus=$(nproc)
-    : "${contended:=$EPOCHREALTIME}"
-    for ((i = 0; i < $1; i++)); do
-        us=$((${EPOCHREALTIME/./} - ${contended/./} + 1))
-        use $uid $((us * cpus)) $us
-        use $other $((us / 15)) $((us / 15))
-        echo "some avg10=90.00 avg60=0.00 avg300=0.00 total=$((us / 30 * 29))" >"$root/proc/pressure/cpu"
+    for ((i = base + 1; i <= base + n; i++)); do
+        use $uid $((i * 300000 * cpus)) $((i * 300000))
+        use $other $((i * 20000)) $((i * 20000))
+        echo "some avg10=90.00 avg60=0.00 avg300=0.00 total=$((i * 290000))" >"$root/proc/pressure/cpu"
         echo >"$root/proc/pressure/cpu.trigger"
         sleep 0.3
     done
+    contended=$((base + n))
 }
 
 runaway_desktop() {
@@ -792,6 +791,7 @@ test_leashd_has_users_told_when_they_connect() {
     equal "times told" "$(calls | grep -c leash-greet@)" 1
     stop_leashd
 }
+
 # ---- what a session's user may tell logind -------------------------------------------------------
 
 # Whoever has taken control of a session, as its user may, sets its Type (org.freedesktop.login1(5)), and
