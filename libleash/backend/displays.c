@@ -304,7 +304,6 @@ static int on_port(const TcpSocket *t, void *userdata) {
                         .via = SESSION_VIA_VNC,
                         .link = SESSION_LINK_DISCONNECTED,
                         .inode = t->inode,
-                        .listening = true,
                 },
         };
         int r;
@@ -370,7 +369,6 @@ static int on_listener(const UnixListener *l, void *userdata) {
                         .uid = l->uid,
                         .via = SESSION_VIA_XRDP,
                         .link = SESSION_LINK_DISCONNECTED,
-                        .listening = true,
                 },
         };
         int r = number < 0 ? 0 : may_look(s, l->uid);
@@ -379,10 +377,8 @@ static int on_listener(const UnixListener *l, void *userdata) {
                 return r;
         for (size_t i = 0; i < s->n; i++)
                 if (s->all[i].display.number == number && s->all[i].display.uid == l->uid &&
-                    s->all[i].display.via == SESSION_VIA_XRDP) {
-                        s->all[i].display.listening = true;
+                    s->all[i].display.via == SESSION_VIA_XRDP)
                         return 0;
-                }
         return add(s, &found);
 }
 

@@ -108,11 +108,7 @@ static void set_link(Sessions *s, int display, SessionLink l, usec_t now) {
                 const Session *one = s->all[i];
 
                 all[n] = (SessionDisplay){
-                        .number = one->display,
-                        .uid = one->uid,
-                        .via = SESSION_VIA_XRDP,
-                        .link = one->link,
-                        .announced = true,
+                        one->display, one->uid, SESSION_VIA_XRDP, one->link, true, 0, 0
                 };
                 if (one->display == display)
                         all[n].link = l;
