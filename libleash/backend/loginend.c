@@ -9,6 +9,7 @@
 
 #include "backend/login.h"
 #include "backend/loginend.h"
+#include "core/placement.h"
 #include "os/file.h"
 #include "os/proc.h"
 
@@ -49,12 +50,6 @@ static bool serves_display(const char *program) {
         return program[0] == 'X' || strcmp(program, "xrdp-chansrv") == 0;
 }
 
-static bool is_below(const char *cgroup, const char *top) {
-        size_t n = strlen(top);
-
-        return strncmp(cgroup, top, n) == 0 && (cgroup[n] == '\0' || cgroup[n] == '/');
-}
-
 static int read_cgroup(pid_t pid, char **ret) {
         int r = proc_read_cgroup(pid, NULL, ret);
 
@@ -70,7 +65,7 @@ static void ask_program(pid_t pid, uid_t uid, const char *top) {
         ProcStatus status;
 
         if (pidfd < 0 || proc_read_status(pid, &status) < 0 || status.ruid != uid ||
-            read_cgroup(pid, &cgroup) < 0 || !is_below(cgroup, top))
+            read_cgroup(pid, &cgroup) < 0 || !placement_is_inside(cgroup, top))
                 return;
         (void) proc_read_program(pid, program, sizeof(program));
         if (!serves_display(program))
