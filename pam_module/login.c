@@ -143,9 +143,8 @@ static bool is_in_a_slice(void) {
         _cleanup_free_ char *cgroup = NULL;
         Placement p;
 
-        return (proc_read_cgroup(getpid(), NULL, &cgroup) >= 0 ||
-                proc_read_cgroup(getpid(), "name=systemd", &cgroup) >= 0) &&
-               placement_parse(cgroup, &p) >= 0 && p.owner != (uid_t) -1;
+        return proc_read_unit_cgroup(getpid(), &cgroup) >= 0 && placement_parse(cgroup, &p) >= 0 &&
+               p.owner != (uid_t) -1;
 }
 
 static const char *why(int r) {

@@ -50,12 +50,6 @@ static bool serves_display(const char *program) {
         return program[0] == 'X' || strcmp(program, "xrdp-chansrv") == 0;
 }
 
-static int read_cgroup(pid_t pid, char **ret) {
-        int r = proc_read_cgroup(pid, NULL, ret);
-
-        return r == -ENODATA ? proc_read_cgroup(pid, "name=systemd", ret) : r;
-}
-
 /* Which program a process runs is known of the system's own alone; what a user calls like a display
  * server is a program of theirs. */
 static void ask_program(pid_t pid, uid_t uid, const char *top) {
@@ -65,7 +59,7 @@ static void ask_program(pid_t pid, uid_t uid, const char *top) {
         ProcStatus status;
 
         if (pidfd < 0 || proc_read_status(pid, &status) < 0 || status.ruid != uid ||
-            read_cgroup(pid, &cgroup) < 0 || !placement_is_inside(cgroup, top))
+            proc_read_unit_cgroup(pid, &cgroup) < 0 || !placement_is_inside(cgroup, top))
                 return;
         (void) proc_read_program(pid, program, sizeof(program));
         if (!serves_display(program))
@@ -87,7 +81,8 @@ static void ask_programs(const char *id) {
         if (login_session(id, &s) < 0 || s.leader == 0 ||
             proc_read_program(s.leader, program, sizeof(program)) < 0 ||
             (strcmp(program, "xrdp-sesman") != 0 && strcmp(program, "xrdp-sesexec") != 0) ||
-            read_cgroup(s.leader, &top) < 0 || !strstr(top, ".scope") || proc_list(&pids, &n) < 0)
+            proc_read_unit_cgroup(s.leader, &top) < 0 || !strstr(top, ".scope") ||
+            proc_list(&pids, &n) < 0)
                 return;
         for (size_t i = 0; i < n; i++)
                 ask_program(pids[i], s.uid, top);

@@ -229,6 +229,12 @@ int proc_read_cgroup(pid_t pid, const char *controller, char **ret) {
         return -ENODATA;
 }
 
+int proc_read_unit_cgroup(pid_t pid, char **ret) {
+        int r = proc_read_cgroup(pid, "name=systemd", ret);
+
+        return r == -ENODATA ? proc_read_cgroup(pid, NULL, ret) : r;
+}
+
 /* A sleeping thread's averages stand as they were when it fell asleep (update_load_avg() runs as it
  * is queued and dequeued), so only those of one that runs or waits for a CPU now mean anything.
  * Returns 1 with its age, or 0. */

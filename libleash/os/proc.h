@@ -57,6 +57,10 @@ uid_t proc_read_userns_owner(pid_t pid);
  * ("name=systemd", "cpu") of v1 where controller is not NULL. -ENODATA if it is in none. */
 int proc_read_cgroup(pid_t pid, const char *controller, char **ret);
 
+/* The cgroup by which systemd knows the process: in its own hierarchy on v1, where there is a
+ * unified one, too, that says "/" of everybody; else in the unified one. As above. */
+int proc_read_unit_cgroup(pid_t pid, char **ret);
+
 /* The file name of the program that the process runs, without its folder, if file and folder belong
  * to root, nobody else may change them, and it is there for us, too, under that name: then what it
  * is called is what the system calls it, and not the user. A file that an upgrade has replaced
