@@ -380,7 +380,7 @@ static Exit cap_target(Context *c, Cap *cap) {
                 return EXIT_FAILED;
         if (c->args.dry_run)
                 return print_plan(cap);
-        r = ledger_lock(c->ledger, cap->target, LAYER_LOCK_TIMEOUT, &lock);
+        r = ledger_lock_in_turn(c->ledger, cap->target, LAYER_LOCK_TIMEOUT, &lock);
         if (r < 0)
                 return failed(c, cap, "cannot lock the ledger", r);
         /* Waiting may have taken long, and a number is soon another process's. */

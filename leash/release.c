@@ -92,7 +92,7 @@ static Exit release_target(Context *c, const char *target) {
         _cleanup_(record_freep) Record *record = NULL;
         int r;
 
-        r = ledger_lock(c->ledger, target, LAYER_LOCK_TIMEOUT, &lock);
+        r = ledger_lock_in_turn(c->ledger, target, LAYER_LOCK_TIMEOUT, &lock);
         if (r >= 0)
                 r = ledger_read(c->ledger, target, &record);
         if (r == -ENOENT) /* somebody else was faster */
@@ -236,7 +236,7 @@ static int forget_orphan(Context *c, Record *orphan, uint32_t which) {
         Enforcement e;
         int r;
 
-        r = ledger_lock(c->ledger, orphan->target, LAYER_LOCK_TIMEOUT, &lock);
+        r = ledger_lock_in_turn(c->ledger, orphan->target, LAYER_LOCK_TIMEOUT, &lock);
         if (r < 0)
                 return r;
         r = ledger_read(c->ledger, orphan->target, &record);

@@ -20,6 +20,7 @@
 /* Looked at more and more seldom: fifty that wait must not slow down the one that works. */
 #define LOCK_POLL_FIRST (1 * USEC_PER_MSEC)
 #define LOCK_POLL_LAST (50 * USEC_PER_MSEC)
+#define LOCK_TURNS_MAX 10
 
 typedef enum Place {
         PLACE_RUN,
@@ -153,9 +154,26 @@ static int try_lock(LedgerLock *lock) {
         return 1;
 }
 
-int ledger_lock(Ledger *l, const char *target, usec_t timeout, LedgerLock **ret) {
+/* True if the lock's file is another than the last time this was asked: each holder makes its own,
+ * and a number may be used again, but hardly in the same tick of the clock. */
+static bool is_another(const LedgerLock *lock, struct stat *last) {
+        struct stat st;
+        bool another;
+
+        if (fstatat(lock->dir_fd, lock->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return false;
+        another = st.st_ino != last->st_ino || st.st_ctim.tv_sec != last->st_ctim.tv_sec ||
+                  st.st_ctim.tv_nsec != last->st_ctim.tv_nsec;
+        *last = st;
+        return another;
+}
+
+static int lock_within(Ledger *l, const char *target, usec_t timeout, usec_t longest,
+                       LedgerLock **ret) {
         _cleanup_(ledger_unlockp) LedgerLock *lock = calloc(1, sizeof(LedgerLock));
-        usec_t end = clock_monotonic() + timeout, pause = LOCK_POLL_FIRST;
+        usec_t now = clock_monotonic(), end = now + timeout, last = now + longest,
+               pause = LOCK_POLL_FIRST;
+        struct stat seen = {};
         int r;
 
         if (!lock)
@@ -174,7 +192,10 @@ int ledger_lock(Ledger *l, const char *target, usec_t timeout, LedgerLock **ret)
         /* Polled and not waited for in flock(): that has no time limit, and a signal to get one
          * is not ours to take inside another program's login. */
         while ((r = try_lock(lock)) == 0) {
-                if (clock_monotonic() >= end)
+                now = clock_monotonic();
+                if (end < last && is_another(lock, &seen))
+                        end = MIN_OF(now + timeout, last);
+                if (now >= end)
                         return -EBUSY;
                 clock_sleep(pause);
                 pause = MIN_OF(pause * 2, LOCK_POLL_LAST);
@@ -183,6 +204,14 @@ int ledger_lock(Ledger *l, const char *target, usec_t timeout, LedgerLock **ret)
                 return r;
         *ret = TAKE_PTR(lock);
         return 0;
+}
+
+int ledger_lock(Ledger *l, const char *target, usec_t timeout, LedgerLock **ret) {
+        return lock_within(l, target, timeout, timeout, ret);
+}
+
+int ledger_lock_in_turn(Ledger *l, const char *target, usec_t timeout, LedgerLock **ret) {
+        return lock_within(l, target, timeout, timeout * LOCK_TURNS_MAX, ret);
 }
 
 #define NOTE ".note"

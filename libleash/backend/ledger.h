@@ -24,6 +24,10 @@ typedef struct LedgerLock LedgerLock;
 /* Waits for the target's lock, at most `timeout` (0: do not wait). Returns 0; -EBUSY; -errno. The
  * lock ends with ledger_unlock(), or with the process. */
 int ledger_lock(Ledger *l, const char *target, usec_t timeout, LedgerLock **ret);
+
+/* The same for who may stand in a queue, as an admin's many commands at once do: `timeout` is for
+ * each that has the lock meanwhile, and for all of them ten times that at most. */
+int ledger_lock_in_turn(Ledger *l, const char *target, usec_t timeout, LedgerLock **ret);
 LedgerLock *ledger_unlock(LedgerLock *lock);
 DEFINE_CLEANUP(LedgerLock *, ledger_unlock);
 
