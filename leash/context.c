@@ -101,7 +101,8 @@ Exit context_open(Context *c) {
 
 void context_catch_up(Context *c) {
         if (geteuid() == 0 && !c->args.dry_run && c->backend && c->ledger)
-                (void) defaults_catch_up(c->backend, c->ledger); /* the next leash tries again */
+                (void) defaults_catch_up(c->backend, c->ledger,
+                                         c->args.verb->changes); /* the next leash tries again */
 }
 
 void context_done(Context *c) {

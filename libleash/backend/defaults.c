@@ -291,7 +291,7 @@ static int finish_all(Backend *b, Ledger *ledger) {
         return r;
 }
 
-int defaults_catch_up(Backend *b, Ledger *ledger) {
+int defaults_catch_up(Backend *b, Ledger *ledger, bool held) {
         Record **notes;
         size_t n;
         int r, k;
@@ -301,7 +301,7 @@ int defaults_catch_up(Backend *b, Ledger *ledger) {
                 return r;
         r = for_each_locked(b, ledger, notes, n, follow_note);
         ledger_free_records(notes, n);
-        k = r == -ETIMEDOUT ? 0 : finish_all(b, ledger);
+        k = r == -ETIMEDOUT || !held ? 0 : finish_all(b, ledger);
         return r < 0 ? r : k < 0 ? k : r + k;
 }
 

@@ -59,9 +59,10 @@ typedef struct Defaults {
 int defaults_set(Backend *b, Ledger *ledger, const DefaultsRequest *request, Defaults *ret);
 
 /* After a leash that may have held records for long, since PID 1 was reading its unit files again:
- * gives the logins that came meanwhile, and did not wait, what they were to have. Returns how many
- * there were; or the first -errno, after all others. */
-int defaults_catch_up(Backend *b, Ledger *ledger);
+ * gives the logins that came meanwhile, and did not wait, what they were to have. One that only
+ * looked has `held` none: it follows what was noted, and leaves alone what began after it had
+ * brought all to order. Returns how many there were; or the first -errno, after all others. */
+int defaults_catch_up(Backend *b, Ledger *ledger, bool held);
 
 /* The login that had this stamp is over, or never came to have a slice: if there is none, and
  * nobody has touched the record since, forgets it. Returns 1 if it did; 0; -errno. */

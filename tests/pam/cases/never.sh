@@ -231,16 +231,9 @@ test_never_minds_a_ledger_that_is_a_file() {
 }
 
 test_never_waits_for_a_lock() {
-    local holder
     machine && login $uid && pid1
-    break_it() {
-        install -d -m 700 "$root/run/leash"
-        # shellcheck disable=SC2094
-        setpriv --pdeathsig KILL flock "$root/run/leash/$slice.lock" sleep 60 &
-        holder=$!
-        sleep 0.3
-    }
-    mend_it() { kill $holder; wait $holder 2>/dev/null; rm -f "$root/run/leash/$slice.lock"; }
+    break_it() { hold_record; }
+    mend_it() { let_record_go; }
     broken "the ledger is busy (EBUSY)"
 }
 
@@ -458,19 +451,13 @@ test_never_waits_for_a_reload_nor_goes_without_limits() {
 
 # A login whose holder has gone without looking: the next leash looks.
 test_never_forgets_a_login_whose_holder_was_killed() {
-    local holder
     machine && login $uid && pid1
-    install -d -m 700 "$root/run/leash"
-    setpriv --pdeathsig KILL flock "$root/run/leash/$slice.lock" sleep 60 &
-    holder=$!
-    sleep 0.3
+    hold_record
     patience=no
     pam -k
     opened
     there "run/leash/$slice.note"
-    kill $holder
-    wait $holder 2>/dev/null
-    rm "$root/run/leash/$slice.lock" # what it had started holds on to that
+    let_record_go
     leash list
     limited
     absent "run/leash/$slice.note"
@@ -491,17 +478,11 @@ test_never_leaves_a_limit_that_PID_1_was_too_slow_for() {
 
 # A login that came to nothing leaves nothing.
 test_never_follows_a_login_that_came_to_nothing() {
-    local holder
     machine && pid1
-    install -d -m 700 "$root/run/leash"
-    setpriv --pdeathsig KILL flock "$root/run/leash/$slice.lock" sleep 60 &
-    holder=$!
-    sleep 0.3
+    hold_record
     patience=no
     pam -k
-    kill $holder
-    wait $holder 2>/dev/null
-    rm "$root/run/leash/$slice.lock"
+    let_record_go
     sed -i 's/^\(Since=\).*/\11700000000000000/' "$root/run/leash/$slice.note"
     leash list
     absent "run/leash/$slice"
