@@ -211,8 +211,22 @@ check "the password opens" wait_for 60 state_is open
 check "the unit stops" unit stop leash-lock.service
 check "and leash-lock with it" wait_for 30 eval '! runs'
 
-as_alice setsid /usr/libexec/leash/leash-lock-keep >/dev/null 2>&1 &
-check "and back for what follows" wait_for 60 runs
+# XDG autostart, as systemd's generator has it for desktops that leave it to systemd. Desktops that lock by
+# themselves are left alone.
+autostarted='app-leash\x2dlock@autostart.service'
+xdg_start() { # DESKTOP: its session, which wants what is started with it
+    unit set-environment XDG_CURRENT_DESKTOP="$1"
+    unit daemon-reload
+    unit stop desktop.service 2>/dev/null
+    as_alice systemd-run -q --user --unit=desktop -p Wants=xdg-desktop-autostart.target sleep 600
+}
+xdg_start KDE
+sleep 5
+check_equal "XDG autostart: not where the desktop locks" "$(runs)" ""
+xdg_start XFCE
+check "XDG autostart: with the desktop" wait_for 60 runs
+check "XDG autostart: by the installed file" unit is-active --quiet "$autostarted"
+check "XDG autostart: it is open at first" wait_for 30 state_is open
 
 conf idle=never "locker=/nowhere/locker"
 pkill -KILL -u alice -x leash-lock
