@@ -304,12 +304,12 @@ fuzz:
 	@tests/fuzz/run $(BUILD)-fuzz $(FUZZ_SECONDS) $(FUZZERS)
 fuzzers: $(FUZZERS:%=$(BUILD)/tests/fuzz-%)
 
-# Everything: unit, bus, sanitizers, this host, booted guests. Installs what it needs.
+# Unit, bus, X, sanitizers, this host, and of the booted guests what the promises hang on. Installs what it needs.
 .PHONY: check
 check: deps-test
 	@tests/check all
 
-# The same with nearly every guest suite on each release, and more kills: before a release. Hours under emulation.
+# The same with every guest suite, on each release, and more kills: before a release. Hours under emulation.
 .PHONY: check-matrix
 check-matrix: deps-test
 	@tests/check matrix
