@@ -791,3 +791,101 @@ test_leashd_has_users_told_when_they_connect() {
     equal "times told" "$(calls | grep -c leash-greet@)" 1
     stop_leashd
 }
+
+# ---- a leash that does not let go of a record ----------------------------------------------------
+
+# hold [SIGNAL]: somebody has the user's record locked, and was sent that; sets $holder
+hold() {
+    mkdir -p -m 700 "$root/run/leash"
+    flock "$root/run/leash/$slice.lock" sleep 60 &
+    holder=$!
+    wait_until grep -q "FLOCK .* $holder " /proc/locks
+    kill -"${1:-CONT}" $holder
+}
+
+let_go() {
+    pkill -KILL -P $holder
+    kill -KILL $holder
+}
+
+# seconds of CPU time that leashd has had, in hundredths
+cpu_of_leashd() { awk '{ print $14 + $15 }' /proc/$leashd_pid/stat; }
+
+test_leashd_a_penalty_waits_for_a_record_and_nothing_else_does() {
+    rules_are "[runaway all]" pressure=20% share=150% window=1s steps=100%/1h "[state away]" when=disconnected after=0s cpu-quota=20%
+    runaway_desktop || return
+    tell serve 11 $other
+    tell call 11
+    start_leashd
+    wait_until noted_some Connected c1
+    tell del 9
+    tell new c2 $other 11
+    wait_until noted_some Connected c2
+    hold STOP
+    contend 12
+    wait_until grep -q "$slice cannot be limited or let go: flock, process $holder, is stopped.*kill -CONT $holder" "$root/fake/leashd"
+    equal "penalties while it is locked" "$(incidents penalised) $(quota)" "0 max"
+    tell hangup 11 # another user is served meanwhile
+    wait_until quota_is 20000 user-$other.slice
+    let_go
+    wait_until quota_is 100000
+    wait_until incident_is penalised 1
+    equal failures "$(incidents failed)" 0
+    equal "lines in the log" "$(grep -c "cannot be limited" "$root/fake/leashd")" 1
+    stop_leashd
+}
+
+test_slow_leashd_squeezes_when_a_stopped_leash_has_let_go() {
+    local before i
+    squeeze_policy 0s
+    desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    hold STOP
+    tell hangup 10
+    wait_until grep -q "cannot be limited or let go" "$root/fake/leashd"
+    before=$(cpu_of_leashd)
+    sleep 2
+    (($(cpu_of_leashd) - before <= 5)) || fail "it is busy waiting"
+    let_go
+    for ((i = 0; i < 300; i++)); do # it tries again each half a minute
+        ! quota_is 20000 || break
+        sleep 0.1
+    done
+    wait_until quota_is 20000
+    stop_leashd
+}
+
+test_leash_says_who_has_the_record() {
+    login $uid
+    pid1 || return
+    hold STOP
+    leash -u $uid
+    expect_error 1 "flock, process $holder, is stopped in the middle of it; 'kill -CONT $holder' has it go on*"
+    let_go
+    leash -u $uid
+    expect 0 "*" ""
+    hold STOP
+    leash release -u $uid
+    expect_error 1 "flock, process $holder, is stopped*"
+    let_go
+    leash release -u $uid
+    expect 0 "*released*" ""
+}
+
+# Who calls it through sudo has Ctrl-Z.
+test_leash_is_not_stopped_in_the_middle() {
+    local pid=
+    login $uid
+    pid1 || return
+    hold
+    leash -u $uid -q 37% &
+    wait_until pgrep -xf "$leash -u $uid -q 37%"
+    pid=$(pgrep -xf "$leash -u $uid -q 37%")
+    wait_until grep -qE '^SigIgn:.*3[89a-f][0-9a-f]{4}$' /proc/$pid/status
+    kill -TSTP $pid
+    sleep 0.2
+    like state "$(grep ^State: /proc/$pid/status)" "*S (sleeping)"
+    let_go
+    wait_until quota_is 37000
+}
