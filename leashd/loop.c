@@ -195,7 +195,7 @@ static void on_session(const LogindSession *s, void *userdata) {
         session->rules = rules;
         guard_want(session, rules && rules->lock, clock_boottime());
         /* A new display's socket may be older than its session. */
-        if (session->display >= 0 && session->link == SESSION_LINK_UNKNOWN)
+        if (session_is_desktop(session) && session->link == SESSION_LINK_UNKNOWN)
                 start(d->look, settling[0]);
         loop_evaluate(d);
 }
@@ -254,7 +254,7 @@ static int on_reconnect(sd_event_source *timer, uint64_t usec _unused_, void *us
 
         (void) sd_event_source_set_enabled(timer, SD_EVENT_OFF);
         d->logind = loginwatch_free(d->logind);
-        r = loginwatch_open(d->event, &loginwatch_events, CALL_TIMEOUT, d, &d->logind);
+        r = loginwatch_open(d->root, d->event, &loginwatch_events, CALL_TIMEOUT, d, &d->logind);
         if (r < 0)
                 start(timer, RECONNECT);
         return 0;
@@ -555,7 +555,7 @@ int loop_open(Daemon *d) {
         if (r < 0)
                 return r;
         displays_watch(d->root, d->uid_min, d->displays_watch);
-        r = loginwatch_open(d->event, &loginwatch_events, CALL_TIMEOUT, d, &d->logind);
+        r = loginwatch_open(d->root, d->event, &loginwatch_events, CALL_TIMEOUT, d, &d->logind);
         if (r < 0) { /* the bus may be late */
                 daemon_log(LOG_WARNING, "no message bus yet: %s", strerror(-r));
                 start(d->reconnect, RECONNECT);
