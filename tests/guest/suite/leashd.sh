@@ -166,13 +166,16 @@ share_of_bob() {
 
 # ---- runaways -----------------------------------------------------------------------------------
 
-policy "[runaway alice]" match-user=alice pressure=10% share=80% window=15s steps=5%/10min
+rule=("[runaway alice]" match-user=alice pressure=10% share=80% window=15s steps=5%/10min)
+policy "${rule[@]}" exempt-command=burn
 login alice alice
 login bob bob
 session_spawn "$alice" burn 6
 session_spawn "$bob" burn 2
 bobs=$SPAWNED
-sleep 3
+check "a hog that runs what the policy exempts is noted" wait_for 120 more_incidents excused 0
+check_equal "and let" "$(incidents penalised) $(quota $uid)" "0 none"
+policy "${rule[@]}"
 fought=$(share_of_bob)
 check "the hog is penalised" wait_for 120 more_incidents penalised 0
 check "in the kernel" wait_for 30 quota_is 5
@@ -182,6 +185,12 @@ run leash log -u alice --json
 jq -e '.[] | select(.kind == "penalised") | .used_percent > 80 and .pressure_percent > 10 and .rule' "$lib_run/out" >/dev/null ||
     problem "$(jq -c '.[] | select(.kind == "penalised")' "$lib_run/out")"
 verdict "the log tells why"
+journalctl --sync
+journalctl -t leashd MESSAGE_ID=fb6ff0bd24cd4a3e9c44e1c1f7a6ad27 -o json | tail -n 1 >"$lib_run/out"
+check "and the journal, with fields" jq -e '.LEASH_USER == "alice" and .LEASH_UID == "1001" and .LEASH_CONDITION == "cpu"
+    and .LEASH_WATCH == "0" and (.LEASH_RULE | test("^/etc/leash/leash.conf:[0-9]+$"))
+    and (.LEASH_USED_PERCENT | tonumber) > 80 and (.LEASH_PRESSURE_PERCENT | tonumber) > 10
+    and (.LEASH_LIMITS | test("5%")) and (.LEASH_PROCESSES | test("burn"))' "$lib_run/out"
 systemctl kill -s KILL leashd
 sleep 30
 check_equal "killed: no second penalty" "$(incidents penalised)" 1
@@ -259,6 +268,20 @@ verdict "leash top without a terminal"
 run leash metrics
 grep -q '^# EOF' "$lib_run/out" || problem "no end"
 verdict "leash metrics"
+# An hour is the watchdog's; here it is shorter. Stopped, the loop does not even get the SIGABRT.
+install -d /run/systemd/system/leashd.service.d
+printf '[Service]\nWatchdogSec=10s\nTimeoutAbortSec=5s\n' >/run/systemd/system/leashd.service.d/watchdog.conf
+systemctl daemon-reload
+systemctl restart leashd
+pid=$(systemctl show leashd -P MainPID)
+pid_is_another() { [[ $(systemctl show leashd -P MainPID) != "$pid" ]] && systemctl is-active -q leashd; }
+sleep 25
+check_equal "the watchdog lets a loop that turns" "$(systemctl show leashd -P MainPID)" "$pid"
+kill -STOP "$pid"
+check "one that hangs is ended, and the next begins" wait_for 90 pid_is_another
+check_equal "as the watchdog's" "$(journalctl -u leashd -o cat | grep -c 'Watchdog timeout')" 1
+rm -r /run/systemd/system/leashd.service.d
+systemctl daemon-reload
 check "leashd stops" systemctl stop leashd
 check_equal "nothing is left behind" "$(leftovers | grep -v "^$log")" ""
 suite_end
