@@ -24,6 +24,9 @@
 /* PID 1 may be in the middle of a reload; what systemctl allows a call, too. */
 #define CALL_TIMEOUT (25 * USEC_PER_SEC)
 
+/* Who is not stopped has let go by then, but for a crowd or a daemon-reload. */
+#define LOCK_FIRST (2 * USEC_PER_SEC)
+
 char *context_own_path(void) {
         char path[PATH_MAX];
         ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
@@ -344,4 +347,25 @@ void context_target(TargetScope scope, uid_t uid, const char *session, pid_t roo
         default:
                 (void) snprintf(ret, PLACEMENT_NAME_MAX, "user-%u.slice", (unsigned) uid);
         }
+}
+
+int context_lock(Context *c, const char *target, LedgerLock **ret) {
+        LedgerHolder holder;
+        int r;
+
+        r = ledger_lock(c->ledger, target, LOCK_FIRST, ret);
+        if (r != -EBUSY || (ledger_find_holder(c->ledger, target, &holder) >= 0 && holder.stopped))
+                return r;
+        return ledger_lock_in_turn(c->ledger, target, LAYER_LOCK_TIMEOUT, ret);
+}
+
+const char *context_explain(Context *c, const char *target, int error,
+                            char buf[static LEDGER_HOLDER_TEXT_MAX]) {
+        LedgerHolder holder;
+
+        if (error != -EBUSY)
+                return strerror(-error);
+        if (ledger_find_holder(c->ledger, target, &holder) < 0)
+                return "another leash is still working on it";
+        return ledger_describe_holder(&holder, buf);
 }

@@ -12,6 +12,7 @@
 
 #include "backend/journal.h"
 #include "core/plan.h"
+#include "core/sessions.h"
 #include "login.h"
 #include "os/clock.h"
 #include "os/machine.h"
@@ -111,7 +112,7 @@ static int decide(const LoginFacts *facts, Wanted *w) {
 
         opening.service = facts->service;
         opening.class = facts->class;
-        opening.type = facts->type;
+        opening.type = session_type_of(facts->service, facts->type);
         opening.remote = facts->remote;
         r = defaults_decide(w->policy, &common, &opening, &w->limits);
         return r < 0 ? r : 0;

@@ -304,6 +304,7 @@ static int on_port(const TcpSocket *t, void *userdata) {
                         .via = SESSION_VIA_VNC,
                         .link = SESSION_LINK_DISCONNECTED,
                         .inode = t->inode,
+                        .listening = true,
                 },
         };
         int r;
@@ -369,6 +370,7 @@ static int on_listener(const UnixListener *l, void *userdata) {
                         .uid = l->uid,
                         .via = SESSION_VIA_XRDP,
                         .link = SESSION_LINK_DISCONNECTED,
+                        .listening = true,
                 },
         };
         int r = number < 0 ? 0 : may_look(s, l->uid);
@@ -377,8 +379,10 @@ static int on_listener(const UnixListener *l, void *userdata) {
                 return r;
         for (size_t i = 0; i < s->n; i++)
                 if (s->all[i].display.number == number && s->all[i].display.uid == l->uid &&
-                    s->all[i].display.via == SESSION_VIA_XRDP)
+                    s->all[i].display.via == SESSION_VIA_XRDP) {
+                        s->all[i].display.listening = true;
                         return 0;
+                }
         return add(s, &found);
 }
 

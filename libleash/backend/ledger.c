@@ -16,6 +16,7 @@
 #include "core/array.h"
 #include "os/clock.h"
 #include "os/file.h"
+#include "os/proc.h"
 
 /* Looked at more and more seldom: fifty that wait must not slow down the one that works. */
 #define LOCK_POLL_FIRST (1 * USEC_PER_MSEC)
@@ -212,6 +213,47 @@ int ledger_lock(Ledger *l, const char *target, usec_t timeout, LedgerLock **ret)
 
 int ledger_lock_in_turn(Ledger *l, const char *target, usec_t timeout, LedgerLock **ret) {
         return lock_within(l, target, timeout, timeout * LOCK_TURNS_MAX, ret);
+}
+
+int ledger_find_holder(const Ledger *l, const char *target, LedgerHolder *ret) {
+        _cleanup_free_ char *name = file_path("%s.lock", target);
+        LedgerHolder h = {};
+        struct stat st;
+        ProcStat p;
+        int r;
+
+        if (!name)
+                return -ENOMEM;
+        if (l->fds[PLACE_RUN] < 0)
+                return -ENOENT;
+        if (fstatat(l->fds[PLACE_RUN], name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return -errno;
+        r = file_find_lock(&st, &h.pid);
+        if (r >= 0)
+                r = proc_read_stat(h.pid, &p);
+        if (r < 0)
+                return r == -ESRCH ? -ENOENT : r;
+        for (size_t i = 0; p.comm[i]; i++)
+                h.comm[i] = p.comm[i] > ' ' && p.comm[i] <= '~' ? p.comm[i] : '?';
+        h.stopped = p.state == 'T' || p.state == 't';
+        *ret = h;
+        return 0;
+}
+
+const char *ledger_describe_holder(const LedgerHolder *h, char buf[static LEDGER_HOLDER_TEXT_MAX]) {
+        int pid = h->pid;
+
+        if (h->stopped)
+                (void) snprintf(
+                        buf, LEDGER_HOLDER_TEXT_MAX,
+                        "%s, process %d, is stopped in the middle of it; 'kill -CONT %d' "
+                        "has it go on, 'kill -KILL %d' ends it, and the next leash puts right what it "
+                        "left",
+                        h->comm, pid, pid, pid);
+        else
+                (void) snprintf(buf, LEDGER_HOLDER_TEXT_MAX, "%s, process %d, is working on it",
+                                h->comm, pid);
+        return buf;
 }
 
 #define NOTE ".note"

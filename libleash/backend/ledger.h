@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "core/offenders.h"
 #include "core/record.h"
 
 typedef struct Ledger Ledger;
@@ -30,6 +31,20 @@ int ledger_lock(Ledger *l, const char *target, usec_t timeout, LedgerLock **ret)
 int ledger_lock_in_turn(Ledger *l, const char *target, usec_t timeout, LedgerLock **ret);
 LedgerLock *ledger_unlock(LedgerLock *lock);
 DEFINE_CLEANUP(LedgerLock *, ledger_unlock);
+
+typedef struct LedgerHolder {
+        pid_t pid;
+        char comm[PROC_COMM_MAX]; /* as it named itself; nothing in it disturbs a terminal */
+        bool stopped;             /* by a signal, as with Ctrl-Z, and so for as long as it likes */
+} LedgerHolder;
+
+/* Who holds the target's lock, by the kernel's list. Returns 0; -ENOENT if nobody does or nothing
+ * tells, as for who is in another pid namespace; -errno. */
+int ledger_find_holder(const Ledger *l, const char *target, LedgerHolder *ret);
+
+/* The same in words, with what can be done about it, for people. */
+#define LEDGER_HOLDER_TEXT_MAX 256
+const char *ledger_describe_holder(const LedgerHolder *h, char buf[static LEDGER_HOLDER_TEXT_MAX]);
 
 /* Reads a target's record. Returns 0; -ENOENT if there is none; -EBADMSG if it was damaged: it has
  * been set aside as TARGET.damaged and the caller says so; -errno. */

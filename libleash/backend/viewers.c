@@ -10,7 +10,6 @@
 #include "os/proc.h"
 #include "os/procsocket.h"
 
-#define SERVICE "xrdp-sesman"
 #define VNC_PORT 5900
 
 enum {
@@ -358,8 +357,7 @@ static int ask_orphan(const XrdpProcesses *x, const Sessions *sessions, const Se
 }
 
 static bool may_be_orphan(const Session *s) {
-        return strcmp(s->service, SERVICE) == 0 && s->display >= 0 &&
-               s->since[SESSION_CLOSING] == 0;
+        return session_is_xrdp(s) && session_is_desktop(s) && s->since[SESSION_CLOSING] == 0;
 }
 
 int xrdp_is_orphan(const XrdpProcesses *x, const Sessions *sessions, const Session *s) {

@@ -62,6 +62,10 @@ int file_open_own_folder(const char *path, int *ret);
 /* The same for reading a regular file; *ret_stat (may be NULL) is what it is. */
 int file_open_own(const char *path, int *ret, struct stat *ret_stat);
 
+/* The process that has taken an flock(2) on the file of that stat, by /proc/locks, of which a
+ * hundred thousand lines are looked at. Returns 0; -ENOENT if there is none to be seen; -errno. */
+int file_find_lock(const struct stat *st, pid_t *ret);
+
 /* Removes a file, and what a killed file_write_atomic() left; one that is gone already counts as
  * success. */
 int file_unlink(int dir_fd, const char *name);

@@ -74,10 +74,10 @@ int proc_read_stat(pid_t pid, ProcStat *ret) {
         (void) snprintf(s.comm, sizeof(s.comm), "%.*s", (int) (close_paren - open_paren - 1),
                         open_paren + 1);
         if (sscanf(close_paren + 1,
-                   " %*c %d %d %d %*d %*d %u %*u %*u %*u %*u %" SCNu64 " %" SCNu64 " %" SCNd64
+                   " %c %d %d %d %*d %*d %u %*u %*u %*u %*u %" SCNu64 " %" SCNu64 " %" SCNd64
                    " %" SCNd64 " %*d %*d %*d %*d %" SCNu64,
-                   &s.ppid, &s.pgid, &s.sid, &s.flags, &utime, &stime, &cutime, &cstime,
-                   &s.start_ticks) != 9)
+                   &s.state, &s.ppid, &s.pgid, &s.sid, &s.flags, &utime, &stime, &cutime, &cstime,
+                   &s.start_ticks) != 10)
                 return -EBADMSG;
         s.cpu_ticks = utime + stime;
         s.children_ticks = cutime + cstime;

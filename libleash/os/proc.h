@@ -12,6 +12,7 @@
 typedef struct ProcStat {
         pid_t pid, ppid, pgid, sid;
         char comm[PROC_COMM_MAX]; /* as the process named itself: escape before printing */
+        char state;               /* of its first thread: 'R', 'S', 'T' for stopped, ... */
         unsigned flags;           /* PF_* */
         uint64_t cpu_ticks;       /* user + system */
         uint64_t children_ticks;  /* of children that ended and were waited for */
