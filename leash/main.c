@@ -56,6 +56,19 @@ static Exit become_root(int argc, char *argv[]) {
         return EXIT_FAILED;
 }
 
+/* Everything is done, written and unlocked by now. The kernel takes back memory and connections in
+ * less time than we and the libraries take to let go of each; only who looks for leaks waits. */
+static Exit finish(Exit e) {
+        if (fflush(stdout) != 0 && e == EXIT_DONE) {
+                output_error("cannot write the result: %s", strerror(errno));
+                e = EXIT_FAILED;
+        }
+#ifndef LEASH_SANITIZED
+        _exit(e);
+#endif
+        return e;
+}
+
 static Exit run(int argc, char *argv[]) {
         _cleanup_(context_done) Context c = {};
         _cleanup_free_ char **original = calloc((size_t) argc + 1, sizeof(char *));
@@ -80,16 +93,11 @@ static Exit run(int argc, char *argv[]) {
         if (c.args.verb->changes && !c.args.dry_run && geteuid() != 0)
                 return become_root(argc, original);
         e = context_open(&c);
-        return e != EXIT_DONE ? e : c.args.verb->run(&c);
+        if (e == EXIT_DONE)
+                e = c.args.verb->run(&c);
+        return finish(e);
 }
 
 int main(int argc, char *argv[]) {
-        Exit e;
-
-        e = run(argc, argv);
-        if (fflush(stdout) != 0 && e == EXIT_DONE) {
-                output_error("cannot write the result: %s", strerror(errno));
-                e = EXIT_FAILED;
-        }
-        return e;
+        return finish(run(argc, argv));
 }
