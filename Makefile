@@ -60,10 +60,10 @@ ifeq ($(HAVE_CGROUP),yes)
 CGROUP_SOURCE = backend/cgroup.c backend/cgroup-crowd.c backend/cgroup-group.c \
     backend/cgroup-moves.c backend/cgroup-origins.c backend/cgroup-procs.c \
     backend/cgroup-site.c backend/cgroup-waiter.c
-CGROUP_LIBS := $(shell $(PKG_CONFIG) --libs libcgroup)
+# Loaded when it is needed, by the name that a program linked with it would ask for.
+CGROUP_SONAME := $(shell readelf -d "$$($(CC) -print-file-name=libcgroup.so)" | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')
 else
 CGROUP_SOURCE = backend/cgroup-fallback.c
-CGROUP_LIBS =
 endif
 
 # leash-lock and leash-notify are made where their libraries are.
@@ -144,15 +144,15 @@ all: $(BUILD)/leash $(TOP_PROGRAM) $(BUILD)/leashd $(BUILD)/leash-xrdp $(BUILD)/
 
 $(BUILD)/leash: $(LEASH_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(JSON_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(JSON_LIBS) $(INIH_LIBS)
 
 $(BUILD)/leash-top: $(TOP_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(INIH_LIBS) $(CURSES_LIBS) $(CGROUP_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(INIH_LIBS) $(CURSES_LIBS)
 
 $(BUILD)/leashd: $(LEASHD_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(INIH_LIBS)
 
 $(BUILD)/leash-agent: $(AGENT_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
@@ -160,7 +160,7 @@ $(BUILD)/leash-agent: $(AGENT_OBJECTS) $(LIBLEASH) | said
 
 $(BUILD)/leash-xrdp: $(XRDP_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(JSON_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(JSON_LIBS) $(INIH_LIBS)
 
 $(BUILD)/leash-lock: $(LOCK_OBJECTS) $(OBJ)/screensaver/testing.o $(LIBLEASH) | said
 	@echo "  LINK $@"
@@ -196,6 +196,7 @@ $(OBJ)/%.o: %.c | said
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(OBJ)/leash/top.o: ALL_CFLAGS += $(CURSES_CFLAGS)
+$(OBJ)/libleash/backend/cgroup-group.o: ALL_CFLAGS += -DLIBCGROUP='"$(CGROUP_SONAME)"'
 
 $(BUILD)/completions/%.bash: $(BUILD)/%
 	@mkdir -p $(@D)
@@ -259,7 +260,7 @@ tests: $(if $(CMOCKA_LIBS),$(TEST_PROGRAMS)) $(TOOLS) $(PAM_TESTS) $(if $(X11_LI
 
 $(BUILD)/tests/test-%: $(OBJ)/tests/unit/test-%.o $(LIBLEASH)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIBLEASH) $(CMOCKA_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIBLEASH) $(CMOCKA_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS)
 
 $(BUILD)/tests/test-topmodel: $(OBJ)/leash/topmodel.o
 
