@@ -47,6 +47,12 @@ JSON_CFLAGS := $(shell $(PKG_CONFIG) --cflags json-c 2>/dev/null)
 JSON_LIBS := $(shell $(PKG_CONFIG) --libs json-c 2>/dev/null)
 INIH_CFLAGS := $(shell $(PKG_CONFIG) --cflags inih 2>/dev/null)
 INIH_LIBS := $(shell $(PKG_CONFIG) --libs inih 2>/dev/null)
+# Each shared library costs every `leash PID` and every login, and these two are small and change
+# seldom. STATIC= links them like all others; without their archives that is done anyway.
+STATIC ?= json-c inih
+archive = $(if $(filter $(1),$(STATIC)),$(filter /%,$(shell $(CC) -print-file-name=lib$(1).a)))
+JSON_LIBS := $(if $(JSON_LIBS),$(or $(call archive,json-c),$(JSON_LIBS)))
+INIH_LIBS := $(if $(INIH_LIBS),$(or $(call archive,inih),$(INIH_LIBS)))
 CMOCKA_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
 HAVE_CGROUP := $(shell $(PKG_CONFIG) --exists libcgroup 2>/dev/null && echo yes)
 
