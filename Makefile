@@ -74,7 +74,8 @@ endif
 
 # leash-lock and leash-notify are made where their libraries are.
 X11_LIBS := $(shell $(PKG_CONFIG) --libs x11 xext xscrnsaver 2>/dev/null)
-# Without libXRes, leash-lock takes another's word for which process it is.
+# Without libXRes, leash-lock takes another's word for which process it is, and a new full-screen
+# window for the locker's.
 XRES_LIBS := $(if $(X11_LIBS),$(shell $(PKG_CONFIG) --libs xres 2>/dev/null))
 NOTIFY_CFLAGS := $(shell $(PKG_CONFIG) --cflags libnotify 2>/dev/null)
 NOTIFY_LIBS := $(shell $(PKG_CONFIG) --libs libnotify 2>/dev/null)
@@ -82,7 +83,7 @@ NOTIFY_LIBS := $(shell $(PKG_CONFIG) --libs libnotify 2>/dev/null)
 # ---- sources ----------------------------------------------------------------------------------------
 
 LIB_SOURCES = \
-    core/audit.c core/audithost.c core/auditxrdp.c core/balance.c core/ccache.c core/cgfile.c core/drain.c core/guard.c \
+    core/array.c core/audit.c core/audithost.c core/auditxrdp.c core/balance.c core/ccache.c core/cgfile.c core/drain.c core/guard.c \
     core/hours.c core/idle.c core/incident.c core/layers.c core/limits.c core/offenders.c core/pamstack.c core/parse.c \
     core/placement.c core/places.c core/plan.c core/policy.c core/policykeys.c core/policyread.c core/record.c \
     core/runaway.c core/sessions.c core/statefile.c core/states.c core/xrdpconf.c \
@@ -111,7 +112,7 @@ AGENT_SOURCES = leash-agent.c look.c serve.c
 
 XRDP_SOURCES = audit.c disconnect.c drain.c end.c greet.c leash-xrdp.c list.c message.c options.c table.c
 
-UNIT_TESTS = audit balance ccache cgfile displays drain dropin guard hours identity idle incident layers ledger limits \
+UNIT_TESTS = array audit balance ccache cgfile displays drain dropin guard hours identity idle incident layers ledger limits \
     login offenders pamstack parse placement places plan policy policyfile program record runaway sessions sockdiag states \
     topmodel xrdpconf
 
@@ -311,12 +312,7 @@ check-bus: all
 lint: all
 	@tests/check-layers $(BUILD)
 	@tests/check-docs $(BUILD)
-	@if command -v clang-format >/dev/null; then \
-	    git ls-files -z '*.c' '*.h' | xargs -0 clang-format --dry-run --Werror && echo "ok - clang-format"; \
-	else echo "clang-format is not here: the form of C files is not looked at"; fi
-	@if command -v shellcheck >/dev/null; then \
-	    git grep -lzE '^#!/bin/(ba)?sh|^# shellcheck shell=' | xargs -0 shellcheck -S warning && echo "ok - shellcheck"; \
-	else echo "shellcheck is not here: scripts are not looked at"; fi
+	@tests/lint
 
 # New inputs for the parsers, for FUZZ_SECONDS each. libFuzzer is clang's.
 .PHONY: fuzz fuzzers
@@ -329,6 +325,11 @@ fuzzers: $(FUZZERS:%=$(BUILD)/tests/fuzz-%)
 .PHONY: check
 check: deps-test
 	@tests/check all
+
+# The same with nearly every guest suite on each release, and more kills: before a release. Hours under emulation.
+.PHONY: check-matrix
+check-matrix: deps-test
+	@tests/check matrix
 
 .PHONY: deps deps-test
 deps:
@@ -428,8 +429,8 @@ install-lock:
 
 # Tools that guests need and that want libraries.
 .PHONY: install-tests
-install-tests: $(BUILD)/tests/fake-desktop
-	install -Dm755 -t $(DESTDIR)/usr/lib/leash-tests $<
+install-tests: $(BUILD)/tests/fake-desktop $(if $(X11_LIBS),$(BUILD)/tests/observer)
+	install -Dm755 -t $(DESTDIR)/usr/lib/leash-tests $^
 
 .PHONY: uninstall
 uninstall:
@@ -450,7 +451,7 @@ uninstall:
 
 .PHONY: help
 help:
-	@echo "all demo demo-guest check check-fast check-unit check-bus lint fuzz bench format install uninstall clean deps"
+	@echo "all demo demo-guest check check-matrix check-fast check-unit check-bus lint fuzz bench format install uninstall clean deps"
 	@echo "settings: PREFIX BINDIR PAMDIR DESTDIR BUILD CC CFLAGS SAN WERROR FUZZ_SECONDS, or config.mk"
 
 .PHONY: clean

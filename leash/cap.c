@@ -85,6 +85,8 @@ static Exit check_restricted(const Context *c, const Limits *limits) {
 }
 
 static Exit failed(Context *c, const Cap *cap, const char *what, int r) {
+        char busy[LEDGER_HOLDER_TEXT_MAX];
+
         if (r == -ESRCH && cap->n_named > 0) { /* it ended while it waited for its turn, or moved */
                 output_error("%d: no such process", (int) cap->named[0]);
                 return EXIT_NO_PROCESS;
@@ -94,10 +96,13 @@ static Exit failed(Context *c, const Cap *cap, const char *what, int r) {
                              cap->user);
                 return EXIT_REFUSED;
         }
-        output_error("%s: %s: %s; see 'leash doctor'", cap->user, what,
-                     r == -EBUSY   ? "another leash is still working on it"
-                     : r == -EXDEV ? "a leash by another backend is on; release it first"
-                                   : strerror(-r));
+        if (r == -EBUSY)
+                output_error("%s: %s: %s", cap->user, what,
+                             context_explain(c, cap->target, r, busy));
+        else
+                output_error("%s: %s: %s; see 'leash doctor'", cap->user, what,
+                             r == -EXDEV ? "a leash by another backend is on; release it first"
+                                         : strerror(-r));
         return EXIT_FAILED;
 }
 
@@ -380,7 +385,7 @@ static Exit cap_target(Context *c, Cap *cap) {
                 return EXIT_FAILED;
         if (c->args.dry_run)
                 return print_plan(cap);
-        r = ledger_lock(c->ledger, cap->target, LAYER_LOCK_TIMEOUT, &lock);
+        r = context_lock(c, cap->target, &lock);
         if (r < 0)
                 return failed(c, cap, "cannot lock the ledger", r);
         /* Waiting may have taken long, and a number is soon another process's. */
@@ -392,6 +397,7 @@ static Exit cap_target(Context *c, Cap *cap) {
         journal_send(cap->enforcement.enforced || cap->enforcement.absent ? JOURNAL_CAPPED
                                                                           : JOURNAL_NOT_ENFORCED,
                      cap->record, c->by);
+        lock = ledger_unlock(lock); /* a terminal may take its time */
         tell_user(c, cap);
         return print_result(c, cap);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "backend/defaults.h"
 #include "backend/dropin.h"
 #include "backend/journal.h"
 #include "backend/layer.h"
@@ -22,6 +23,9 @@
 
 /* PID 1 may be in the middle of a reload; what systemctl allows a call, too. */
 #define CALL_TIMEOUT (25 * USEC_PER_SEC)
+
+/* Who is not stopped has let go by then, but for a crowd or a daemon-reload. */
+#define LOCK_FIRST (2 * USEC_PER_SEC)
 
 char *context_own_path(void) {
         char path[PATH_MAX];
@@ -103,6 +107,12 @@ Exit context_open(Context *c) {
         if (context_is_restricted(c))
                 c->caller.owner = c->invoker;
         return EXIT_DONE;
+}
+
+void context_catch_up(Context *c) {
+        if (geteuid() == 0 && !c->args.dry_run && c->backend && c->ledger)
+                (void) defaults_catch_up(c->backend, c->ledger,
+                                         c->args.verb->changes); /* the next leash tries again */
 }
 
 void context_done(Context *c) {
@@ -344,4 +354,25 @@ void context_target(TargetScope scope, uid_t uid, const char *session, pid_t roo
         default:
                 (void) snprintf(ret, PLACEMENT_NAME_MAX, "user-%u.slice", (unsigned) uid);
         }
+}
+
+int context_lock(Context *c, const char *target, LedgerLock **ret) {
+        LedgerHolder holder;
+        int r;
+
+        r = ledger_lock(c->ledger, target, LOCK_FIRST, ret);
+        if (r != -EBUSY || (ledger_find_holder(c->ledger, target, &holder) >= 0 && holder.stopped))
+                return r;
+        return ledger_lock_in_turn(c->ledger, target, LAYER_LOCK_TIMEOUT, ret);
+}
+
+const char *context_explain(Context *c, const char *target, int error,
+                            char buf[static LEDGER_HOLDER_TEXT_MAX]) {
+        LedgerHolder holder;
+
+        if (error != -EBUSY)
+                return strerror(-error);
+        if (ledger_find_holder(c->ledger, target, &holder) < 0)
+                return "another leash is still working on it";
+        return ledger_describe_holder(&holder, buf);
 }

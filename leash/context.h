@@ -23,7 +23,17 @@ char *context_own_path(void);
 
 /* Looks at the host and the caller. Prints what is wrong. */
 Exit context_open(Context *c);
+/* What logins had to leave undone while this leash held their records; see defaults_catch_up(). */
+void context_catch_up(Context *c);
 void context_done(Context *c);
+
+/* Takes a record's lock, as ledger_lock_in_turn() does; one that a stopped process holds is not
+ * waited for so long. */
+int context_lock(Context *c, const char *target, LedgerLock **ret);
+
+/* What stands in the way of a change, for people: who has the record, for -EBUSY; or the error. */
+const char *context_explain(Context *c, const char *target, int error,
+                            char buf[static LEDGER_HOLDER_TEXT_MAX]);
 
 /* Opens the ledger for changing it, and first finishes what an interrupted leash left behind. */
 Exit context_open_ledger(Context *c);

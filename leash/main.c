@@ -3,6 +3,7 @@
 
 #define _GNU_SOURCE
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -69,6 +70,14 @@ static Exit finish(Exit e) {
         return e;
 }
 
+/* Ctrl-Z, or writing to a terminal from the background, would stop it with a user's record locked:
+ * nobody else could limit them or let them go. */
+static void stay_awake(void) {
+        (void) signal(SIGTSTP, SIG_IGN);
+        (void) signal(SIGTTIN, SIG_IGN);
+        (void) signal(SIGTTOU, SIG_IGN);
+}
+
 static Exit run(int argc, char *argv[]) {
         _cleanup_(context_done) Context c = {};
         _cleanup_free_ char **original = calloc((size_t) argc + 1, sizeof(char *));
@@ -92,9 +101,13 @@ static Exit run(int argc, char *argv[]) {
                 return options_completion(c.args.completion, stdout);
         if (c.args.verb->changes && !c.args.dry_run && geteuid() != 0)
                 return become_root(argc, original);
+        if (c.args.verb->changes)
+                stay_awake();
         e = context_open(&c);
-        if (e == EXIT_DONE)
+        if (e == EXIT_DONE) {
                 e = c.args.verb->run(&c);
+                context_catch_up(&c);
+        }
         return finish(e);
 }
 

@@ -124,7 +124,7 @@ static Exit ask(const Context *c, const Reading *reading, Answer *ret) {
                 (void) policy_limits(reading->policy, &opening, &ret->limits); /* may be none */
                 return EXIT_DONE;
         }
-        r = defaults_decide(reading->policy, &facts, NULL, NULL, &ret->limits);
+        r = defaults_decide(reading->policy, &facts, NULL, &ret->limits);
         if (r < 0) {
                 output_error("%s: %s", c->args.user, strerror(-r));
                 return EXIT_FAILED;
@@ -269,19 +269,20 @@ static Exit tell(const UserInfo *u, const Defaults *d) {
 static Exit apply_to(Context *c, const Reading *reading, const UserInfo *u) {
         PolicyFacts facts = defaults_facts(u, c->caller.uid_min, reading->host);
         DefaultsRequest q = { .user = u, .by = c->by, .lock_timeout = LAYER_LOCK_TIMEOUT };
+        char target[PLACEMENT_NAME_MAX], why[LEDGER_HOLDER_TEXT_MAX];
         PolicyLimits wanted;
         Defaults d = {};
         int r;
 
-        r = defaults_decide(reading->policy, &facts, NULL, NULL, &wanted);
+        r = defaults_decide(reading->policy, &facts, NULL, &wanted);
         q.limits = &wanted.limits;
         if (r >= 0)
                 r = defaults_set(c->backend, c->ledger, &q, &d);
         if (r < 0) {
+                (void) snprintf(target, sizeof(target), "user-%u.slice", (unsigned) u->uid);
                 output_error("%s: cannot apply the policy: %s", u->name,
-                             r == -EBUSY   ? "another leash is still working on it"
-                             : r == -EXDEV ? "a leash by another backend is on; release it first"
-                                           : strerror(-r));
+                             r == -EXDEV ? "a leash by another backend is on; release it first"
+                                         : context_explain(c, target, r, why));
                 return EXIT_FAILED;
         }
         return tell(u, &d);

@@ -47,8 +47,9 @@ static Exit choose_backend(Context *c, const Record *record, Backend **ret_other
         return EXIT_FAILED;
 }
 
-/* Under the record's lock: drops the admin's layer, and a penalty, which is an admin's to end. */
-static Exit release_locked(Context *c, Record *record) {
+/* Under the record's lock: drops the admin's layer, and a penalty, which is an admin's to end. Lets
+ * go of the lock as soon as that is done: a terminal may take its time. */
+static Exit release_locked(Context *c, Record *record, LedgerLock **lock) {
         _cleanup_(backend_freep) Backend *other = NULL;
         RecordLayer was = record->layers[LAYER_MANUAL];
         Backend *backend;
@@ -75,6 +76,7 @@ static Exit release_locked(Context *c, Record *record) {
                 return EXIT_FAILED;
         }
         journal_send(JOURNAL_RELEASED, record, c->by);
+        *lock = ledger_unlock(*lock);
         tell_user(c, record);
         output_line("%s: released%s", record->user, stays ? ", the limits of the policy stay" : "");
         return EXIT_DONE;
@@ -90,9 +92,10 @@ static bool is_refused(const Context *c, uid_t uid, const char *target) {
 static Exit release_target(Context *c, const char *target) {
         _cleanup_(ledger_unlockp) LedgerLock *lock = NULL;
         _cleanup_(record_freep) Record *record = NULL;
+        char why[LEDGER_HOLDER_TEXT_MAX];
         int r;
 
-        r = ledger_lock(c->ledger, target, LAYER_LOCK_TIMEOUT, &lock);
+        r = context_lock(c, target, &lock);
         if (r >= 0)
                 r = ledger_read(c->ledger, target, &record);
         if (r == -ENOENT) /* somebody else was faster */
@@ -105,8 +108,7 @@ static Exit release_target(Context *c, const char *target) {
                 return EXIT_FAILED;
         }
         if (r < 0) {
-                output_error("%s: %s", target,
-                             r == -EBUSY ? "another leash is still working on it" : strerror(-r));
+                output_error("%s: %s", target, context_explain(c, target, r, why));
                 return EXIT_FAILED;
         }
         if (is_refused(c, record->uid, target))
@@ -119,7 +121,7 @@ static Exit release_target(Context *c, const char *target) {
                 output_line("%s: would be released", target);
                 return EXIT_DONE;
         }
-        return release_locked(c, record);
+        return release_locked(c, record, &lock);
 }
 
 static bool any_user(const Record *record _unused_, const void *userdata _unused_) {
@@ -236,7 +238,7 @@ static int forget_orphan(Context *c, Record *orphan, uint32_t which) {
         Enforcement e;
         int r;
 
-        r = ledger_lock(c->ledger, orphan->target, LAYER_LOCK_TIMEOUT, &lock);
+        r = context_lock(c, orphan->target, &lock);
         if (r < 0)
                 return r;
         r = ledger_read(c->ledger, orphan->target, &record);
@@ -254,6 +256,7 @@ static int forget_orphan(Context *c, Record *orphan, uint32_t which) {
  */
 static Exit release_orphan(Context *c, uid_t uid, size_t *ret_n) {
         _cleanup_(record_freep) Record *orphan = NULL;
+        char why[LEDGER_HOLDER_TEXT_MAX];
         uint32_t which = 0;
         int r;
 
@@ -268,7 +271,7 @@ static Exit release_orphan(Context *c, uid_t uid, size_t *ret_n) {
         if (r < 0) {
                 *ret_n = 1;
                 output_error("cannot take away the drop-in of a leash without a record: %s",
-                             r == -EBUSY ? "another leash is still working on it" : strerror(-r));
+                             orphan ? context_explain(c, orphan->target, r, why) : strerror(-r));
                 return EXIT_FAILED;
         }
         *ret_n = r;

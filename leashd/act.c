@@ -21,7 +21,12 @@
 /* Somebody else's command on one user is not what all others wait for; unless nothing is tried
  * again. */
 #define LOCK_TIMEOUT (100 * USEC_PER_MSEC)
+#define LOCK_TIMEOUT_LATE 1 /* one try */
 #define LOCK_TIMEOUT_ONCE (2 * USEC_PER_SEC)
+
+/* Nearly all commands are done by the first, and those that reload PID 1 by the second. */
+#define HOLDER_SLOW (2 * USEC_PER_SEC)
+#define HOLDER_LATE (60 * USEC_PER_SEC)
 
 #define FAILURE_EVERY (600 * USEC_PER_SEC)
 
@@ -75,7 +80,33 @@ static void report_failure(Daemon *d, const StateAction *a, int error) {
         act_report(d, &i);
 }
 
-/* Returns 0; -EAGAIN while another leash works on that user; -errno. */
+usec_t act_lock_timeout(const Daemon *d) {
+        return clock_monotonic() < d->budget ? LOCK_TIMEOUT : LOCK_TIMEOUT_LATE;
+}
+
+bool act_note_holder(Daemon *d, uid_t uid) {
+        char target[PLACEMENT_NAME_MAX], text[LEDGER_HOLDER_TEXT_MAX];
+        usec_t now = clock_monotonic();
+        LedgerHolder holder;
+
+        (void) snprintf(target, sizeof(target), "user-%u.slice", (unsigned) uid);
+        if (ledger_find_holder(d->ledger, target, &holder) < 0)
+                return false;
+        if (d->holder != holder.pid) {
+                d->holder = holder.pid;
+                d->held = now;
+                d->held_told = false;
+        }
+        if (!d->held_told && (holder.stopped || now - d->held >= HOLDER_LATE)) {
+                d->held_told = true;
+                daemon_log(LOG_WARNING, "%s cannot be limited or let go: %s", target,
+                           ledger_describe_holder(&holder, text));
+        }
+        return holder.stopped || now - d->held >= HOLDER_SLOW;
+}
+
+/* Returns 0; -EAGAIN while another leash works on that user, -EBUSY if it does so for long; -errno.
+ */
 static int set_layer(Daemon *d, uid_t uid, const Limits *limits, const char *reason,
                      usec_t lock_timeout) {
         _cleanup_free_ char *name = NULL;
@@ -96,8 +127,10 @@ static int set_layer(Daemon *d, uid_t uid, const Limits *limits, const char *rea
                 return r;
         change.user = name;
         r = layer_change(d->backend, d->ledger, &change, &outcome);
+        if (r == -EBUSY)
+                return act_note_holder(d, uid) ? -EBUSY : -EAGAIN;
         if (r < 0)
-                return r == -EBUSY ? -EAGAIN : r;
+                return r;
         if (outcome.changed && !outcome.enforcement.enforced && !outcome.enforcement.absent &&
             !limits_is_empty(limits))
                 daemon_log(LOG_WARNING,
@@ -119,7 +152,8 @@ static int squeeze(Daemon *d, const StateAction *a) {
         if (!lift)
                 (void) snprintf(reason, sizeof(reason), "session %s is %s", a->session->id,
                                 session_condition_to_string(a->condition));
-        r = d->watch ? 0 : set_layer(d, a->uid, lift ? &none : a->limits, reason, LOCK_TIMEOUT);
+        r = d->watch ? 0
+                     : set_layer(d, a->uid, lift ? &none : a->limits, reason, act_lock_timeout(d));
         if (r < 0)
                 return r;
         describe(a, lift ? INCIDENT_LIFTED : INCIDENT_SQUEEZED, &i);
@@ -216,7 +250,7 @@ int act_handle(const StateAction *action, void *userdata) {
         Daemon *d = userdata;
         int r = handlers[action->kind](d, action);
 
-        if (r < 0 && r != -EAGAIN)
+        if (r < 0 && r != -EAGAIN && r != -EBUSY) /* the latter was told of */
                 report_failure(d, action, r);
         return r;
 }
@@ -271,13 +305,15 @@ void act_let_go(Daemon *d) {
 static int renew(Daemon *d, const Record *record) {
         const RecordLayer *l = &record->layers[LAYER_STATE];
 
-        return set_layer(d, record->uid, &l->limits, l->reason, LOCK_TIMEOUT);
+        return set_layer(d, record->uid, &l->limits, l->reason, act_lock_timeout(d));
 }
 
 int act_renew(Daemon *d) {
-        int r = d->watch ? 0 : each_squeezed(d, renew);
+        int r;
 
-        if (r < 0 && r != -EAGAIN)
+        loop_begin(d);
+        r = d->watch ? 0 : each_squeezed(d, renew);
+        if (r < 0 && r != -EAGAIN && r != -EBUSY)
                 daemon_log(LOG_WARNING, "a limit could not be prolonged: %s", strerror(-r));
         return r;
 }

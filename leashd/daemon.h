@@ -24,6 +24,15 @@
 #include "os/machine.h"
 #include "rules.h"
 
+/* A penalty for which another leash did not let go of the user's record. */
+typedef struct Postponed {
+        RunawayKind kind;
+        RunawayPenalty penalty;
+        RunawayRule rule; /* of the time when it was decided */
+} Postponed;
+
+#define POSTPONED_MAX 64
+
 typedef struct Daemon {
         const char *root; /* stands before /run and the like: "" but in tests */
         bool arg_watch;   /* asked for on the command line, whatever the policy says */
@@ -34,7 +43,7 @@ typedef struct Daemon {
 
         sd_event *event;
         sd_event_source *evaluate, *look, *reconnect, *check, *poll, *lease; /* timers */
-        sd_event_source *guard, *sample;                                     /* these, too */
+        sd_event_source *guard, *sample, *again;                             /* these, too */
         sd_event_source *displays, *pressure, *memory_pressure, *drift;      /* descriptors */
 
         BackendOptions options;
@@ -47,10 +56,15 @@ typedef struct Daemon {
         Sessions sessions;
         States states;
         Runaways cpu, memory;
+        Postponed postponed[POSTPONED_MAX];
+        size_t n_postponed;
         Hours hours;
         bool ready;        /* all sessions have been listed, and the displays looked at */
         unsigned settling; /* looks that are still to follow a change of the displays */
-        usec_t budget;     /* CLOCK_MONOTONIC: no further squeezing in this turn */
+        usec_t budget;     /* CLOCK_MONOTONIC: no further waiting or squeezing in this turn */
+        pid_t holder;      /* who has a record locked, as last seen, */
+        usec_t held;       /* since when (CLOCK_MONOTONIC), */
+        bool held_told;    /* and whether that was logged */
         usec_t armed_window;
         unsigned armed_pressure, armed_memory;
         usec_t failed;   /* CLOCK_MONOTONIC of the last failure that was reported */
@@ -74,6 +88,12 @@ void loop_evaluate(Daemon *d);
 /* Has the ledger compared with the kernel soon. */
 void loop_check(Daemon *d);
 
+/* Begins a turn, of which waiting for locks is to take no more than a part of a second in all. */
+void loop_begin(Daemon *d);
+
+/* Has the penalties that were put off tried again soon. */
+void loop_punish_again(Daemon *d);
+
 /* Reads the policy again. What is wrong with it is logged. */
 int loop_reload(Daemon *d);
 
@@ -93,6 +113,13 @@ void act_let_go(Daemon *d);
  * negative errno, already logged, if that is to be tried again. */
 int act_renew(Daemon *d);
 
+/* How long somebody else's command on one user may keep all others waiting, in this turn. */
+usec_t act_lock_timeout(const Daemon *d);
+
+/* A user's record is locked by somebody else. Logged once for each who holds one stopped, or for
+ * long. Returns true if they are not about to let go: trying again at once is in vain. */
+bool act_note_holder(Daemon *d, uid_t uid);
+
 /* What was done, to the store and to the journal. Fills in the time, the name, the mode. */
 void act_report(Daemon *d, Incident *i);
 
@@ -101,6 +128,9 @@ void act_report(Daemon *d, Incident *i);
 
 /* Looks at who uses what, now that the kernel says that somebody waits. */
 void punish_look(Daemon *d, RunawayKind kind);
+
+/* Tries those again that were put off. */
+void punish_again(Daemon *d);
 
 /* ---- drift.c: limits that somebody else has changed --------------------------------------------
  */

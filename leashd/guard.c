@@ -78,9 +78,7 @@ static bool was_moved(pid_t pid) {
         _cleanup_free_ char *cgroup = NULL;
         Placement placement;
 
-        /* On v1 the one of systemd's own hierarchy; on v2 there is none of that name. */
-        return (proc_read_cgroup(pid, "name=systemd", &cgroup) >= 0 ||
-                proc_read_cgroup(pid, NULL, &cgroup) >= 0) &&
+        return proc_read_unit_cgroup(pid, &cgroup) >= 0 &&
                placement_parse(cgroup, &placement) >= 0 && placement.kind == PLACEMENT_LEASHED;
 }
 

@@ -37,11 +37,14 @@ static const usec_t settling[] = { 100 * USEC_PER_MSEC, 300 * USEC_PER_MSEC, USE
 #define POLL_SQUEEZED (500 * USEC_PER_MSEC)
 #define POLL_CONNECTED (30 * USEC_PER_SEC)
 
+/* When a penalty is tried again for which another leash would not let go. */
+#define PUNISH_AGAIN (2 * USEC_PER_SEC)
+
 #define RECONNECT (2 * USEC_PER_SEC)
 #define LEASE_RENEWAL (3 * 3600 * USEC_PER_SEC) /* half of it, see act.c */
 #define LEASE_RETRY (900 * USEC_PER_SEC)
 
-/* How long a turn may go on squeezing before others have theirs. */
+/* How long a turn may go on squeezing, or wait for locks, before others have theirs. */
 #define BUDGET (200 * USEC_PER_MSEC)
 
 /* Has a timer go off, if it would not sooner. */
@@ -68,6 +71,14 @@ void loop_evaluate(Daemon *d) {
 
 void loop_check(Daemon *d) {
         start(d->check, CHECK_DELAY);
+}
+
+void loop_begin(Daemon *d) {
+        d->budget = clock_monotonic() + BUDGET;
+}
+
+void loop_punish_again(Daemon *d) {
+        start(d->again, PUNISH_AGAIN);
 }
 
 /* ---- the models --------------------------------------------------------------------------------
@@ -125,7 +136,7 @@ static int on_evaluate(sd_event_source *timer, uint64_t usec _unused_, void *use
                 return 0;
         /* What is known is written down before it is acted upon, and what was done after. */
         keep_save(d);
-        d->budget = clock_monotonic() + BUDGET;
+        loop_begin(d);
         r = places_run(&d->sessions, clock_boottime());
         if (r >= 0)
                 r = states_run(&d->states, &d->sessions, clock_boottime(), act_handle, d, &next);
@@ -184,7 +195,7 @@ static void on_session(const LogindSession *s, void *userdata) {
         session->rules = rules;
         guard_want(session, rules && rules->lock, clock_boottime());
         /* A new display's socket may be older than its session. */
-        if (session->display >= 0 && session->link == SESSION_LINK_UNKNOWN)
+        if (session_is_desktop(session) && session->link == SESSION_LINK_UNKNOWN)
                 start(d->look, settling[0]);
         loop_evaluate(d);
 }
@@ -243,7 +254,7 @@ static int on_reconnect(sd_event_source *timer, uint64_t usec _unused_, void *us
 
         (void) sd_event_source_set_enabled(timer, SD_EVENT_OFF);
         d->logind = loginwatch_free(d->logind);
-        r = loginwatch_open(d->event, &loginwatch_events, CALL_TIMEOUT, d, &d->logind);
+        r = loginwatch_open(d->root, d->event, &loginwatch_events, CALL_TIMEOUT, d, &d->logind);
         if (r < 0)
                 start(timer, RECONNECT);
         return 0;
@@ -401,6 +412,12 @@ static int on_guard(sd_event_source *timer, uint64_t usec _unused_, void *userda
         return 0;
 }
 
+static int on_again(sd_event_source *timer, uint64_t usec _unused_, void *userdata) {
+        (void) sd_event_source_set_enabled(timer, SD_EVENT_OFF);
+        punish_again(userdata);
+        return 0;
+}
+
 static int on_sample(sd_event_source *timer, uint64_t usec _unused_, void *userdata) {
         (void) sd_event_source_set_enabled(timer, SD_EVENT_OFF);
         loop_evaluate(userdata); /* which takes it, and has it taken again */
@@ -522,6 +539,8 @@ static int open_timers(Daemon *d) {
                 r = add_timer(d, &d->guard, USEC_PER_SEC, on_guard);
         if (r >= 0)
                 r = add_timer(d, &d->sample, 60 * USEC_PER_SEC, on_sample);
+        if (r >= 0)
+                r = add_timer(d, &d->again, 100 * USEC_PER_MSEC, on_again);
         return r;
 }
 
@@ -536,7 +555,7 @@ int loop_open(Daemon *d) {
         if (r < 0)
                 return r;
         displays_watch(d->root, d->uid_min, d->displays_watch);
-        r = loginwatch_open(d->event, &loginwatch_events, CALL_TIMEOUT, d, &d->logind);
+        r = loginwatch_open(d->root, d->event, &loginwatch_events, CALL_TIMEOUT, d, &d->logind);
         if (r < 0) { /* the bus may be late */
                 daemon_log(LOG_WARNING, "no message bus yet: %s", strerror(-r));
                 start(d->reconnect, RECONNECT);
@@ -547,9 +566,9 @@ int loop_open(Daemon *d) {
 
 void loop_close(Daemon *d) {
         sd_event_source **const sources[] = {
-                &d->evaluate, &d->look,     &d->reconnect, &d->check,
-                &d->poll,     &d->lease,    &d->displays,  &d->memory_pressure,
-                &d->drift,    &d->pressure, &d->guard,     &d->sample,
+                &d->evaluate, &d->look,     &d->reconnect,       &d->check, &d->poll,
+                &d->lease,    &d->displays, &d->memory_pressure, &d->drift, &d->pressure,
+                &d->guard,    &d->sample,   &d->again,
         };
 
         d->logind = loginwatch_free(d->logind);

@@ -172,6 +172,7 @@ static int penalise(Daemon *d, const Runaways *model, const RunawayPenalty *p, I
         LayerChange change = {
                 .uid = p->uid,
                 .layer = LAYER_RUNAWAY,
+                .lock_timeout = act_lock_timeout(d),
                 .limits = &limits,
                 .by = BY,
                 .reason = reason,
@@ -199,6 +200,27 @@ static int penalise(Daemon *d, const Runaways *model, const RunawayPenalty *p, I
         return 0;
 }
 
+/* Keeps it for later, of which its time goes. Returns false if there are too many. */
+static bool postpone(Daemon *d, RunawayKind kind, const RunawayPenalty *p) {
+        Postponed *slot = &d->postponed[d->n_postponed];
+
+        (void) act_note_holder(d, p->uid);
+        if (d->n_postponed == POSTPONED_MAX)
+                return false;
+        *slot = (Postponed){ kind, *p, *p->rule };
+        slot->penalty.rule = &slot->rule;
+        d->n_postponed++;
+        loop_punish_again(d);
+        return true;
+}
+
+static bool is_postponed(const Daemon *d, RunawayKind kind, uid_t uid) {
+        for (size_t i = 0; i < d->n_postponed; i++)
+                if (d->postponed[i].kind == kind && d->postponed[i].penalty.uid == uid)
+                        return true;
+        return false;
+}
+
 static void carry_out(Daemon *d, Runaways *model, const RunawayPenalty *p) {
         const UserRules *rules;
         Incident i;
@@ -218,6 +240,8 @@ static void carry_out(Daemon *d, Runaways *model, const RunawayPenalty *p) {
         }
         if (r >= 0)
                 r = penalise(d, model, p, &i);
+        if (r == -EBUSY && postpone(d, model->kind, p))
+                return;
         if (r < 0) {
                 runaways_excuse(model, p->uid);
                 i = INCIDENT_NULL;
@@ -234,7 +258,8 @@ static void pardon_released(Daemon *d, Runaways *model, usec_t now) {
                 _cleanup_(record_freep) Record *record = NULL;
                 char target[PLACEMENT_NAME_MAX];
 
-                if (model->all[i].until <= now || d->watch)
+                if (model->all[i].until <= now || d->watch ||
+                    is_postponed(d, model->kind, model->all[i].uid))
                         continue;
                 (void) snprintf(target, sizeof(target), "user-%u.slice",
                                 (unsigned) model->all[i].uid);
@@ -266,7 +291,35 @@ void punish_look(Daemon *d, RunawayKind kind) {
         }
         /* Written down first: killed in between, nobody is punished twice for the same. */
         keep_save(d);
+        loop_begin(d);
         for (int i = 0; i < r; i++)
                 carry_out(d, model, &penalties[i]);
+        keep_save(d);
+}
+
+/* Who has been exempted since, or whose time is up, gets none; nor anybody of a leashd that only
+ * watches by now. */
+static bool is_due(Daemon *d, const Postponed *p) {
+        const UserRules *rules;
+
+        return !d->watch && p->penalty.until > clock_boottime() &&
+               (rules_for_user(d->rules, p->penalty.uid, &rules) < 0 || !rules->exempt);
+}
+
+void punish_again(Daemon *d) {
+        size_t n = d->n_postponed;
+
+        d->n_postponed = 0; /* who has to wait again takes a place up to their own */
+        loop_begin(d);
+        for (size_t i = 0; i < n; i++) {
+                Postponed p = d->postponed[i];
+                Runaways *model = p.kind == RUNAWAY_CPU ? &d->cpu : &d->memory;
+
+                p.penalty.rule = &p.rule;
+                if (is_due(d, &p))
+                        carry_out(d, model, &p.penalty);
+                else
+                        runaways_excuse(model, p.penalty.uid);
+        }
         keep_save(d);
 }

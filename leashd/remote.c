@@ -24,7 +24,7 @@
 #define NEW (60 * USEC_PER_SEC)
 
 static bool is_desktop(const Session *s) {
-        return s->present && s->class == SESSION_CLASS_USER && s->graphical && s->display >= 0;
+        return s->present && session_is_desktop(s);
 }
 
 static const PlaceRules *places_of(const Session *s) {

@@ -21,10 +21,6 @@ static const Argument arguments[] = {
         { "strict", offsetof(ModuleArgs, strict) },
 };
 
-const char *args_name(size_t i) {
-        return i < ELEMENTSOF(arguments) ? arguments[i].name : NULL;
-}
-
 static bool take(const char *text, ModuleArgs *args) {
         for (size_t i = 0; i < ELEMENTSOF(arguments); i++) {
                 size_t n = strlen(arguments[i].name);

@@ -13,6 +13,3 @@ typedef struct ModuleArgs {
 /* Reads them. What is not understood is left out and counted, and *ret_mistake (may be NULL) is the
  * first of it: an argument in error is no reason to do nothing. Returns the number of mistakes. */
 unsigned args_parse(int argc, const char *const argv[], ModuleArgs *ret, const char **ret_mistake);
-
-/* The name of argument i, with a '=' at its end if it takes a value; NULL beyond the last. */
-const char *args_name(size_t i);

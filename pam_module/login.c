@@ -12,6 +12,7 @@
 
 #include "backend/journal.h"
 #include "core/plan.h"
+#include "core/sessions.h"
 #include "login.h"
 #include "os/clock.h"
 #include "os/machine.h"
@@ -111,9 +112,9 @@ static int decide(const LoginFacts *facts, Wanted *w) {
 
         opening.service = facts->service;
         opening.class = facts->class;
-        opening.type = facts->type;
+        opening.type = session_type_of(facts->service, facts->type);
         opening.remote = facts->remote;
-        r = defaults_decide(w->policy, &common, &opening, facts->session, &w->limits);
+        r = defaults_decide(w->policy, &common, &opening, &w->limits);
         return r < 0 ? r : 0;
 }
 
@@ -143,9 +144,8 @@ static bool is_in_a_slice(void) {
         _cleanup_free_ char *cgroup = NULL;
         Placement p;
 
-        return (proc_read_cgroup(getpid(), NULL, &cgroup) >= 0 ||
-                proc_read_cgroup(getpid(), "name=systemd", &cgroup) >= 0) &&
-               placement_parse(cgroup, &p) >= 0 && p.owner != (uid_t) -1;
+        return proc_read_unit_cgroup(getpid(), &cgroup) >= 0 && placement_parse(cgroup, &p) >= 0 &&
+               p.owner != (uid_t) -1;
 }
 
 static const char *why(int r) {

@@ -11,8 +11,7 @@ typedef struct LoginFacts {
         const char *service;
         const char *remote;
         const char *class,
-                *type;       /* of the session, as pam_systemd has left them or is to find them */
-        const char *session; /* its id, if pam_systemd was there before */
+                *type; /* of the session, as pam_systemd has left them or is to find them */
 } LoginFacts;
 
 /* What became of it. */

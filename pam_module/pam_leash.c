@@ -55,7 +55,6 @@ static LoginFacts gather(pam_handle_t *pamh) {
                 .remote = item(pamh, PAM_RHOST),
                 .class = variable(pamh, "XDG_SESSION_CLASS"),
                 .type = variable(pamh, "XDG_SESSION_TYPE"),
-                .session = variable(pamh, "XDG_SESSION_ID"),
         };
 }
 

@@ -113,7 +113,7 @@ static void set_mark(Daemon *d) {
 static bool is_gone(Daemon *d) {
         usec_t deadline = clock_monotonic() + GONE_WITHIN;
 
-        while (x11_is_overlaid(d->x)) {
+        while (x11_has_leftover(d->x)) {
                 if (clock_monotonic() >= deadline)
                         return false;
                 clock_sleep(LOOK_EVERY);
@@ -125,6 +125,8 @@ static void forget_locker(Daemon *d) {
         (void) sd_event_source_set_enabled(d->look, SD_EVENT_OFF);
         d->locker = locker_free(d->locker);
         d->said_ready = false;
+        if (d->x)
+                x11_set_locker(d->x, 0);
 }
 
 /* The grabs are ours until the locker has come so far that it can take them: what is typed while it
@@ -250,6 +252,7 @@ static void do_start(Daemon *d) {
                 feed(d, IDLE_EVENT_LOCKER_DIED, 0);
                 return;
         }
+        x11_set_locker(d->x, locker_pid(d->locker));
         set_mark(d);
         (void) sd_event_source_set_time_relative(d->look, LOOK_EVERY);
         (void) sd_event_source_set_enabled(d->look, SD_EVENT_ONESHOT);

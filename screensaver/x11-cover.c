@@ -193,8 +193,16 @@ bool x11_cover(X11 *x, bool force) {
         return x->grabbed;
 }
 
+void x11_set_locker(X11 *x, pid_t pid) {
+        x->locker_pid = pid;
+        x->n_newcomers = 0;
+}
+
 bool x11_has_newcomer(const X11 *x) {
-        return x->n_newcomers > 0;
+        for (unsigned i = 0; i < MIN_OF(x->n_newcomers, X11_NEWCOMERS_MAX); i++)
+                if (x11_is_lockers(x, x->newcomers[i]))
+                        return true;
+        return false;
 }
 
 void x11_hand_over(X11 *x) {
@@ -229,50 +237,48 @@ static bool is_full_screen(const X11 *x, Window window, bool mapped) {
                a.y + a.height >= (int) x->height - RIM;
 }
 
-/* The topmost full-screen override-redirect window over the cover, or None. */
-static Window find_overlay(X11 *x) {
+/* The topmost full-screen window of the locker's down to `bottom`, or None. */
+static Window find_overlay(X11 *x, Window bottom) {
         _cleanup_windows_ Windows w = top_level(x);
         unsigned looked = 0;
 
-        for (unsigned i = w.n; i-- > 0 && w.list[i] != x->cover && looked++ < WINDOWS_MAX;)
-                if (is_full_screen(x, w.list[i], true))
+        for (unsigned i = w.n; i-- > 0 && w.list[i] != bottom && looked++ < WINDOWS_MAX;)
+                if (is_full_screen(x, w.list[i], true) && x11_is_lockers(x, w.list[i]))
                         return w.list[i];
         return None;
 }
 
-static Window find_newcomer(X11 *x, bool mapped) {
+static Window find_newcomer(X11 *x, bool mapped, bool any) {
         for (unsigned i = 0; i < MIN_OF(x->n_newcomers, X11_NEWCOMERS_MAX); i++)
-                if (is_full_screen(x, x->newcomers[i], mapped))
+                if (is_full_screen(x, x->newcomers[i], mapped) &&
+                    (any || x11_is_lockers(x, x->newcomers[i])))
                         return x->newcomers[i];
         return None;
 }
 
-/* A window is placed when it is made, and not when it is mapped: one that was made just before the
- * cover was raised comes up below it. Then the cover goes below that. Only for windows that were
- * made since: older ones are the user's. */
-static Window find_locker(X11 *x) {
-        XWindowChanges below = { .stack_mode = Below };
-        Window window = find_overlay(x);
-
-        if (window != None)
-                return window;
-        below.sibling = find_newcomer(x, true);
-        if (below.sibling != None && others_hold_grabs(x))
-                XConfigureWindow(x->display, x->cover, CWSibling | CWStackMode, &below);
-        return below.sibling;
+bool x11_has_leftover(X11 *x) {
+        return find_overlay(x, None) != None;
 }
 
-bool x11_is_overlaid(X11 *x) {
-        return find_overlay(x) != None;
+/* A window is placed when it is made, and not when it is mapped: one that was made just before the
+ * cover was raised comes up below it, and one of a daemon's that draws for the locker we have kept
+ * below. Only for windows that were made since: older ones are the user's. */
+static void give_way(X11 *x, Window window) {
+        XWindowChanges below = { .sibling = window ?: find_newcomer(x, true, true),
+                                 .stack_mode = Below };
+
+        if (below.sibling != None)
+                XConfigureWindow(x->display, x->cover, CWSibling | CWStackMode, &below);
 }
 
 bool x11_locker_is_up(X11 *x, bool said_ready) {
-        Window window = find_locker(x);
+        Window window = find_overlay(x, x->cover) ?: find_newcomer(x, true, false);
 
         if (window == None && !said_ready)
                 return false;
         if (!others_hold_grabs(x))
                 return false;
+        give_way(x, window);
         x->locker = window;
         x->locker_up = true;
         if (window != None)
@@ -321,13 +327,13 @@ static bool may_raise(X11 *x) {
         return x->raises++ < RAISES_PER_SECOND;
 }
 
-/* Without a locker over us nothing else belongs there, and the keyboard's focus is ours. With the
+/* Without the locker over us nothing else belongs there, and the keyboard's focus is ours. With the
  * server held: a locker's window that came between looking and raising would be hidden. */
 static void defend(X11 *x) {
         if (x->locker_up || x->cover == None || !may_raise(x))
                 return;
         XGrabServer(x->display);
-        if (find_overlay(x) == None && find_newcomer(x, false) == None)
+        if (find_overlay(x, x->cover) == None && find_newcomer(x, false, false) == None)
                 XRaiseWindow(x->display, x->cover);
         XUngrabServer(x->display);
         XSetInputFocus(x->display, x->cover, RevertToNone, CurrentTime);
@@ -352,10 +358,10 @@ static void on_focus(X11 *x, const XFocusChangeEvent *event) {
 static void place_cover(X11 *x) {
         XWindowChanges below = { .stack_mode = Below };
 
-        below.sibling = x->locker_up ? x->locker : find_newcomer(x, false);
+        below.sibling = x->locker_up ? x->locker : find_newcomer(x, false, false);
         if (below.sibling != None)
                 XConfigureWindow(x->display, x->cover, CWSibling | CWStackMode, &below);
-        else if (!x->locker_up && find_overlay(x) == None)
+        else if (!x->locker_up && find_overlay(x, x->cover) == None)
                 XRaiseWindow(x->display, x->cover);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether the display has another leash-lock.
+/* Whose a window is: another leash-lock's, the locker's, or anybody's.
  *
  * Any client may take the selection and answer what is asked. So it is not the answer that counts
  * but who gives it: a process of ours that runs leash-lock. Which process a window belongs to is
@@ -19,6 +19,8 @@
 #include "x11-private.h"
 
 #define PROGRAM "leash-lock"
+/* From a locker's window up to the locker: a wrapper, a shell, env. */
+#define GENERATIONS_MAX 16
 
 /* One that an upgrade has replaced is another file, but still of that name. */
 static bool runs_leash_lock(pid_t pid) {
@@ -65,4 +67,47 @@ bool x11_has_other(const X11 *x) {
         if (x11_ask(DisplayString(x->display), X11_EVENT_ASKED_STATUS, answer) < 0)
                 return false;
         return r >= 0 || runs_leash_lock(named_in(answer));
+}
+
+/* ---- the locker's ------------------------------------------------------------------------------
+ */
+
+bool x11_knows_owners(const X11 *x) {
+        pid_t pid;
+
+        return x11_client_pid(x->display, x->window, &pid) >= 0 && pid == getpid();
+}
+
+/* xsecurelock draws its saver in children that have process groups of their own; i3lock, when it
+ * goes into the background, keeps the connection of a process that has ended. */
+static bool is_family(pid_t pid, pid_t locker) {
+        ProcStat stat;
+
+        if (pid == locker)
+                return true;
+        for (unsigned i = 0; i < GENERATIONS_MAX && proc_read_stat(pid, &stat) >= 0; i++) {
+                if (stat.pgid == locker || stat.ppid == locker)
+                        return true;
+                if (stat.ppid <= 1)
+                        break;
+                pid = stat.ppid;
+        }
+        return false;
+}
+
+static bool is_newcomer(const X11 *x, Window window) {
+        for (unsigned i = 0; i < MIN_OF(x->n_newcomers, X11_NEWCOMERS_MAX); i++)
+                if (x->newcomers[i] == window)
+                        return true;
+        return false;
+}
+
+bool x11_is_lockers(const X11 *x, Window window) {
+        pid_t pid;
+
+        if (x->locker_pid == 0)
+                return false;
+        if (!x->knows_owners)
+                return is_newcomer(x, window);
+        return x11_client_pid(x->display, window, &pid) >= 0 && is_family(pid, x->locker_pid);
 }

@@ -7,8 +7,8 @@
 
 #include "x11.h"
 
-/* A locker makes some windows besides the one that covers. */
-#define X11_NEWCOMERS_MAX 16
+/* A locker makes some windows besides the one that covers; so may others meanwhile. */
+#define X11_NEWCOMERS_MAX 32
 
 typedef enum X11Atom {
         X11_ATOM_SELECTION, /* its owner is the one leash-lock of the screen */
@@ -39,6 +39,8 @@ struct X11 {
 
         Window cover, locker; /* None: there is none */
         bool grabbed, locker_up;
+        pid_t locker_pid;                    /* 0: there is none */
+        bool knows_owners;                   /* the server tells which process a window is of */
         Window newcomers[X11_NEWCOMERS_MAX]; /* override-redirect, made since the cover was; a ring
                                               */
         unsigned n_newcomers;
@@ -54,6 +56,14 @@ bool x11_has_other(const X11 *x);
 /* The process that made the connection a window belongs to. Returns 0; -ESRCH if the server knows
  * none; -EOPNOTSUPP if it cannot tell. */
 int x11_client_pid(Display *display, Window window, pid_t *ret);
+
+/* True if the server tells processes by the pids that we know them by: it is on this machine and
+ * sees us in the same pid namespace. */
+bool x11_knows_owners(const X11 *x);
+
+/* True if a window is of the locker's process, of its process group, or of a descendant. Where the
+ * server cannot tell: if it was made since the locker was started. */
+bool x11_is_lockers(const X11 *x, Window window);
 
 /* Handles an event of the cover, the root window or the locker. */
 void x11_cover_event(X11 *x, const XEvent *event);

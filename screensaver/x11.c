@@ -240,6 +240,7 @@ int x11_open(const char *display, X11Handler handler, void *userdata, X11 **ret)
         x->root = DefaultRootWindow(x->display);
         create_window(x);
         intern_atoms(x->display, x->atoms);
+        x->knows_owners = x11_knows_owners(x);
         has_clock = open_sync(x);
         has_saver = open_saver(x); /* wanted besides: players suspend it */
         if (!has_clock && !has_saver)

@@ -65,7 +65,11 @@ bool x11_is_suspended(X11 *x);
  * ours. */
 bool x11_cover(X11 *x, bool force);
 
-/* True if somebody has made an override-redirect window since x11_cover(): a locker that comes. */
+/* Whose windows are the locker's from now on: those of this process, its process group and its
+ * descendants. 0: nobody's. */
+void x11_set_locker(X11 *x, pid_t pid);
+
+/* True if the locker has made an override-redirect window since x11_cover(): it comes. */
 bool x11_has_newcomer(const X11 *x);
 
 /* Gives the grabs up for a locker; the cover and the focus stay. */
@@ -74,13 +78,16 @@ void x11_hand_over(X11 *x);
 /* Takes the cover away: open. */
 void x11_uncover(X11 *x);
 
-/* True if a locker stands over the cover: a full-screen override-redirect window, or it said so
- * itself (its window may be the compositor's overlay, which no client can see), and both grabs are
- * held by somebody else. From then on X11_EVENT_LOCKER_LOST is sent. */
+/* True if the locker stands over the cover: a full-screen override-redirect window of its own, or
+ * it said so itself (its window may be the compositor's overlay, which no client can see, or that
+ * of a daemon which draws for it), and both grabs are held by somebody else. From then on
+ * X11_EVENT_LOCKER_LOST is sent. Windows of others do not count, whatever they look like; but a
+ * server that cannot tell (no X-Resource) leaves those in doubt that were made after the locker was
+ * started. */
 bool x11_locker_is_up(X11 *x, bool said_ready);
 
-/* True if a full-screen override-redirect window of somebody else stands over the cover. */
-bool x11_is_overlaid(X11 *x);
+/* True if a full-screen override-redirect window of the locker's is there, wherever. */
+bool x11_has_leftover(X11 *x);
 
 void x11_blank(X11 *x);
 void x11_wake(X11 *x);

@@ -74,22 +74,18 @@ static Exit disconnect(const char *root, const Desktop *d) {
 
 Exit verb_disconnect(const Arguments *a) {
         const char *root = table_root();
-        _cleanup_(desktops_done) Desktops d = {};
-        _cleanup_free_ Desktop **chosen = NULL;
+        _cleanup_(selection_done) Selection s = {};
         Exit e, worst = EXIT_DONE;
-        size_t n;
 
         if (a->n_operands == 0 && !a->user && !a->session) {
                 output_error("disconnect needs a session or --user");
                 return EXIT_USAGE;
         }
-        e = table_read(false, &d);
-        if (e == EXIT_DONE)
-                e = table_choose(a, &d, false, &chosen, &n);
+        e = table_select(a, false, false, &s);
         if (e != EXIT_DONE)
                 return e;
-        for (size_t i = 0; i < n; i++) {
-                e = disconnect(root, chosen[i]);
+        for (size_t i = 0; i < s.n; i++) {
+                e = disconnect(root, s.chosen[i]);
                 worst = MAX_OF(worst, e);
         }
         return worst;

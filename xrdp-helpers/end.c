@@ -217,10 +217,8 @@ static Exit result(const Ending *e) {
 }
 
 Exit verb_end(const Arguments *a) {
-        _cleanup_(desktops_done) Desktops d = {};
+        _cleanup_(selection_done) Selection s = {};
         _cleanup_(ending_done) Ending e = { .args = a };
-        _cleanup_free_ Desktop **chosen = NULL;
-        size_t n;
         Exit x;
 
         e.root = table_root();
@@ -228,17 +226,15 @@ Exit verb_end(const Arguments *a) {
                 output_error("end needs a session, --user or --oldest-disconnected");
                 return EXIT_USAGE;
         }
-        x = table_read(false, &d);
-        if (x == EXIT_DONE)
-                x = table_choose(a, &d, false, &chosen, &n);
+        x = table_select(a, false, false, &s);
         if (x != EXIT_DONE)
                 return x;
-        if (n == 0) {
+        if (s.n == 0) {
                 output_error(a->oldest ? "no session is disconnected" : "%s: no remote desktop",
                              a->user);
                 return EXIT_REFUSED;
         }
-        x = prepare(&e, chosen, n);
+        x = prepare(&e, s.chosen, s.n);
         if (x != EXIT_DONE)
                 return x;
         for (size_t i = 0; i < e.n; i++)

@@ -156,18 +156,14 @@ static Exit greet(const Desktops *d, const Desktop *desktop) {
 }
 
 Exit verb_greet(const Arguments *a) {
-        _cleanup_(desktops_done) Desktops d = {};
-        _cleanup_free_ Desktop **chosen = NULL;
+        _cleanup_(selection_done) Selection s = {};
         Exit e, worst = EXIT_DONE;
-        size_t n;
 
-        e = table_read(true, &d);
-        if (e == EXIT_DONE)
-                e = table_choose(a, &d, false, &chosen, &n);
+        e = table_select(a, true, false, &s);
         if (e != EXIT_DONE)
                 return e;
-        for (size_t i = 0; i < n; i++) {
-                e = greet(&d, chosen[i]);
+        for (size_t i = 0; i < s.n; i++) {
+                e = greet(&s.desktops, s.chosen[i]);
                 worst = MAX_OF(worst, e);
         }
         return worst;

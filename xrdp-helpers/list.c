@@ -101,21 +101,17 @@ static Exit print_json(Desktop *const *all, size_t n) {
 }
 
 Exit verb_list(const Arguments *a) {
-        _cleanup_(desktops_done) Desktops d = {};
-        _cleanup_free_ Desktop **chosen = NULL;
-        size_t n;
+        _cleanup_(selection_done) Selection s = {};
         Exit e;
 
-        e = table_read(true, &d);
-        if (e == EXIT_DONE)
-                e = table_choose(a, &d, true, &chosen, &n);
+        e = table_select(a, true, true, &s);
         if (e != EXIT_DONE)
                 return e;
         if (a->json)
-                return print_json(chosen, n);
-        if (n == 0)
+                return print_json(s.chosen, s.n);
+        if (s.n == 0)
                 output_line("No remote desktops.");
-        return n == 0 ? EXIT_DONE : print_table(chosen, n);
+        return s.n == 0 ? EXIT_DONE : print_table(s.chosen, s.n);
 }
 
 static const char *const labels[ELEMENTSOF(headers)] = {
@@ -124,30 +120,26 @@ static const char *const labels[ELEMENTSOF(headers)] = {
 };
 
 Exit verb_show(const Arguments *a) {
-        _cleanup_(desktops_done) Desktops d = {};
-        _cleanup_free_ Desktop **chosen = NULL;
-        size_t n;
+        _cleanup_(selection_done) Selection s = {};
         Exit e;
 
         if (a->n_operands == 0 && !a->user && !a->session) {
                 output_error("show needs a session or --user");
                 return EXIT_USAGE;
         }
-        e = table_read(true, &d);
-        if (e == EXIT_DONE)
-                e = table_choose(a, &d, false, &chosen, &n);
+        e = table_select(a, true, false, &s);
         if (e != EXIT_DONE)
                 return e;
-        if (n == 0) {
+        if (s.n == 0) {
                 output_error("%s: no remote desktop", a->user);
                 return EXIT_REFUSED;
         }
         if (a->json)
-                return print_json(chosen, n);
-        for (size_t i = 0; i < n; i++) {
+                return print_json(s.chosen, s.n);
+        for (size_t i = 0; i < s.n; i++) {
                 Cells cells;
 
-                fill(chosen[i], &cells);
+                fill(s.chosen[i], &cells);
                 if (i > 0)
                         output_line("%s", "");
                 for (size_t k = 0; k < ELEMENTSOF(headers); k++)

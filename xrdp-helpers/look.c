@@ -64,8 +64,7 @@ static void count_kept(Look *l, const Sessions *sessions) {
         for (size_t i = 0; i < sessions->n; i++) {
                 const Session *s = sessions->all[i];
 
-                if (s->class != SESSION_CLASS_USER || s->display < 0 ||
-                    s->since[SESSION_CLOSING] != 0)
+                if (!session_is_desktop(s) || s->since[SESSION_CLOSING] != 0)
                         continue;
                 l->facts.sessions++;
                 l->facts.disconnected += s->link == SESSION_LINK_DISCONNECTED;
@@ -101,7 +100,9 @@ static int read_kept(Look *l) {
 }
 
 static bool is_desktop(const LoginSession *s) {
-        return s->display && s->class && strcmp(s->class, "user") == 0 &&
+        bool xrdp = s->service && strcmp(s->service, SESSION_SERVICE_XRDP) == 0;
+
+        return (xrdp || s->display) && s->class && strcmp(s->class, "user") == 0 &&
                (!s->state || strcmp(s->state, "closing") != 0);
 }
 

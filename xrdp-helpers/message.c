@@ -69,9 +69,8 @@ static size_t deliver(const char *root, const char *text, Addressee *all, size_t
 Exit verb_message(const Arguments *a) {
         const char *root = table_root();
         const Arguments whom = { .user = a->user, .session = a->session, .all = a->all };
-        _cleanup_(desktops_done) Desktops d = {};
+        _cleanup_(selection_done) Selection s = {};
         _cleanup_free_ Addressee *all = NULL;
-        _cleanup_free_ Desktop **chosen = NULL;
         size_t n, reached;
         Exit e;
 
@@ -83,15 +82,13 @@ Exit verb_message(const Arguments *a) {
                 output_error("a message has at most %d bytes", TEXT_MAX);
                 return EXIT_USAGE;
         }
-        e = table_read(false, &d);
-        if (e == EXIT_DONE)
-                e = table_choose(&whom, &d, false, &chosen, &n);
+        e = table_select(&whom, false, false, &s);
         if (e != EXIT_DONE)
                 return e;
-        all = calloc(n + 1, sizeof(Addressee));
+        all = calloc(s.n + 1, sizeof(Addressee));
         if (!all)
                 return EXIT_FAILED;
-        n = gather(chosen, n, all);
+        n = gather(s.chosen, s.n, all);
         reached = deliver(root, a->operands[0], all, n);
         if (reached < n)
                 output_error(

@@ -95,8 +95,8 @@ static Exit choose_user(const char *name, const Desktops *d, Desktop **chosen, s
         return EXIT_DONE;
 }
 
-Exit table_choose(const Arguments *a, const Desktops *d, bool otherwise_all, Desktop ***ret,
-                  size_t *ret_n) {
+static Exit choose(const Arguments *a, const Desktops *d, bool otherwise_all, Desktop ***ret,
+                   size_t *ret_n) {
         _cleanup_free_ Desktop **chosen = calloc(d->n + 1, sizeof(Desktop *));
         bool named = a->n_operands > 0 || a->session;
         size_t n = 0;
@@ -128,6 +128,25 @@ Exit table_choose(const Arguments *a, const Desktops *d, bool otherwise_all, Des
                 return e;
         *ret = TAKE_PTR(chosen);
         *ret_n = n;
+        return EXIT_DONE;
+}
+
+void selection_done(Selection *s) {
+        free(s->chosen);
+        desktops_done(&s->desktops);
+        *s = (Selection){};
+}
+
+Exit table_select(const Arguments *a, bool measure, bool otherwise_all, Selection *ret) {
+        _cleanup_(selection_done) Selection s = {};
+        Exit e = table_read(measure, &s.desktops);
+
+        if (e == EXIT_DONE)
+                e = choose(a, &s.desktops, otherwise_all, &s.chosen, &s.n);
+        if (e != EXIT_DONE)
+                return e;
+        *ret = s;
+        s = (Selection){};
         return EXIT_DONE;
 }
 

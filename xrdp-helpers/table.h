@@ -11,11 +11,18 @@ const char *table_root(void);
 /* Reads all. Prints what is wrong. */
 Exit table_read(bool measure, Desktops *ret);
 
-/* Those that operands, --user, --session, --all or --oldest-disconnected name, as an array of
- * pointers into d. All of them if nothing is named and `otherwise_all`. Prints what is wrong, also
- * if there is none (EXIT_REFUSED). */
-Exit table_choose(const Arguments *a, const Desktops *d, bool otherwise_all, Desktop ***ret,
-                  size_t *ret_n);
+typedef struct Selection {
+        Desktops desktops;
+        Desktop **chosen; /* those that are meant, of the above */
+        size_t n;
+} Selection;
+
+void selection_done(Selection *s);
+
+/* Reads all, and chooses those that operands, --user, --session, --all or --oldest-disconnected
+ * name; all of them if nothing is named and `otherwise_all`. Prints what is wrong, also if a name
+ * is nobody's (EXIT_REFUSED). */
+Exit table_select(const Arguments *a, bool measure, bool otherwise_all, Selection *ret);
 
 /* ":10", or "-" without a display. */
 #define TABLE_TEXT_MAX 128

@@ -414,7 +414,7 @@ int bus_attach(Bus *b, const char *unit, pid_t pid) {
 
 /* ExecStartEx is a(sasas): path, argv, flags. What users wrote is among the arguments, and must not
  * be taken for the name of a variable. */
-static int append_exec_as_is(sd_bus_message *m, const char *const argv[], bool may_fail) {
+static int append_exec(sd_bus_message *m, const char *const argv[], bool may_fail) {
         int r;
 
         r = sd_bus_message_open_container(m, 'r', "sv");
@@ -468,7 +468,7 @@ static int start_service(Bus *b, const BusService *s, bool oneshot) {
         if (r >= 0)
                 r = append_bounds(m, s, oneshot);
         if (r >= 0)
-                r = append_exec_as_is(m, s->argv, !oneshot);
+                r = append_exec(m, s->argv, !oneshot);
         if (r >= 0)
                 r = sd_bus_message_close_container(m);
         if (r >= 0)
@@ -522,30 +522,6 @@ int bus_run_service(Bus *b, const BusService *s) {
         return r < 0 ? r : job.done;
 }
 
-/* ExecStart is a(sasb): path, argv, whether failure is ignored. */
-static int append_exec(sd_bus_message *m, const char *const argv[]) {
-        int r;
-
-        r = sd_bus_message_open_container(m, 'r', "sv");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "s", "ExecStart");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'v', "a(sasb)");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'a', "(sasb)");
-        if (r >= 0)
-                r = sd_bus_message_open_container(m, 'r', "sasb");
-        if (r >= 0)
-                r = sd_bus_message_append(m, "s", argv[0]);
-        if (r >= 0)
-                r = sd_bus_message_append_strv(m, (char **) argv);
-        if (r >= 0)
-                r = sd_bus_message_append(m, "b", (int) false);
-        for (unsigned i = 0; i < 4 && r >= 0; i++)
-                r = sd_bus_message_close_container(m);
-        return r;
-}
-
 static int append_service(sd_bus_message *m, const char *service, const char *description,
                           const char *const argv[]) {
         int r;
@@ -565,7 +541,7 @@ static int append_service(sd_bus_message *m, const char *service, const char *de
                 r = sd_bus_message_append(m, "(sv)(sv)", "Restart", "s", "on-failure",
                                           "RestartUSec", "t", 10 * USEC_PER_SEC);
         if (r >= 0)
-                r = append_exec(m, argv);
+                r = append_exec(m, argv, false);
         for (unsigned i = 0; i < 3 && r >= 0; i++)
                 r = sd_bus_message_close_container(m);
         return r;

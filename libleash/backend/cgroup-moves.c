@@ -40,12 +40,12 @@ static bool is_contained(const Site *s, const char *cgroup) {
 
         if (placement_parse(cgroup, &p) < 0 || p.kind != PLACEMENT_MACHINE)
                 return false;
-        return procs_read_group(s->fs, "cpu", 1, &init) < 0 || !site_is_inside(cgroup, init);
+        return procs_read_group(s->fs, "cpu", 1, &init) < 0 || !placement_is_inside(cgroup, init);
 }
 
 /* A process tree leashed by itself stays in its own group, which lies under the user's. */
 static bool is_in_tree(const Site *s, const Record *record, const char *cgroup) {
-        return record->scope == TARGET_USER && site_is_inside(cgroup, s->trees);
+        return record->scope == TARGET_USER && placement_is_inside(cgroup, s->trees);
 }
 
 int moves_bring_in(const Site *s, Record *record, const ProcStat *stat, const char *leaf) {
@@ -63,7 +63,7 @@ int moves_bring_in(const Site *s, Record *record, const ProcStat *stat, const ch
                 r = procs_read_group(s->fs, s->controllers[i], alive, &cgroup);
                 if (r < 0)
                         return r;
-                inside = site_is_inside(cgroup, s->target);
+                inside = placement_is_inside(cgroup, s->target);
                 if (i == 0 && is_contained(s, cgroup))
                         return 0;
                 if (inside && (strcmp(group, s->home) == 0 || is_in_tree(s, record, cgroup)))
@@ -160,7 +160,7 @@ static bool is_hidden(const Site *s, const ProcStat *stat) {
 
         return alive == 0 ||
                (alive != stat->pid && procs_read_group(s->fs, "cpu", alive, &cgroup) >= 0 &&
-                site_is_inside(cgroup, s->user));
+                placement_is_inside(cgroup, s->user));
 }
 
 int moves_escapees(const Site *s, const Record *record, pid_t **ret, size_t *ret_n) {
@@ -229,7 +229,7 @@ static int put_back(const Site *s, const Record *record, size_t tree, pid_t pid)
                 strcpy(path, s->rest); /* the user is leashed as well */
         else
                 origins_path(record, pid, s->controllers[tree], path);
-        if (site_is_inside(path, s->target)) /* as an origin it would be no way out */
+        if (placement_is_inside(path, s->target)) /* as an origin it would be no way out */
                 strcpy(path, "/");
         for (;;) {
                 char *slash = strrchr(path, '/');
@@ -237,7 +237,7 @@ static int put_back(const Site *s, const Record *record, size_t tree, pid_t pid)
                 r = procs_move(s, tree, path, pid);
                 if (r >= 0 || r == -ESRCH || !slash || path[1] == '\0')
                         return r;
-                if (site_is_inside(path, SITE_TOP)) /* not into inner groups of ours */
+                if (placement_is_inside(path, SITE_TOP)) /* not into inner groups of ours */
                         slash = path;
                 slash[slash == path] = '\0';
         }

@@ -8,6 +8,7 @@
 #include "backend/cgroup-crowd.h"
 #include "backend/cgroup-origins.h"
 #include "backend/cgroup-procs.h"
+#include "core/placement.h"
 #include "os/file.h"
 
 static bool has_origin(const Record *record, const ProcStat *stat) {
@@ -82,7 +83,7 @@ int origins_note(const Site *s, Record *record, const ProcStat *stat) {
 
                 if (procs_read_group(s->fs, site_controllers[i], stat->pid, &cgroup) < 0)
                         continue; /* v1: not mounted */
-                if (site_is_inside(cgroup, s->target))
+                if (placement_is_inside(cgroup, s->target))
                         origins_path(record, stat->pid, site_controllers[i], path);
                 else
                         (void) snprintf(path, sizeof(path), "%s", cgroup);
@@ -121,7 +122,7 @@ int origins_note_all(const Site *s, Record *record) {
                 if (proc_read_stat(all.pids[i], &stat) < 0 || !crowd_may_move(&crowd, &stat) ||
                     !crowd_owns(&crowd, &stat) || procs_find_alive(&stat) == 0 ||
                     procs_read_group(s->fs, "cpu", stat.pid, &cgroup) < 0 ||
-                    site_is_inside(cgroup, s->target))
+                    placement_is_inside(cgroup, s->target))
                         continue;
                 r = origins_note(s, record, &stat);
                 r = r == -ESRCH ? 0 : r;

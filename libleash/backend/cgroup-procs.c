@@ -8,6 +8,7 @@
 
 #include "backend/cgroup-procs.h"
 #include "core/parse.h"
+#include "core/placement.h"
 #include "os/file.h"
 
 #define LIST_MAX (16 * 1024 * 1024)
@@ -101,7 +102,7 @@ void procs_leave(const CgroupFs *fs) {
                 _cleanup_free_ char *cgroup = NULL;
 
                 if (procs_read_group(fs, site_controllers[i], getpid(), &cgroup) < 0 ||
-                    !site_is_inside(cgroup, SITE_TOP))
+                    !placement_is_inside(cgroup, SITE_TOP))
                         continue;
                 (void) procs_move(&site, 0, "/", getpid()); /* at worst it is slow */
         }

@@ -24,12 +24,6 @@ bool site_has_group(const Site *s, const char *controller, const char *group) {
         return cgroupfs_path(s->fs, controller, group, path) >= 0 && access(path, F_OK) == 0;
 }
 
-bool site_is_inside(const char *cgroup, const char *group) {
-        size_t n = strlen(group);
-
-        return strncmp(cgroup, group, n) == 0 && (cgroup[n] == '/' || cgroup[n] == '\0');
-}
-
 int site_name(Site *s, const Record *record) {
         if (record->scope == TARGET_SESSION) /* a session has no mark that its processes keep */
                 return -EOPNOTSUPP;

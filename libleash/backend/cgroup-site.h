@@ -57,9 +57,6 @@ int site_scope(const Site *s, const char *scope, char ret[static SITE_GROUP_MAX]
 /* True if the group exists in the controller's tree. */
 bool site_has_group(const Site *s, const char *controller, const char *group);
 
-/* True if one name is the other, or lies below it. */
-bool site_is_inside(const char *cgroup, const char *group);
-
 /* What is done with a leaf of one of the site's trees: 1, 0 or -errno. */
 typedef int (*SiteLeaf)(const Site *s, const Record *record, size_t tree, const char *leaf);
 

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "backend/defaults.h"
 #include "backend/dropin.h"
@@ -30,8 +31,16 @@ static bool join(const Policy *policy, const PolicyFacts *facts, PolicyLimits *l
         return true;
 }
 
+/* The session that this process is opening, where pam_systemd was there before: logind has written
+ * down who leads it. Not by XDG_SESSION_ID, which pam_env may have from a file of the user's, who
+ * would name their other session, whose limits are stricter. One that is closing may have had a
+ * leader of this PID. */
+static bool is_own(const LoginSession *s) {
+        return s->leader == getpid() && (!s->state || strcmp(s->state, "closing") != 0);
+}
+
 int defaults_decide(const Policy *policy, const PolicyFacts *facts, const PolicyFacts *opening,
-                    const char *opening_id, PolicyLimits *ret) {
+                    PolicyLimits *ret) {
         LoginSession *sessions = NULL;
         PolicyLimits l = {};
         bool any = false;
@@ -45,7 +54,7 @@ int defaults_decide(const Policy *policy, const PolicyFacts *facts, const Policy
         for (size_t i = 0; i < n; i++) {
                 PolicyFacts f = *facts;
 
-                if (opening && opening_id && strcmp(sessions[i].id, opening_id) == 0)
+                if (opening && is_own(&sessions[i]))
                         continue;
                 f.service = sessions[i].service;
                 f.class = sessions[i].class;
@@ -180,6 +189,122 @@ static int set_locked(Backend *b, Ledger *ledger, const DefaultsRequest *q, cons
         return touch(ledger, target, shared, d) == -ENOENT ? 0 : r;
 }
 
+/* How long a login of others may keep us, before it has given up itself. */
+#define CATCH_UP_TIMEOUT (USEC_PER_SEC / 2)
+
+/* Whoever has the lock looks for the note once it is free. So it is tried once more: they may have
+ * looked just before. */
+static int leave_note(Ledger *ledger, const char *target, const DefaultsRequest *q,
+                      LedgerLock **ret) {
+        _cleanup_(record_freep) Record *record =
+                record_new(target, TARGET_USER, q->user->uid, q->user->name);
+        int r;
+
+        if (!record)
+                return -ENOMEM;
+        r = record_set_layer(record, LAYER_DEFAULT, q->limits, q->by, NULL, clock_realtime(),
+                             USEC_INFINITY);
+        if (r >= 0)
+                r = ledger_leave_note(ledger, record);
+        return r < 0 ? r : ledger_lock(ledger, target, 0, ret);
+}
+
+static void drop_note(Ledger *ledger, const char *target) {
+        _cleanup_(record_freep) Record *note = NULL;
+
+        (void) ledger_take_note(ledger, target, &note); /* mostly there is none */
+}
+
+/* Under the lock. A login that came to nothing is not to have a record that nobody ends. */
+static int follow_note(Backend *b, Ledger *ledger, const char *target) {
+        _cleanup_(record_freep) Record *note = NULL;
+        DefaultsRequest q = { .login = true };
+        UserInfo user = {};
+        Defaults d = {};
+        int r;
+
+        r = ledger_take_note(ledger, target, &note);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        if (note->layers[LAYER_DEFAULT].since + BACKEND_LOGIN_GRACE <= clock_realtime() &&
+            b->ops->exists(b, note) == 0)
+                return 0;
+        user.uid = note->uid;
+        user.name = note->user;
+        q.user = &user;
+        q.limits = &note->layers[LAYER_DEFAULT].limits;
+        q.by = note->layers[LAYER_DEFAULT].by;
+        r = set_locked(b, ledger, &q, target, &d);
+        return r < 0 ? r : 1;
+}
+
+/* Under the lock. PID 1 did not answer the login in time, and nobody but the policy has a say. */
+static int finish(Backend *b, Ledger *ledger, const char *target) {
+        _cleanup_(record_freep) Record *record = NULL;
+        Enforcement e;
+        int r;
+
+        r = ledger_read(ledger, target, &record);
+        if (r < 0 || !record->dirty || !record_is_policys(record))
+                return r < 0 && r != -ENOENT ? r : 0;
+        r = backend_converge(b, ledger, record, &e);
+        return r < 0 ? r : 1;
+}
+
+static int for_each_locked(Backend *b, Ledger *ledger, Record *const *records, size_t n,
+                           int (*what)(Backend *, Ledger *, const char *)) {
+        int first = 0, done = 0;
+
+        for (size_t i = 0; i < n && first != -ETIMEDOUT; i++) {
+                _cleanup_(ledger_unlockp) LedgerLock *lock = NULL;
+                int r = ledger_lock(ledger, records[i]->target, CATCH_UP_TIMEOUT, &lock);
+
+                if (r == -EBUSY) /* a leash, which catches up itself */
+                        continue;
+                if (r >= 0)
+                        r = what(b, ledger, records[i]->target);
+                if (r < 0 && first == 0)
+                        first = r;
+                done += r > 0;
+        }
+        return first < 0 ? first : done;
+}
+
+static int finish_all(Backend *b, Ledger *ledger) {
+        size_t n, damaged, m = 0;
+        Record **records;
+        int r;
+
+        r = ledger_read_all(ledger, &records, &n, &damaged);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n; i++)
+                if (records[i]->dirty && record_is_policys(records[i]) &&
+                    !backend_is_other(b, records[i])) {
+                        Record *record = records[m];
+
+                        records[m++] = records[i];
+                        records[i] = record;
+                }
+        r = for_each_locked(b, ledger, records, m, finish);
+        ledger_free_records(records, n);
+        return r;
+}
+
+int defaults_catch_up(Backend *b, Ledger *ledger, bool held) {
+        Record **notes;
+        size_t n;
+        int r, k;
+
+        r = ledger_read_notes(ledger, &notes, &n);
+        if (r < 0)
+                return r;
+        r = for_each_locked(b, ledger, notes, n, follow_note);
+        ledger_free_records(notes, n);
+        k = r == -ETIMEDOUT || !held ? 0 : finish_all(b, ledger);
+        return r < 0 ? r : k < 0 ? k : r + k;
+}
+
 static void target_of(uid_t uid, char ret[static PLACEMENT_NAME_MAX]) {
         (void) snprintf(ret, PLACEMENT_NAME_MAX, "user-%u.slice", (unsigned) uid);
 }
@@ -192,8 +317,12 @@ int defaults_set(Backend *b, Ledger *ledger, const DefaultsRequest *q, Defaults 
 
         target_of(q->user->uid, target);
         r = ledger_lock(ledger, target, q->lock_timeout, &lock);
-        if (r >= 0)
+        if (r == -EBUSY && q->login && !limits_is_empty(q->limits))
+                r = leave_note(ledger, target, q, &lock) < 0 ? -EBUSY : 0;
+        if (r >= 0) {
+                drop_note(ledger, target); /* an older one */
                 r = set_locked(b, ledger, q, target, &d);
+        }
         ret->damaged = d.damaged; /* said even if what followed failed */
         ret->stamp = d.stamp;
         if (r < 0)

@@ -17,11 +17,11 @@
 #include "core/policy.h"
 #include "os/user.h"
 
-/* What the policy says to all of the user's logins together. `opening` is a session that is only
- * being opened (NULL: none), `opening_id` its id if logind knows it already, else NULL. `facts`
+/* What the policy says to all of the user's logins together. `opening` is the session that this
+ * process opens (NULL: none), and counts in the place of what logind knows of it already. `facts`
  * holds what is the same for all: user, host. Returns 1; 0 if it says nothing; -ENOMEM. */
 int defaults_decide(const Policy *policy, const PolicyFacts *facts, const PolicyFacts *opening,
-                    const char *opening_id, PolicyLimits *ret);
+                    PolicyLimits *ret);
 
 /* The facts that do not depend on the session; everything is borrowed. */
 PolicyFacts defaults_facts(const UserInfo *u, uid_t uid_min, const char *host);
@@ -53,10 +53,16 @@ typedef struct Defaults {
         bool damaged; /* an earlier record was, and has been set aside */
 } Defaults;
 
-/* Makes the default layer what is wanted. Returns 0; -EBUSY if the record's lock was not to be had;
- * -errno. Then, too, ret->damaged and ret->stamp are set: there may be a record, still dirty, that
- * is to end with the login. */
+/* Makes the default layer what is wanted. Returns 0; -EBUSY if the record's lock was not to be had,
+ * and then a login has left word for its holder; -errno. Then, too, ret->damaged and ret->stamp are
+ * set: there may be a record, still dirty, that is to end with the login. */
 int defaults_set(Backend *b, Ledger *ledger, const DefaultsRequest *request, Defaults *ret);
+
+/* After a leash that may have held records for long, since PID 1 was reading its unit files again:
+ * gives the logins that came meanwhile, and did not wait, what they were to have. One that only
+ * looked has `held` none: it follows what was noted, and leaves alone what began after it had
+ * brought all to order. Returns how many there were; or the first -errno, after all others. */
+int defaults_catch_up(Backend *b, Ledger *ledger, bool held);
 
 /* The login that had this stamp is over, or never came to have a slice: if there is none, and
  * nobody has touched the record since, forgets it. Returns 1 if it did; 0; -errno. */

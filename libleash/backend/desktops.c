@@ -14,8 +14,6 @@
 #include "os/clock.h"
 #include "os/user.h"
 
-#define SERVICE "xrdp-sesman"
-
 /* Between two looks at CPU time, at least. */
 #define WINDOW (25 * USEC_PER_MSEC)
 
@@ -58,7 +56,7 @@ static void on_lost(void *userdata) {
         ((Listing *) userdata)->error = -ENOTCONN;
 }
 
-static int ask_logind(usec_t timeout, Sessions *ret) {
+static int ask_logind(const DesktopsOptions *o, Sessions *ret) {
         static const LogindEvents events = {
                 .session = on_session,
                 .gone = on_gone,
@@ -66,7 +64,7 @@ static int ask_logind(usec_t timeout, Sessions *ret) {
                 .reloaded = on_reloaded,
                 .lost = on_lost,
         };
-        usec_t end = clock_monotonic() + timeout;
+        usec_t end = clock_monotonic() + o->timeout;
         Listing listing = { .sessions = ret };
         LogindWatch *watch = NULL;
         sd_event *event = NULL;
@@ -74,7 +72,7 @@ static int ask_logind(usec_t timeout, Sessions *ret) {
 
         r = sd_event_new(&event);
         if (r >= 0)
-                r = loginwatch_open(event, &events, timeout, &listing, &watch);
+                r = loginwatch_open(o->root, event, &events, o->timeout, &listing, &watch);
         while (r >= 0 && !listing.ended && listing.error == 0) {
                 usec_t now = clock_monotonic();
 
@@ -88,7 +86,7 @@ static int ask_logind(usec_t timeout, Sessions *ret) {
 static int read_sessions(const DesktopsOptions *o, Sessions *ret, bool *ret_live) {
         *ret_live = overview_sessions(o->root, ret) >= 0;
         if (!*ret_live) /* nor has one that has not written anything yet */
-                return ask_logind(o->timeout, ret);
+                return ask_logind(o, ret);
         for (size_t i = 0; i < ret->n; i++)
                 ret->all[i]->present = true;
         return 0;
@@ -97,15 +95,11 @@ static int read_sessions(const DesktopsOptions *o, Sessions *ret, bool *ret_live
 /* ---- the table --------------------------------------------------------------------------------
  */
 
-static bool is_remote(const Session *s) {
-        return s->class == SESSION_CLASS_USER && s->graphical && s->display >= 0;
-}
-
 static const char *server_of(const Session *s) {
         if (s->via == SESSION_VIA_XRDP)
                 return "xorg";
         if (s->via == SESSION_VIA_VNC)
-                return strcmp(s->service, SERVICE) == 0 ? "xvnc" : "vnc";
+                return session_is_xrdp(s) ? "xvnc" : "vnc";
         return "-";
 }
 
@@ -172,7 +166,6 @@ static void put_viewers(Desktops *d, const Viewer *viewers, size_t n) {
                             desktop->session.uid != v->uid || desktop->session.via != v->via)
                                 continue;
                         memcpy(desktop->address, v->address, sizeof(desktop->address));
-                        desktop->socket = v->socket;
                 }
 }
 
@@ -213,7 +206,7 @@ static int build(const DesktopsOptions *o, Sessions *sessions, Desktops *d) {
         if (!d->all)
                 return -ENOMEM;
         for (size_t i = 0; i < sessions->n && r >= 0; i++)
-                if (is_remote(sessions->all[i]))
+                if (session_is_desktop(sessions->all[i]))
                         r = add(d, sessions->all[i]);
         if (r >= 0)
                 r = add_servers(d, displays, n_displays, now);

@@ -18,7 +18,6 @@ typedef struct Desktop {
         Session session;    /* id is "" for a VNC server that belongs to no session of logind's */
         const char *server; /* "xorg", "xvnc" behind xrdp, "vnc"; "-" if unknown */
         char address[SOCKDIAG_ADDRESS_MAX]; /* "" if not connected, or nothing tells */
-        TcpSocket socket;                   /* of a connected VNC display: its end */
         bool duplicate;                     /* the user has another desktop */
         bool followed; /* by leashd: since when it is connected, disconnected, locked is true */
         Ticket ticket;

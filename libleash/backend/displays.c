@@ -11,6 +11,7 @@
 #include <sys/un.h>
 
 #include "backend/displays.h"
+#include "core/array.h"
 #include "core/parse.h"
 #include "os/file.h"
 #include "os/sockdiag.h"
@@ -78,21 +79,16 @@ static size_t position(const Scan *s, uid_t uid) {
  * -ENOMEM. */
 static int may_look(Scan *s, uid_t uid) {
         size_t at;
+        int r;
 
         if (uid < s->uid_min)
                 return 1;
         at = position(s, uid);
         if (at < s->n_shares && s->shares[at].uid == uid)
                 return s->shares[at].n++ < USER_SOCKETS_MAX;
-        if (s->n_shares == s->allocated_shares) {
-                size_t more = s->allocated_shares ? s->allocated_shares * 2 : 16;
-                Share *shares = reallocarray(s->shares, more, sizeof(Share));
-
-                if (!shares)
-                        return -ENOMEM;
-                s->shares = shares;
-                s->allocated_shares = more;
-        }
+        r = ARRAY_GROW(s->shares, &s->allocated_shares, s->n_shares, SIZE_MAX);
+        if (r < 0)
+                return r;
         memmove(s->shares + at + 1, s->shares + at, (s->n_shares - at) * sizeof(Share));
         s->shares[at] = (Share){ uid, 1 };
         s->n_shares++;
@@ -101,17 +97,12 @@ static int may_look(Scan *s, uid_t uid) {
 
 /* What is too much is left out: nobody is to be unseen for what others have made. */
 static int add(Scan *s, const Found *found) {
-        if (s->n == DISPLAYS_MAX)
-                return 0;
-        if (s->n == s->allocated) {
-                size_t more = s->allocated ? s->allocated * 2 : 16;
-                Found *all = reallocarray(s->all, more, sizeof(Found));
+        int r = ARRAY_GROW(s->all, &s->allocated, s->n, DISPLAYS_MAX);
 
-                if (!all)
-                        return -ENOMEM;
-                s->all = all;
-                s->allocated = more;
-        }
+        if (r == -ENOBUFS)
+                return 0;
+        if (r < 0)
+                return r;
         s->all[s->n++] = *found;
         return 0;
 }
@@ -292,17 +283,13 @@ typedef struct Ports {
 } Ports;
 
 static int add_connection(Ports *p, const Connection *c) {
+        int r;
+
         if (p->n > 0 && p->all[p->n - 1].number == c->number && p->all[p->n - 1].uid == c->uid)
                 return 0;
-        if (p->n == p->allocated) {
-                size_t more = p->allocated ? p->allocated * 2 : 16;
-                Connection *all = reallocarray(p->all, more, sizeof(Connection));
-
-                if (!all)
-                        return -ENOMEM;
-                p->all = all;
-                p->allocated = more;
-        }
+        r = ARRAY_GROW(p->all, &p->allocated, p->n, SIZE_MAX);
+        if (r < 0)
+                return r;
         p->all[p->n++] = *c;
         return 0;
 }
@@ -317,6 +304,7 @@ static int on_port(const TcpSocket *t, void *userdata) {
                         .via = SESSION_VIA_VNC,
                         .link = SESSION_LINK_DISCONNECTED,
                         .inode = t->inode,
+                        .listening = true,
                 },
         };
         int r;
@@ -382,6 +370,7 @@ static int on_listener(const UnixListener *l, void *userdata) {
                         .uid = l->uid,
                         .via = SESSION_VIA_XRDP,
                         .link = SESSION_LINK_DISCONNECTED,
+                        .listening = true,
                 },
         };
         int r = number < 0 ? 0 : may_look(s, l->uid);
@@ -390,8 +379,10 @@ static int on_listener(const UnixListener *l, void *userdata) {
                 return r;
         for (size_t i = 0; i < s->n; i++)
                 if (s->all[i].display.number == number && s->all[i].display.uid == l->uid &&
-                    s->all[i].display.via == SESSION_VIA_XRDP)
+                    s->all[i].display.via == SESSION_VIA_XRDP) {
+                        s->all[i].display.listening = true;
                         return 0;
+                }
         return add(s, &found);
 }
 

@@ -13,12 +13,15 @@
 #include <sys/stat.h>
 
 #include "backend/ledger.h"
+#include "core/array.h"
 #include "os/clock.h"
 #include "os/file.h"
+#include "os/proc.h"
 
 /* Looked at more and more seldom: fifty that wait must not slow down the one that works. */
 #define LOCK_POLL_FIRST (1 * USEC_PER_MSEC)
 #define LOCK_POLL_LAST (50 * USEC_PER_MSEC)
+#define LOCK_TURNS_MAX 10
 
 typedef enum Place {
         PLACE_RUN,
@@ -152,9 +155,26 @@ static int try_lock(LedgerLock *lock) {
         return 1;
 }
 
-int ledger_lock(Ledger *l, const char *target, usec_t timeout, LedgerLock **ret) {
+/* True if the lock's file is another than the last time this was asked: each holder makes its own,
+ * and a number may be used again, but hardly in the same tick of the clock. */
+static bool is_another(const LedgerLock *lock, struct stat *last) {
+        struct stat st;
+        bool another;
+
+        if (fstatat(lock->dir_fd, lock->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return false;
+        another = st.st_ino != last->st_ino || st.st_ctim.tv_sec != last->st_ctim.tv_sec ||
+                  st.st_ctim.tv_nsec != last->st_ctim.tv_nsec;
+        *last = st;
+        return another;
+}
+
+static int lock_within(Ledger *l, const char *target, usec_t timeout, usec_t longest,
+                       LedgerLock **ret) {
         _cleanup_(ledger_unlockp) LedgerLock *lock = calloc(1, sizeof(LedgerLock));
-        usec_t end = clock_monotonic() + timeout, pause = LOCK_POLL_FIRST;
+        usec_t now = clock_monotonic(), end = now + timeout, last = now + longest,
+               pause = LOCK_POLL_FIRST;
+        struct stat seen = {};
         int r;
 
         if (!lock)
@@ -173,7 +193,10 @@ int ledger_lock(Ledger *l, const char *target, usec_t timeout, LedgerLock **ret)
         /* Polled and not waited for in flock(): that has no time limit, and a signal to get one
          * is not ours to take inside another program's login. */
         while ((r = try_lock(lock)) == 0) {
-                if (clock_monotonic() >= end)
+                now = clock_monotonic();
+                if (end < last && is_another(lock, &seen))
+                        end = MIN_OF(now + timeout, last);
+                if (now >= end)
                         return -EBUSY;
                 clock_sleep(pause);
                 pause = MIN_OF(pause * 2, LOCK_POLL_LAST);
@@ -184,6 +207,66 @@ int ledger_lock(Ledger *l, const char *target, usec_t timeout, LedgerLock **ret)
         return 0;
 }
 
+int ledger_lock(Ledger *l, const char *target, usec_t timeout, LedgerLock **ret) {
+        return lock_within(l, target, timeout, timeout, ret);
+}
+
+int ledger_lock_in_turn(Ledger *l, const char *target, usec_t timeout, LedgerLock **ret) {
+        return lock_within(l, target, timeout, timeout * LOCK_TURNS_MAX, ret);
+}
+
+int ledger_find_holder(const Ledger *l, const char *target, LedgerHolder *ret) {
+        _cleanup_free_ char *name = file_path("%s.lock", target);
+        LedgerHolder h = {};
+        struct stat st;
+        ProcStat p;
+        int r;
+
+        if (!name)
+                return -ENOMEM;
+        if (l->fds[PLACE_RUN] < 0)
+                return -ENOENT;
+        if (fstatat(l->fds[PLACE_RUN], name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return -errno;
+        r = file_find_lock(&st, &h.pid);
+        if (r >= 0)
+                r = proc_read_stat(h.pid, &p);
+        if (r < 0)
+                return r == -ESRCH ? -ENOENT : r;
+        for (size_t i = 0; p.comm[i]; i++)
+                h.comm[i] = p.comm[i] > ' ' && p.comm[i] <= '~' ? p.comm[i] : '?';
+        h.stopped = p.state == 'T' || p.state == 't';
+        *ret = h;
+        return 0;
+}
+
+const char *ledger_describe_holder(const LedgerHolder *h, char buf[static LEDGER_HOLDER_TEXT_MAX]) {
+        int pid = h->pid;
+
+        if (h->stopped)
+                (void) snprintf(
+                        buf, LEDGER_HOLDER_TEXT_MAX,
+                        "%s, process %d, is stopped in the middle of it; 'kill -CONT %d' "
+                        "has it go on, 'kill -KILL %d' ends it, and the next leash puts right what it "
+                        "left",
+                        h->comm, pid, pid, pid);
+        else
+                (void) snprintf(buf, LEDGER_HOLDER_TEXT_MAX, "%s, process %d, is working on it",
+                                h->comm, pid);
+        return buf;
+}
+
+#define NOTE ".note"
+#define NOTE_TAKEN ".taken"
+
+/* As a record, a note, or one that is being taken. */
+static bool is_named_after(const char *name, const char *target) {
+        size_t n = strlen(target);
+
+        return strncmp(name, target, n) == 0 && (name[n] == '\0' || strcmp(name + n, NOTE) == 0 ||
+                                                 strcmp(name + n, NOTE_TAKEN) == 0);
+}
+
 /* Keeps what could not be read under another name, for a person to look at. */
 static void set_aside(int dir_fd, const char *target) {
         _cleanup_free_ char *name = file_path("%s.damaged", target);
@@ -192,20 +275,20 @@ static void set_aside(int dir_fd, const char *target) {
                 (void) renameat(dir_fd, target, dir_fd, name); /* if that fails it is met again */
 }
 
-static int read_from(int dir_fd, const char *target, Record **ret) {
+static int read_from(int dir_fd, const char *name, Record **ret) {
         _cleanup_(record_freep) Record *record = NULL;
         _cleanup_free_ char *text = NULL;
         size_t size;
         int r;
 
-        r = file_read(dir_fd, target, RECORD_TEXT_MAX, &text, &size);
+        r = file_read(dir_fd, name, RECORD_TEXT_MAX, &text, &size);
         if (r >= 0)
                 r = record_from_text(text, size, &record);
-        if (r >= 0 && strcmp(record->target, target) != 0)
+        if (r >= 0 && !is_named_after(name, record->target))
                 r = -EBADMSG;
         /* What another try might read is not damaged. */
         if (r == -EBADMSG || r == -EFBIG || r == -ELOOP || r == -EISDIR) {
-                set_aside(dir_fd, target);
+                set_aside(dir_fd, name);
                 return -EBADMSG;
         }
         if (r < 0)
@@ -317,10 +400,26 @@ static bool is_record_name(const char *name) {
 
 typedef struct RecordList {
         Record **records;
-        size_t n, room, damaged;
+        size_t n, allocated, damaged;
 } RecordList;
 
-static int read_place(int dir_fd, RecordList *list) {
+static int add_record(int dir_fd, const char *name, RecordList *list) {
+        int r;
+
+        r = ARRAY_GROW(list->records, &list->allocated, list->n, SIZE_MAX);
+        if (r < 0)
+                return r;
+        r = read_from(dir_fd, name, &list->records[list->n]);
+        if (r == -ENOMEM)
+                return r;
+        if (r >= 0)
+                list->n++;
+        else if (r == -EBADMSG)
+                list->damaged++;
+        return 0;
+}
+
+static int read_place(int dir_fd, bool (*is_wanted)(const char *name), RecordList *list) {
         _cleanup_closedir_ DIR *d = NULL;
         struct dirent *de;
         int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -329,26 +428,10 @@ static int read_place(int dir_fd, RecordList *list) {
         if (!d)
                 return -errno;
         while ((de = readdir(d))) {
-                int r;
+                int r = is_wanted(de->d_name) ? add_record(dir_fd, de->d_name, list) : 0;
 
-                if (!is_record_name(de->d_name))
-                        continue;
-                if (list->n == list->room) {
-                        Record **more =
-                                reallocarray(list->records, list->room * 2 + 16, sizeof(Record *));
-
-                        if (!more)
-                                return -ENOMEM;
-                        list->records = more;
-                        list->room = list->room * 2 + 16;
-                }
-                r = read_from(dir_fd, de->d_name, &list->records[list->n]);
-                if (r == -ENOMEM)
+                if (r < 0)
                         return r;
-                if (r >= 0)
-                        list->n++;
-                else if (r == -EBADMSG)
-                        list->damaged++;
         }
         return 0;
 }
@@ -379,7 +462,7 @@ int ledger_read_all(Ledger *l, Record ***ret, size_t *ret_n, size_t *ret_damaged
         int r = 0;
 
         for (Place i = 0; i < _PLACE_MAX && r >= 0; i++)
-                r = l->fds[i] < 0 ? 0 : read_place(l->fds[i], &list);
+                r = l->fds[i] < 0 ? 0 : read_place(l->fds[i], is_record_name, &list);
         if (r < 0) {
                 ledger_free_records(list.records, list.n);
                 return r;
@@ -390,6 +473,56 @@ int ledger_read_all(Ledger *l, Record ***ret, size_t *ret_n, size_t *ret_damaged
         *ret = list.records;
         *ret_n = list.n;
         *ret_damaged = list.damaged;
+        return 0;
+}
+
+static bool is_note_name(const char *name) {
+        size_t n = strlen(name), m = strlen(NOTE);
+
+        return name[0] != '.' && n > m && strcmp(name + n - m, NOTE) == 0;
+}
+
+int ledger_leave_note(Ledger *l, const Record *record) {
+        _cleanup_free_ char *name = file_path("%s" NOTE, record->target), *text = NULL;
+        size_t size;
+        int r;
+
+        if (!name)
+                return -ENOMEM;
+        if (l->fds[PLACE_RUN] < 0)
+                return -ENOENT;
+        r = record_to_text(record, &text, &size);
+        return r < 0 ? r : file_write_atomic(l->fds[PLACE_RUN], name, text, size, 0600, false);
+}
+
+int ledger_take_note(Ledger *l, const char *target, Record **ret) {
+        _cleanup_free_ char *name = file_path("%s" NOTE, target),
+                            *taken = file_path("%s" NOTE_TAKEN, target);
+        int r;
+
+        if (!name || !taken)
+                return -ENOMEM;
+        if (l->fds[PLACE_RUN] < 0)
+                return -ENOENT;
+        /* One that is left meanwhile has the first name, and stays. */
+        if (renameat(l->fds[PLACE_RUN], name, l->fds[PLACE_RUN], taken) < 0)
+                return -errno;
+        r = read_from(l->fds[PLACE_RUN], taken, ret);
+        (void) unlinkat(l->fds[PLACE_RUN], taken, 0); /* the next one takes its place */
+        return r;
+}
+
+int ledger_read_notes(Ledger *l, Record ***ret, size_t *ret_n) {
+        RecordList list = {};
+        int r;
+
+        r = l->fds[PLACE_RUN] < 0 ? 0 : read_place(l->fds[PLACE_RUN], is_note_name, &list);
+        if (r < 0) {
+                ledger_free_records(list.records, list.n);
+                return r;
+        }
+        *ret = list.records;
+        *ret_n = list.n;
         return 0;
 }
 

@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "core/offenders.h"
 #include "core/record.h"
 
 typedef struct Ledger Ledger;
@@ -24,8 +25,26 @@ typedef struct LedgerLock LedgerLock;
 /* Waits for the target's lock, at most `timeout` (0: do not wait). Returns 0; -EBUSY; -errno. The
  * lock ends with ledger_unlock(), or with the process. */
 int ledger_lock(Ledger *l, const char *target, usec_t timeout, LedgerLock **ret);
+
+/* The same for who may stand in a queue, as an admin's many commands at once do: `timeout` is for
+ * each that has the lock meanwhile, and for all of them ten times that at most. */
+int ledger_lock_in_turn(Ledger *l, const char *target, usec_t timeout, LedgerLock **ret);
 LedgerLock *ledger_unlock(LedgerLock *lock);
 DEFINE_CLEANUP(LedgerLock *, ledger_unlock);
+
+typedef struct LedgerHolder {
+        pid_t pid;
+        char comm[PROC_COMM_MAX]; /* as it named itself; nothing in it disturbs a terminal */
+        bool stopped;             /* by a signal, as with Ctrl-Z, and so for as long as it likes */
+} LedgerHolder;
+
+/* Who holds the target's lock, by the kernel's list. Returns 0; -ENOENT if nobody does or nothing
+ * tells, as for who is in another pid namespace; -errno. */
+int ledger_find_holder(const Ledger *l, const char *target, LedgerHolder *ret);
+
+/* The same in words, with what can be done about it, for people. */
+#define LEDGER_HOLDER_TEXT_MAX 256
+const char *ledger_describe_holder(const LedgerHolder *h, char buf[static LEDGER_HOLDER_TEXT_MAX]);
 
 /* Reads a target's record. Returns 0; -ENOENT if there is none; -EBADMSG if it was damaged: it has
  * been set aside as TARGET.damaged and the caller says so; -errno. */
@@ -44,6 +63,14 @@ int ledger_touch(Ledger *l, const char *target, usec_t *ret);
 
 /* Deletes it. */
 int ledger_delete(Ledger *l, const Record *record);
+
+/* What a login would have written if it could have waited for the lock: one note for each target,
+ * the last one counts. Leaving one needs no lock, taking it does: whoever holds the lock looks for
+ * notes after letting it go, see defaults_catch_up(). Both return 0; -ENOENT if there is none;
+ * -errno. ledger_read_notes() is as ledger_read_all(). */
+int ledger_leave_note(Ledger *l, const Record *record);
+int ledger_take_note(Ledger *l, const char *target, Record **ret);
+int ledger_read_notes(Ledger *l, Record ***ret, size_t *ret_n);
 
 /* Removes what killed programs have left: temporary and lock files that nobody holds. */
 void ledger_sweep(Ledger *l);

@@ -10,6 +10,7 @@
 #include "backend/login.h"
 #include "core/parse.h"
 #include "core/placement.h"
+#include "core/sessions.h"
 #include "os/file.h"
 #include "os/proc.h"
 
@@ -27,26 +28,69 @@ void login_session_done(LoginSession *s) {
         *s = (LoginSession){};
 }
 
-/* sd_session_get_leader() came with systemd 254; the file it reads is older. */
-static pid_t read_leader(const char *id) {
+/* The value of that line, in place. A display that a user has named may hold newlines, and then
+ * stands in quotation marks: what is within them is no line of logind's. */
+static const char *find_line(char *text, const char *key) {
+        size_t n = strlen(key);
+        bool quoted = false;
+        char *next;
+
+        for (char *line = text; line; line = next) {
+                next = strchr(line, '\n');
+                if (next)
+                        *next++ = '\0';
+                if (!quoted && strncmp(line, key, n) == 0 && line[n] == '=')
+                        return line + n + 1;
+                for (const char *c = line; *c; c++) {
+                        if (*c == '\\' && c[1])
+                                c++;
+                        else if (*c == '"')
+                                quoted = !quoted;
+                }
+        }
+        return NULL;
+}
+
+/* A value of logind's own file on a session, as a new string; NULL if there is none. */
+static char *read_value(const char *root, const char *id, const char *key) {
         _cleanup_free_ char *path = NULL, *text = NULL;
-        char *line;
-        pid_t pid;
+        const char *value;
 
         if (strchr(id, '/'))
-                return 0;
-        path = file_path("/run/systemd/sessions/%s", id);
+                return NULL;
+        path = file_path("%s/run/systemd/sessions/%s", root, id);
         if (!path || file_read(AT_FDCWD, path, 64 * 1024, &text, NULL) < 0)
-                return 0;
-        line = strstr(text, "\nLEADER=");
-        if (!line)
-                return 0;
-        line += strlen("\nLEADER=");
-        line[strcspn(line, "\n")] = '\0';
-        return parse_pid(line, &pid) < 0 ? 0 : pid;
+                return NULL;
+        value = find_line(text, key);
+        return value ? strdup(value) : NULL;
+}
+
+/* sd_session_get_leader() came with systemd 254; the file it reads is older. */
+static pid_t read_leader(const char *id) {
+        _cleanup_free_ char *value = read_value("", id, "LEADER");
+        pid_t pid;
+
+        return !value || parse_pid(value, &pid) < 0 ? 0 : pid;
+}
+
+bool login_type_is_graphical(const char *type) {
+        return type && (strcmp(type, "x11") == 0 || strcmp(type, "wayland") == 0 ||
+                        strcmp(type, "mir") == 0);
+}
+
+char *login_type(const char *root, const LoginTypeFacts *f) {
+        _cleanup_free_ char *original = read_value(root, f->id, "ORIGINAL_TYPE");
+        const char *type = original;
+
+        if (!original ||
+            (f->seat && !login_type_is_graphical(original) && login_type_is_graphical(f->type)))
+                type = f->type;
+        type = session_type_of(f->service, type);
+        return type ? strdup(type) : NULL;
 }
 
 int login_session(const char *id, LoginSession *ret) {
+        _cleanup_free_ char *seat = NULL, *type = NULL;
         LoginSession s = {};
         int r;
 
@@ -59,12 +103,14 @@ int login_session(const char *id, LoginSession *ret) {
         s.leader = read_leader(id);
         /* Each of these may be unknown, which is what NULL says. */
         (void) sd_session_get_class(id, &s.class);
-        (void) sd_session_get_type(id, &s.type);
+        (void) sd_session_get_type(id, &type);
+        (void) sd_session_get_seat(id, &seat);
         (void) sd_session_get_service(id, &s.service);
         (void) sd_session_get_state(id, &s.state);
         (void) sd_session_get_tty(id, &s.tty);
         (void) sd_session_get_display(id, &s.display);
         (void) sd_session_get_remote_host(id, &s.remote_host);
+        s.type = login_type("", &(LoginTypeFacts){ id, s.service, seat, type });
         *ret = s;
         return 0;
 }
@@ -199,11 +245,6 @@ static bool is_same_display(const char *a, const char *b) {
                (*rest_a == '\0' || *rest_a == '.') && (*rest_b == '\0' || *rest_b == '.');
 }
 
-static bool is_graphical(const LoginSession *s) {
-        return s->type && (strcmp(s->type, "x11") == 0 || strcmp(s->type, "wayland") == 0 ||
-                           strcmp(s->type, "mir") == 0);
-}
-
 static bool is_open(const LoginSession *s) {
         return !s->state || strcmp(s->state, "closing") != 0;
 }
@@ -218,7 +259,7 @@ const LoginSession *login_find_display(const LoginSession *sessions, size_t n,
                     is_same_display(sessions[i].display, display))
                         return &sessions[i];
         for (size_t i = 0; i < n; i++)
-                if (is_open(&sessions[i]) && is_graphical(&sessions[i])) {
+                if (is_open(&sessions[i]) && login_type_is_graphical(sessions[i].type)) {
                         only = &sessions[i];
                         graphical++;
                 }

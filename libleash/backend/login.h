@@ -13,10 +13,24 @@ typedef struct LoginSession {
         uid_t uid;
         pid_t leader; /* 0 if unknown */
         /* NULL where logind has none: */
-        char *class, *type, *service, *state, *tty, *display, *remote_host;
+        char *class, *service, *state, *tty, *display, *remote_host;
+        char *type; /* see login_type() */
 } LoginSession;
 
 void login_session_done(LoginSession *s);
+
+/* What logind says of a session that its type follows from; NULL where it says nothing. */
+typedef struct LoginTypeFacts {
+        const char *id, *service, *seat, *type;
+} LoginTypeFacts;
+
+/* The type that a session counts as: the one it began as. Whoever controls a session, as its user
+ * may, sets another (SetType() of org.freedesktop.login1(5)), and logind keeps the first in its
+ * file below `root`/run/systemd/sessions alone. At a seat a session that began as text may become a
+ * graphical one, as with startx(1) or a compositor on a terminal. A new string; NULL if there is
+ * none, or no memory. */
+char *login_type(const char *root, const LoginTypeFacts *facts);
+bool login_type_is_graphical(const char *type);
 
 #define LOGIN_SESSIONS_MAX 256
 

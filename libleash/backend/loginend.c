@@ -7,7 +7,11 @@
 #include <string.h>
 #include <systemd/sd-bus.h>
 
+#include "backend/login.h"
 #include "backend/loginend.h"
+#include "core/placement.h"
+#include "os/file.h"
+#include "os/proc.h"
 
 #define LOGIND "org.freedesktop.login1"
 #define LOGIND_PATH "/org/freedesktop/login1"
@@ -40,6 +44,50 @@ static int call(sd_bus *bus, sd_bus_message *m, usec_t timeout) {
         return r == -ENXIO || r == -ENOENT ? -EHOSTUNREACH : MIN_OF(r, 0);
 }
 
+/* What xrdp starts for a session beside the desktop. To end these first would throw the programs
+ * out of their display before they have saved. */
+static bool serves_display(const char *program) {
+        return program[0] == 'X' || strcmp(program, "xrdp-chansrv") == 0;
+}
+
+/* Which program a process runs is known of the system's own alone; what a user calls like a display
+ * server is a program of theirs. */
+static void ask_program(pid_t pid, uid_t uid, const char *top) {
+        _cleanup_close_ int pidfd = proc_open(pid);
+        _cleanup_free_ char *cgroup = NULL;
+        char program[64] = "";
+        ProcStatus status;
+
+        if (pidfd < 0 || proc_read_status(pid, &status) < 0 || status.ruid != uid ||
+            proc_read_unit_cgroup(pid, &cgroup) < 0 || !placement_is_inside(cgroup, top))
+                return;
+        (void) proc_read_program(pid, program, sizeof(program));
+        if (!serves_display(program))
+                (void) proc_signal(pidfd, SIGTERM); /* who has gone needs no asking */
+}
+
+/* A desktop's programs, for xrdp leaves them to what comes later: its session process stops the
+ * display as soon as the window manager has gone, and the end of the scope is a SIGHUP right behind
+ * the SIGTERM, which kills who was about to save (SendSIGHUP= in systemd.kill(5), logind's scopes
+ * have it). The session process of xrdp 0.9 does not even pass on a SIGTERM to the window manager;
+ * seen on 0.9.21. */
+static void ask_programs(const char *id) {
+        _cleanup_(login_session_done) LoginSession s = {};
+        _cleanup_free_ char *top = NULL;
+        _cleanup_free_ pid_t *pids = NULL;
+        char program[64];
+        size_t n;
+
+        if (login_session(id, &s) < 0 || s.leader == 0 ||
+            proc_read_program(s.leader, program, sizeof(program)) < 0 ||
+            (strcmp(program, "xrdp-sesman") != 0 && strcmp(program, "xrdp-sesexec") != 0) ||
+            proc_read_unit_cgroup(s.leader, &top) < 0 || !strstr(top, ".scope") ||
+            proc_list(&pids, &n) < 0)
+                return;
+        for (size_t i = 0; i < n; i++)
+                ask_program(pids[i], s.uid, top);
+}
+
 int loginend_on(sd_bus *bus, const char *id, SessionRung rung, usec_t timeout) {
         _cleanup_message_ sd_bus_message *m = NULL;
         bool terminate = rung == SESSION_RUNG_TERMINATED;
@@ -54,7 +102,11 @@ int loginend_on(sd_bus *bus, const char *id, SessionRung rung, usec_t timeout) {
         if (r >= 0 && !terminate)
                 r = sd_bus_message_append(m, "si", rung == SESSION_RUNG_ASKED ? "leader" : "all",
                                           rung == SESSION_RUNG_ASKED ? SIGTERM : SIGKILL);
-        return r < 0 ? r : call(bus, m, timeout);
+        if (r < 0)
+                return r;
+        if (rung == SESSION_RUNG_ASKED)
+                ask_programs(id);
+        return call(bus, m, timeout);
 }
 
 int loginend_open(usec_t timeout, LoginEnd **ret) {

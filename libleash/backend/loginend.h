@@ -6,7 +6,8 @@
 
 typedef struct sd_bus sd_bus;
 
-/* Takes a rung: a signal to the session's leader; TerminateSession; a signal to all that is left.
+/* Takes a rung: SIGTERM to the session's leader, and before that to the programs of a desktop of
+ * xrdp's; TerminateSession; SIGKILL to all that is left.
  * Returns 0, also for a rung that does nothing; -ENXIO if there is no such session; -errno. */
 int loginend_on(sd_bus *bus, const char *id, SessionRung rung, usec_t timeout);
 

@@ -7,8 +7,10 @@
 #include <string.h>
 #include <systemd/sd-bus.h>
 
+#include "backend/login.h"
 #include "backend/loginend.h"
 #include "backend/loginwatch.h"
+#include "core/array.h"
 #include "os/clock.h"
 
 #define LOGIND "org.freedesktop.login1"
@@ -40,6 +42,7 @@ typedef struct Queue {
 } Queue;
 
 struct LogindWatch {
+        const char *root;
         sd_bus *bus;
         sd_event_source *retry; /* a timer */
         const LogindEvents *events;
@@ -63,20 +66,14 @@ static int ask_next(LogindWatch *w);
 
 /* Once is enough. */
 static int enqueue(Queue *q, const char *id) {
+        int r;
+
         for (size_t i = 0; i < q->n; i++)
                 if (strcmp(q->all[i].id, id) == 0)
                         return 0;
-        if (q->n == SESSIONS_MAX)
-                return -ENOBUFS;
-        if (q->n == q->allocated) {
-                size_t more = q->allocated ? q->allocated * 2 : 16;
-                Wanted *all = reallocarray(q->all, more, sizeof(Wanted));
-
-                if (!all)
-                        return -ENOMEM;
-                q->all = all;
-                q->allocated = more;
-        }
+        r = ARRAY_GROW(q->all, &q->allocated, q->n, SESSIONS_MAX);
+        if (r < 0)
+                return r;
         (void) snprintf(q->all[q->n++].id, SESSION_ID_MAX, "%s", id);
         return 0;
 }
@@ -187,11 +184,6 @@ static const char *filled(const char *text) {
         return text && text[0] ? text : NULL;
 }
 
-static bool is_graphical(const char *type) {
-        return type && (strcmp(type, "x11") == 0 || strcmp(type, "wayland") == 0 ||
-                        strcmp(type, "mir") == 0);
-}
-
 static usec_t as_boottime(usec_t monotonic) {
         usec_t now = clock_monotonic();
 
@@ -199,6 +191,9 @@ static usec_t as_boottime(usec_t monotonic) {
 }
 
 static void tell_session(LogindWatch *w, const Properties *p) {
+        _cleanup_free_ char *type =
+                login_type(w->root, &(LoginTypeFacts){ p->id, filled(p->service), filled(p->seat),
+                                                       filled(p->type) });
         const LogindSession s = {
                 .facts = {
                         .id = p->id,
@@ -206,7 +201,7 @@ static void tell_session(LogindWatch *w, const Properties *p) {
                         .uid = p->uid,
                         .leader = (pid_t) p->leader,
                         .class = session_class_from_string(p->class ?: ""),
-                        .graphical = is_graphical(p->type),
+                        .graphical = login_type_is_graphical(type),
                         .closing = p->state && strcmp(p->state, "closing") == 0,
                         .locked = p->locked,
                         .idle = p->idle,
@@ -217,7 +212,7 @@ static void tell_session(LogindWatch *w, const Properties *p) {
                 },
                 .user = filled(p->name),
                 .class = filled(p->class),
-                .type = filled(p->type),
+                .type = type,
                 .remote = filled(p->remote),
         };
 
@@ -458,13 +453,14 @@ static int add_matches(LogindWatch *w) {
         return r;
 }
 
-int loginwatch_open(sd_event *event, const LogindEvents *events, usec_t timeout, void *userdata,
-                    LogindWatch **ret) {
+int loginwatch_open(const char *root, sd_event *event, const LogindEvents *events, usec_t timeout,
+                    void *userdata, LogindWatch **ret) {
         _cleanup_(loginwatch_freep) LogindWatch *w = calloc(1, sizeof(LogindWatch));
         int r;
 
         if (!w)
                 return -ENOMEM;
+        w->root = root;
         w->events = events;
         w->userdata = userdata;
         w->timeout = timeout;

@@ -16,7 +16,8 @@ typedef struct LogindWatch LogindWatch;
 /* A session with what a policy may ask for. Everything lives during the call. */
 typedef struct LogindSession {
         SessionFacts facts;
-        const char *user, *class, *type, *remote; /* NULL where logind tells none */
+        const char *user, *class, *remote; /* NULL where logind tells none */
+        const char *type;                  /* see login_type() */
 } LogindSession;
 
 typedef struct LogindEvents {
@@ -30,9 +31,10 @@ typedef struct LogindEvents {
 } LogindEvents;
 
 /* Connects to the system bus, and begins with a listing. Calls come from the event loop alone.
- * Returns 0 or -errno. */
-int loginwatch_open(sd_event *event, const LogindEvents *events, usec_t timeout, void *userdata,
-                    LogindWatch **ret);
+ * `root` stands before /run ("" but in tests), and stays as long as the watch. Returns 0 or -errno.
+ */
+int loginwatch_open(const char *root, sd_event *event, const LogindEvents *events, usec_t timeout,
+                    void *userdata, LogindWatch **ret);
 LogindWatch *loginwatch_free(LogindWatch *w);
 DEFINE_CLEANUP(LogindWatch *, loginwatch_free);
 

@@ -16,6 +16,7 @@
 #include "backend/bus.h"
 #include "backend/dropin.h"
 #include "backend/systemd-private.h"
+#include "core/placement.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/proc.h"
@@ -483,12 +484,6 @@ static int systemd_arm(Backend *b, Record *record, usec_t until) {
         return r;
 }
 
-static bool is_inside(const char *cgroup, const char *target) {
-        size_t n = strlen(target);
-
-        return strncmp(cgroup, target, n) == 0 && (cgroup[n] == '/' || cgroup[n] == '\0');
-}
-
 static int systemd_escapees(Backend *b, const Record *record, pid_t **ret, size_t *ret_n) {
         _cleanup_free_ char *target = NULL;
         _cleanup_free_ pid_t *pids = NULL;
@@ -510,7 +505,7 @@ static int systemd_escapees(Backend *b, const Record *record, pid_t **ret, size_
                         continue;
                 r = proc_read_cgroup(pids[i], b->fs.version == CGROUPFS_V1 ? "name=systemd" : NULL,
                                      &cgroup);
-                if (r >= 0 && !is_inside(cgroup, target))
+                if (r >= 0 && !placement_is_inside(cgroup, target))
                         pids[kept++] = pids[i];
         }
         *ret = TAKE_PTR(pids);

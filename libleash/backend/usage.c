@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "backend/usage.h"
+#include "core/array.h"
 #include "core/placement.h"
 #include "os/file.h"
 
@@ -130,17 +131,13 @@ int usage_read(const CgroupFs *fs, unsigned what, UserUsage **ret, size_t *ret_n
         }
         for (struct dirent *e; n < USAGE_USERS_MAX && (e = readdir(d));) {
                 uid_t uid;
+                int r;
 
                 if (placement_uid_from_slice(e->d_name, &uid) < 0)
                         continue;
-                if (n == allocated) {
-                        UserUsage *more = reallocarray(all, allocated * 2 + 64, sizeof(UserUsage));
-
-                        if (!more)
-                                return -ENOMEM;
-                        all = more;
-                        allocated = allocated * 2 + 64;
-                }
+                r = ARRAY_GROW(all, &allocated, n, USAGE_USERS_MAX);
+                if (r < 0)
+                        return r;
                 n += read_user(fs, dirfd(d), uid, what, &all[n]) >= 0; /* else it has just gone */
         }
         if (n > 0)

@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "backend/viewers.h"
+#include "core/array.h"
 #include "os/proc.h"
 #include "os/procsocket.h"
 
-#define SERVICE "xrdp-sesman"
 #define VNC_PORT 5900
 
 enum {
@@ -67,20 +67,15 @@ static void tcp_freep(Tcp **t) {
 
 static int on_tcp(const TcpSocket *s, void *userdata) {
         Tcp *t = userdata;
+        int r;
 
         if (s->listening) {
                 t->listening[s->port] = true;
                 return 0;
         }
-        if (t->n == t->allocated) {
-                size_t more = t->allocated ? t->allocated * 2 : 64;
-                TcpSocket *all = reallocarray(t->all, more, sizeof(TcpSocket));
-
-                if (!all)
-                        return -ENOMEM;
-                t->all = all;
-                t->allocated = more;
-        }
+        r = ARRAY_GROW(t->all, &t->allocated, t->n, SIZE_MAX);
+        if (r < 0)
+                return r;
         t->all[t->n++] = *s;
         return 0;
 }
@@ -285,18 +280,13 @@ static int add_inodes(Known *k, pid_t sesman) {
 
 static int on_pair(const UnixPair *p, void *userdata) {
         Known *k = userdata;
+        int r;
 
         if (!procsocket_has(k->inodes, k->n, p->peer_inode))
                 return 0;
-        if (k->n_peers == k->allocated) {
-                size_t more = k->allocated ? k->allocated * 2 : 32;
-                uint32_t *peers = reallocarray(k->peers, more, sizeof(uint32_t));
-
-                if (!peers)
-                        return -ENOMEM;
-                k->peers = peers;
-                k->allocated = more;
-        }
+        r = ARRAY_GROW(k->peers, &k->allocated, k->n_peers, SIZE_MAX);
+        if (r < 0)
+                return r;
         k->peers[k->n_peers++] = p->inode;
         return 0;
 }
@@ -367,8 +357,7 @@ static int ask_orphan(const XrdpProcesses *x, const Sessions *sessions, const Se
 }
 
 static bool may_be_orphan(const Session *s) {
-        return strcmp(s->service, SERVICE) == 0 && s->display >= 0 &&
-               s->since[SESSION_CLOSING] == 0;
+        return session_is_xrdp(s) && session_is_desktop(s) && s->since[SESSION_CLOSING] == 0;
 }
 
 int xrdp_is_orphan(const XrdpProcesses *x, const Sessions *sessions, const Session *s) {

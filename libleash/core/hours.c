@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/hours.h"
 #include "core/parse.h"
 #include "core/statefile.h"
@@ -36,17 +37,10 @@ static int get(Hours *h, uid_t uid, HoursUser **ret) {
         size_t at = position(h, uid);
 
         if (at == h->n || h->users[at].uid != uid) {
-                if (h->n == HOURS_USERS_MAX)
-                        return -ENOBUFS;
-                if (h->n == h->allocated) {
-                        size_t more = h->allocated ? h->allocated * 2 : 16;
-                        HoursUser *users = reallocarray(h->users, more, sizeof(HoursUser));
+                int r = ARRAY_GROW(h->users, &h->allocated, h->n, HOURS_USERS_MAX);
 
-                        if (!users)
-                                return -ENOMEM;
-                        h->users = users;
-                        h->allocated = more;
-                }
+                if (r < 0)
+                        return r;
                 memmove(h->users + at + 1, h->users + at, (h->n - at) * sizeof(HoursUser));
                 h->users[at] = (HoursUser){ .uid = uid };
                 h->n++;

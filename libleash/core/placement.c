@@ -148,3 +148,9 @@ int placement_parse(const char *cgroup, Placement *ret) {
         *ret = p;
         return 0;
 }
+
+bool placement_is_inside(const char *cgroup, const char *group) {
+        size_t n = strlen(group);
+
+        return strncmp(cgroup, group, n) == 0 && (cgroup[n] == '/' || cgroup[n] == '\0');
+}

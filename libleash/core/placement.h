@@ -2,6 +2,7 @@
 /* Where a process lives: what its cgroup path says about owner, session and unit. */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "core/macro.h"
@@ -38,6 +39,9 @@ typedef struct Placement {
  * slice changes the owner found, since the outermost user slice decides.
  * Returns 0; -EINVAL if it is not an absolute path. */
 int placement_parse(const char *cgroup, Placement *ret);
+
+/* True if one path is the other, or lies below it. */
+bool placement_is_inside(const char *cgroup, const char *group);
 
 /* Reads "user-UID.slice". Returns 0, -EINVAL if the name is another. */
 int placement_uid_from_slice(const char *name, uid_t *ret);

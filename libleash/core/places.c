@@ -16,8 +16,7 @@ typedef struct Place {
 
 /* One that is on its way out for another reason has left its place. */
 static bool takes_place(const Session *s) {
-        return s->present && s->class == SESSION_CLASS_USER && s->graphical && s->display >= 0 &&
-               s->since[SESSION_CLOSING] == 0 &&
+        return s->present && session_is_desktop(s) && s->since[SESSION_CLOSING] == 0 &&
                (s->rung == SESSION_RUNG_NONE || s->rung_for == SESSION_SURPLUS);
 }
 

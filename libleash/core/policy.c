@@ -292,9 +292,3 @@ bool policy_wants_sessions(const Policy *p) {
         return wants(p, POLICY_MATCH_SERVICE) || wants(p, POLICY_MATCH_CLASS) ||
                wants(p, POLICY_MATCH_TYPE) || wants(p, POLICY_MATCH_REMOTE);
 }
-
-const char *policy_match_key(size_t i) {
-        return i < _POLICY_MATCH_MAX    ? policy_matches[i].key
-               : i == _POLICY_MATCH_MAX ? POLICY_MATCH_UID_MIN
-                                        : NULL;
-}

@@ -51,9 +51,6 @@ typedef enum PolicyWhen {
         _POLICY_WHEN_INVALID = -EINVAL,
 } PolicyWhen;
 
-const char *policy_when_to_string(PolicyWhen when);
-PolicyWhen policy_when_from_string(const char *name);
-
 typedef enum PolicyOnDisconnect {
         POLICY_ON_DISCONNECT_IGNORE,
         POLICY_ON_DISCONNECT_LOCK,
@@ -246,6 +243,3 @@ bool policy_daemon(const Policy *p, const char *host, PolicyDaemon *ret);
  * key (a gap) or beyond the last one, see policy_n_keys(). */
 const char *policy_key(PolicyKind kind, size_t i);
 size_t policy_n_keys(PolicyKind kind);
-
-/* Names of the keys that choose sessions, "match-user" and so on; NULL beyond the last. */
-const char *policy_match_key(size_t i);

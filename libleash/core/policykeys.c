@@ -166,19 +166,11 @@ static const char *const leftover_names[_POLICY_LEFTOVER_MAX] = {
         [POLICY_LEFTOVER_END] = "end",
 };
 
-const char *policy_when_to_string(PolicyWhen when) {
-        return when >= 0 && when < _POLICY_WHEN_MAX ? when_names[when] : "?";
-}
-
 static int name_index(const char *const names[], size_t n, const char *name) {
         for (size_t i = 0; i < n; i++)
                 if (strcmp(names[i], name) == 0)
                         return i;
         return -EINVAL;
-}
-
-PolicyWhen policy_when_from_string(const char *name) {
-        return name_index(when_names, ELEMENTSOF(when_names), name);
 }
 
 void policy_list_done(PolicyList *l) {

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/parse.h"
 #include "core/runaway.h"
 #include "core/statefile.h"
@@ -39,30 +40,16 @@ static size_t position(const Runaways *r, uid_t uid, bool *ret_found) {
         return low;
 }
 
-const Runaway *runaways_find(const Runaways *r, uid_t uid) {
-        bool found;
-        size_t at = position(r, uid, &found);
-
-        return found ? &r->all[at] : NULL;
-}
-
 /* Returns 1 for a new one, 0 for one that was there, -ENOBUFS, -ENOMEM. */
 static int get(Runaways *r, uid_t uid, Runaway **ret) {
         bool found;
         size_t at = position(r, uid, &found);
 
         if (!found) {
-                if (r->n == RUNAWAYS_MAX)
-                        return -ENOBUFS;
-                if (r->n == r->allocated) {
-                        size_t more = r->allocated ? r->allocated * 2 : 16;
-                        Runaway *all = reallocarray(r->all, more, sizeof(Runaway));
+                int k = ARRAY_GROW(r->all, &r->allocated, r->n, RUNAWAYS_MAX);
 
-                        if (!all)
-                                return -ENOMEM;
-                        r->all = all;
-                        r->allocated = more;
-                }
+                if (k < 0)
+                        return k;
                 memmove(r->all + at + 1, r->all + at, (r->n - at) * sizeof(Runaway));
                 r->all[at] = (Runaway){ .uid = uid };
                 r->n++;

@@ -119,8 +119,6 @@ void runaways_excuse(Runaways *r, uid_t uid);
 /* An admin has ended a penalty. The strike stays. */
 void runaways_pardon(Runaways *r, uid_t uid, usec_t now);
 
-const Runaway *runaways_find(const Runaways *r, uid_t uid);
-
 /* Strikes and the ends of penalties as text, and back into an empty model. `boot` tells this boot
  * from others. Return 0; -ESTALE; -EBADMSG; -ENOMEM. */
 int runaways_to_text(const Runaways *r, const char *boot, char **ret, size_t *ret_size);

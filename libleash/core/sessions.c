@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/parse.h"
 #include "core/sessions.h"
 #include "core/statefile.h"
@@ -21,13 +22,6 @@ static const char *const condition_names[_SESSION_CONDITION_MAX] = {
 
 const char *session_condition_to_string(SessionCondition c) {
         return c >= 0 && c < _SESSION_CONDITION_MAX ? condition_names[c] : "none";
-}
-
-SessionCondition session_condition_from_string(const char *name) {
-        for (SessionCondition c = 0; c < _SESSION_CONDITION_MAX; c++)
-                if (strcmp(condition_names[c], name) == 0)
-                        return c;
-        return _SESSION_CONDITION_INVALID;
 }
 
 SessionClass session_class_from_string(const char *name) {
@@ -46,16 +40,6 @@ const char *session_link_to_string(SessionLink l) {
         };
 
         return names[l];
-}
-
-const char *session_via_to_string(SessionVia v) {
-        static const char *const names[_SESSION_VIA_MAX] = {
-                [SESSION_VIA_NONE] = "none",
-                [SESSION_VIA_XRDP] = "xrdp",
-                [SESSION_VIA_VNC] = "vnc",
-        };
-
-        return names[v];
 }
 
 const char *session_surplus_to_string(SessionSurplus s) {
@@ -137,6 +121,7 @@ static int add(Sessions *s, const char *id, Session **ret) {
         Session *new;
         bool found;
         size_t at = position(s, id, &found);
+        int r;
 
         if (found) {
                 *ret = s->all[at];
@@ -144,22 +129,14 @@ static int add(Sessions *s, const char *id, Session **ret) {
         }
         if (!id_is_valid(id))
                 return -EINVAL;
-        if (s->n == SESSIONS_MAX)
-                return -ENOBUFS;
-        if (s->n == s->allocated) {
-                size_t more = s->allocated ? s->allocated * 2 : 16;
-                Session **all = reallocarray(s->all, more, sizeof(Session *));
-
-                if (!all)
-                        return -ENOMEM;
-                s->all = all;
-                s->allocated = more;
-        }
+        r = ARRAY_GROW(s->all, &s->allocated, s->n, SESSIONS_MAX);
+        if (r < 0)
+                return r;
         new = calloc(1, sizeof(Session));
         if (!new)
                 return -ENOMEM;
         (void) snprintf(new->id, sizeof(new->id), "%s", id);
-        new->display = -1;
+        new->told = new->display = -1;
         memmove(s->all + at + 1, s->all + at, (s->n - at) * sizeof(Session *));
         s->all[at] = new;
         s->n++;
@@ -231,7 +208,7 @@ int sessions_update(Sessions *s, const SessionFacts *f, usec_t now) {
                 return r;
         changed = r > 0 || !session->present;
         if (r == 0 && !is_same(session, f)) {
-                Session empty = { .display = -1 };
+                Session empty = { .told = -1, .display = -1 };
 
                 memcpy(empty.id, session->id, sizeof(empty.id));
                 *session = empty;
@@ -242,9 +219,11 @@ int sessions_update(Sessions *s, const SessionFacts *f, usec_t now) {
         session->uid = f->uid;
         session->leader = f->leader;
         session->class = f->class;
-        session->graphical = f->graphical;
-        session->display = f->display;
         (void) snprintf(session->service, sizeof(session->service), "%s", f->service ?: "");
+        session->graphical = f->graphical || session_is_xrdp(session);
+        /* None changes its display of itself; another number is its user's word (SetDisplay()). */
+        if (session->told < 0 && f->display >= 0)
+                session->told = session->display = f->display;
         changed |= set_condition(session, SESSION_LOCKED, f->locked, now);
         changed |= set_condition(session, SESSION_CLOSING, f->closing, now);
         /* logind may know for how long already; a time to come is a mistake of somebody's. */
@@ -254,6 +233,19 @@ int sessions_update(Sessions *s, const SessionFacts *f, usec_t now) {
         session->seen = true;
         s->changed |= changed;
         return changed;
+}
+
+bool session_is_xrdp(const Session *s) {
+        return strcmp(s->service, SESSION_SERVICE_XRDP) == 0;
+}
+
+bool session_is_desktop(const Session *s) {
+        return s->class == SESSION_CLASS_USER && s->graphical &&
+               (s->display >= 0 || session_is_xrdp(s));
+}
+
+const char *session_type_of(const char *service, const char *type) {
+        return type && service && strcmp(service, SESSION_SERVICE_XRDP) == 0 ? "x11" : type;
 }
 
 bool sessions_remove(Sessions *s, const char *id) {
@@ -300,22 +292,81 @@ static int compare_displays(const void *a, const void *b) {
                                       : (int) x->via - (int) y->via;
 }
 
-static const SessionDisplay *find_display(const SessionDisplay *displays, size_t n,
-                                          const Session *s) {
+static SessionDisplay *find_display(SessionDisplay *displays, size_t n, uid_t uid, int number) {
         size_t low = 0, high = n;
 
         while (low < high) {
                 size_t middle = (low + high) / 2;
 
-                if (displays[middle].number < s->display)
+                if (displays[middle].number < number)
                         low = middle + 1;
                 else
                         high = middle;
         }
-        for (; low < n && displays[low].number == s->display; low++)
-                if (displays[low].uid == s->uid)
+        for (; low < n && displays[low].number == number; low++)
+                if (displays[low].uid == uid)
                         return &displays[low];
         return NULL;
+}
+
+/* A number is free again as soon as the X server has gone, the session not. */
+static bool may_have_display(const Session *s) {
+        return s->present && session_is_desktop(s) && s->since[SESSION_CLOSING] == 0;
+}
+
+static bool is_younger(const Session *a, const Session *b) {
+        return a->created != b->created ? a->created > b->created : strcmp(a->id, b->id) > 0;
+}
+
+/* The display that a session has, of those that were given to sessions already. */
+static SessionDisplay *display_of(SessionDisplay *displays, size_t n, const Session *s) {
+        SessionDisplay *d = s->display < 0 ? NULL : find_display(displays, n, s->uid, s->display);
+
+        return d && d->session == s ? d : NULL;
+}
+
+/* To each what it was told to have. */
+static void give_told(Sessions *s, SessionDisplay *displays, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                displays[i].session = NULL;
+        for (size_t i = 0; i < s->n; i++) {
+                Session *session = s->all[i];
+                SessionDisplay *d;
+
+                if (!may_have_display(session) || session->told < 0)
+                        continue;
+                d = find_display(displays, n, session->uid, session->told);
+                if (d && (!d->session || is_younger(session, d->session)))
+                        d->session = session;
+                session->display = session->told;
+        }
+}
+
+/* A desktop of xrdp's that is served, and that no session says is its own, is that of one that says
+ * something else. A VNC server is no answer while there is such a desktop: a user starts one, and
+ * connects to it. */
+static void give_left(Sessions *s, SessionDisplay *displays, size_t n) {
+        for (size_t i = 0; i < n; i++) {
+                SessionDisplay *left = &displays[i];
+
+                for (size_t k = 0;
+                     k < s->n && left->listening && !left->session && left->via == SESSION_VIA_XRDP;
+                     k++) {
+                        Session *session = s->all[k];
+                        SessionDisplay *d;
+
+                        if (session->uid != left->uid || !session_is_xrdp(session) ||
+                            !may_have_display(session))
+                                continue;
+                        d = display_of(displays, n, session);
+                        if (d && d->via == SESSION_VIA_XRDP)
+                                continue;
+                        if (d)
+                                d->session = NULL;
+                        left->session = session;
+                        session->display = left->number;
+                }
+        }
 }
 
 bool sessions_set_displays(Sessions *s, SessionDisplay *displays, size_t n, usec_t now) {
@@ -323,17 +374,20 @@ bool sessions_set_displays(Sessions *s, SessionDisplay *displays, size_t n, usec
 
         if (n > 0)
                 qsort(displays, n, sizeof(*displays), compare_displays);
+        give_told(s, displays, n);
+        give_left(s, displays, n);
         for (size_t i = 0; i < s->n; i++) {
                 Session *session = s->all[i];
-                const SessionDisplay *d = NULL;
+                const SessionDisplay *d = display_of(displays, n, session);
+                SessionLink link = SESSION_LINK_UNKNOWN;
 
                 if (!session->present)
                         continue;
-                /* A number is free again as soon as the X server has gone, the session not. */
-                if (session->graphical && session->display >= 0 &&
-                    session->class == SESSION_CLASS_USER && session->since[SESSION_CLOSING] == 0)
-                        d = find_display(displays, n, session);
-                news |= set_link(session, d ? d->link : SESSION_LINK_UNKNOWN, now);
+                if (d)
+                        link = d->link;
+                else if (may_have_display(session) && session->via != SESSION_VIA_NONE)
+                        link = SESSION_LINK_DISCONNECTED;
+                news |= set_link(session, link, now);
                 if (!d || (session->via == d->via && session->announced >= d->announced))
                         continue;
                 session->via = d->via;
@@ -470,7 +524,7 @@ static int read_field(Session *s, const char *key, const char *value) {
                         return 0;
                 if (parse_u64(value, &number) < 0 || number > 65535)
                         return -EBADMSG;
-                s->display = number;
+                s->told = s->display = number;
                 return 0;
         }
         for (size_t i = 0; i < ELEMENTSOF(fields); i++) {

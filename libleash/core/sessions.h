@@ -7,7 +7,12 @@
  * the date touches it, and no session outlives the boot.
  *
  * A fact that is not known is never held against anybody: a session whose connection cannot be
- * seen counts as connected. */
+ * seen counts as connected.
+ *
+ * Nor does a user decide any of it. logind lets whoever controls a session, as its user may, set
+ * its Type and its Display (org.freedesktop.login1(5)); its service and its leader are the login's
+ * own. So one that xrdp-sesman began is a desktop whatever its Type, and which display it has, the
+ * first that was told and the displays that are there say together. */
 #pragma once
 
 #include <stdbool.h>
@@ -28,7 +33,6 @@ typedef enum SessionCondition {
 } SessionCondition;
 
 const char *session_condition_to_string(SessionCondition c);
-SessionCondition session_condition_from_string(const char *name);
 
 typedef enum SessionClass {
         SESSION_CLASS_USER,    /* somebody has logged in */
@@ -55,8 +59,6 @@ typedef enum SessionVia {
         SESSION_VIA_VNC,  /* Xvnc, behind xrdp or by itself: a TCP port */
         _SESSION_VIA_MAX,
 } SessionVia;
-
-const char *session_via_to_string(SessionVia v);
 
 /* Why a session has to make room. */
 typedef enum SessionSurplus {
@@ -94,6 +96,7 @@ SessionRung session_rung_next(SessionRung rung);
 
 #define SESSION_ID_MAX 64
 #define SESSION_SERVICE_MAX 32
+#define SESSION_SERVICE_XRDP "xrdp-sesman" /* the PAM service of xrdp's logins */
 #define SESSIONS_MAX 8192
 #define SESSIONS_TEXT_MAX (8 * 1024 * 1024)
 
@@ -104,8 +107,9 @@ typedef struct Session {
         pid_t leader; /* 0 if unknown */
         SessionClass class;
         bool graphical;
-        int display; /* X11 display number; -1 if it has none */
-        SessionVia via;
+        int told;       /* the first display number that logind had; -1 for none yet */
+        int display;    /* X11 display number; -1 if it has none */
+        SessionVia via; /* of the last display of its that was seen */
         SessionLink link;
         bool announced;                       /* its comings and goings show in xrdp's folder */
         bool orphan;                          /* no xrdp-sesman knows it: see backend/viewers.h */
@@ -187,15 +191,30 @@ typedef struct SessionDisplay {
         SessionVia via;
         SessionLink link;
         bool announced;
-        uint32_t inode;      /* of the listening socket, if it is TCP */
-        uint32_t peer_inode; /* of the socket at the far end of a connection; 0 for none */
+        uint32_t inode;         /* of the listening socket, if it is TCP */
+        uint32_t peer_inode;    /* of the socket at the far end of a connection; 0 for none */
+        bool listening;         /* the kernel says that it is served, and not a file left behind */
+        const Session *session; /* whose it is; found out by sessions_set_displays() */
 } SessionDisplay;
 
-/* Takes over what is known of all displays; a session whose display is not among them is unknown
- * from now on. Sorts the array. Returns true if that is news for any session. */
+/* Takes over what is known of all displays. Each is one session's: of two that claim it the
+ * younger's, since a number is used again. A session of xrdp's whose display is not there, while
+ * its user has one of xrdp's that no session claims, has that one, whatever it claims. A session
+ * whose display has gone is disconnected, since nobody can look at it; one of which none was ever
+ * seen stays unknown. Sorts the array. Returns true if that is news for any session. */
 bool sessions_set_displays(Sessions *s, SessionDisplay *displays, size_t n, usec_t now);
 
 Session *sessions_find(const Sessions *s, const char *id);
+
+/* True if somebody has logged in to a desktop that is, or may be, looked at from elsewhere. */
+bool session_is_desktop(const Session *s);
+
+/* True if xrdp-sesman began it. */
+bool session_is_xrdp(const Session *s);
+
+/* What a session's type is by the service that began it and by what logind has it for: xrdp's are
+ * "x11". May be NULL if `type` is. */
+const char *session_type_of(const char *service, const char *type);
 
 /* The display number of ":10", ":10.0" or "localhost:10.0" (ssh's, not a display of this host: -1).
  */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/states.h"
 
 typedef struct Run {
@@ -55,15 +56,10 @@ static int get_user(States *st, uid_t uid, StateUser **ret) {
         size_t at = position(st, uid, &found);
 
         if (!found) {
-                if (st->n == st->allocated) {
-                        size_t more = st->allocated ? st->allocated * 2 : 16;
-                        StateUser *users = reallocarray(st->users, more, sizeof(StateUser));
+                int r = ARRAY_GROW(st->users, &st->allocated, st->n, SIZE_MAX);
 
-                        if (!users)
-                                return -ENOMEM;
-                        st->users = users;
-                        st->allocated = more;
-                }
+                if (r < 0)
+                        return r;
                 memmove(st->users + at + 1, st->users + at, (st->n - at) * sizeof(StateUser));
                 st->users[at] = (StateUser){ .uid = uid };
                 st->n++;

@@ -4,11 +4,16 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "os/file.h"
+
+#define LOCK_LINES_MAX 100000
 
 static ssize_t read_full(int fd, char *buf, size_t size) {
         size_t at = 0;
@@ -193,6 +198,27 @@ int file_open_own(const char *path, int *ret, struct stat *ret_stat) {
                 *ret_stat = st;
         *ret = TAKE_FD(fd);
         return 0;
+}
+
+int file_find_lock(const struct stat *st, pid_t *ret) {
+        FILE *f = fopen("/proc/locks", "re");
+        unsigned lines = 0, major, minor;
+        int pid, r = -ENOENT;
+        uint64_t inode;
+        char line[256];
+
+        if (!f)
+                return -errno;
+        while (r < 0 && lines++ < LOCK_LINES_MAX && fgets(line, sizeof(line), f))
+                /* fs/locks.c, lock_get_status(); one who waits has "->" before its kind */
+                if (sscanf(line, "%*u: FLOCK %*s %*s %d %x:%x:%" SCNu64, &pid, &major, &minor,
+                           &inode) == 4 &&
+                    inode == st->st_ino && makedev(major, minor) == st->st_dev && pid > 0) {
+                        *ret = pid;
+                        r = 0;
+                }
+        (void) fclose(f);
+        return r;
 }
 
 int file_unlink(int dir_fd, const char *name) {

@@ -4,7 +4,6 @@
 
 #include <dirent.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -21,14 +20,8 @@ static inline _unused_ void dir_closep(DIR **d) {
                 (void) closedir(*d);
 }
 
-static inline _unused_ void file_fclosep(FILE **f) {
-        if (*f)
-                (void) fclose(*f);
-}
-
 #define _cleanup_close_ _cleanup_(fd_closep)
 #define _cleanup_closedir_ _cleanup_(dir_closep)
-#define _cleanup_fclose_ _cleanup_(file_fclosep)
 
 /* Reads a whole file into a new string, which is terminated by a zero byte not counted in
  * *ret_size (may be NULL). The last path component must not be a symbolic link.
@@ -68,6 +61,10 @@ int file_open_own_folder(const char *path, int *ret);
 
 /* The same for reading a regular file; *ret_stat (may be NULL) is what it is. */
 int file_open_own(const char *path, int *ret, struct stat *ret_stat);
+
+/* The process that has taken an flock(2) on the file of that stat, by /proc/locks, of which a
+ * hundred thousand lines are looked at. Returns 0; -ENOENT if there is none to be seen; -errno. */
+int file_find_lock(const struct stat *st, pid_t *ret);
 
 /* Removes a file, and what a killed file_write_atomic() left; one that is gone already counts as
  * success. */

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/array.h"
 #include "core/parse.h"
 #include "os/clock.h"
 #include "os/output.h"
@@ -63,7 +64,7 @@ const char *output_colour(FILE *f, Colour colour) {
 }
 
 struct Table {
-        size_t n_columns, n_cells, room;
+        size_t n_columns, n_cells, allocated;
         char **cells;
 };
 
@@ -93,7 +94,7 @@ int table_add(Table *t, const char *format, ...) {
         _cleanup_free_ char *text = NULL;
         char *cell;
         va_list ap;
-        int n;
+        int n, r;
 
         va_start(ap, format);
         n = vasprintf(&text, format, ap);
@@ -102,14 +103,9 @@ int table_add(Table *t, const char *format, ...) {
                 text = NULL;
                 return -ENOMEM;
         }
-        if (t->n_cells == t->room) {
-                char **more = reallocarray(t->cells, t->room * 2 + 64, sizeof(char *));
-
-                if (!more)
-                        return -ENOMEM;
-                t->cells = more;
-                t->room = t->room * 2 + 64;
-        }
+        r = ARRAY_GROW(t->cells, &t->allocated, t->n_cells, SIZE_MAX);
+        if (r < 0)
+                return r;
         cell = escape_text(text, LINE_BYTES_MAX);
         if (!cell)
                 return -ENOMEM;

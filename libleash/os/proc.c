@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/array.h"
 #include "core/parse.h"
 #include "os/file.h"
 #include "os/proc.h"
@@ -73,10 +74,10 @@ int proc_read_stat(pid_t pid, ProcStat *ret) {
         (void) snprintf(s.comm, sizeof(s.comm), "%.*s", (int) (close_paren - open_paren - 1),
                         open_paren + 1);
         if (sscanf(close_paren + 1,
-                   " %*c %d %d %d %*d %*d %u %*u %*u %*u %*u %" SCNu64 " %" SCNu64 " %" SCNd64
+                   " %c %d %d %d %*d %*d %u %*u %*u %*u %*u %" SCNu64 " %" SCNu64 " %" SCNd64
                    " %" SCNd64 " %*d %*d %*d %*d %" SCNu64,
-                   &s.ppid, &s.pgid, &s.sid, &s.flags, &utime, &stime, &cutime, &cstime,
-                   &s.start_ticks) != 9)
+                   &s.state, &s.ppid, &s.pgid, &s.sid, &s.flags, &utime, &stime, &cutime, &cstime,
+                   &s.start_ticks) != 10)
                 return -EBADMSG;
         s.cpu_ticks = utime + stime;
         s.children_ticks = cutime + cstime;
@@ -228,6 +229,12 @@ int proc_read_cgroup(pid_t pid, const char *controller, char **ret) {
         return -ENODATA;
 }
 
+int proc_read_unit_cgroup(pid_t pid, char **ret) {
+        int r = proc_read_cgroup(pid, "name=systemd", ret);
+
+        return r == -ENODATA ? proc_read_cgroup(pid, NULL, ret) : r;
+}
+
 /* A sleeping thread's averages stand as they were when it fell asleep (update_load_avg() runs as it
  * is queued and dequeued), so only those of one that runs or waits for a CPU now mean anything.
  * Returns 1 with its age, or 0. */
@@ -341,24 +348,20 @@ int proc_sample(pid_t pid, usec_t boottime, ProcSample *ret) {
 int proc_list(pid_t **ret, size_t *ret_n) {
         _cleanup_closedir_ DIR *d = opendir("/proc");
         _cleanup_free_ pid_t *pids = NULL;
-        size_t n = 0, room = 0;
+        size_t n = 0, allocated = 0;
         struct dirent *de;
 
         if (!d)
                 return -errno;
         while ((de = readdir(d))) {
                 pid_t pid;
+                int r;
 
                 if (parse_pid(de->d_name, &pid) < 0)
                         continue;
-                if (n == room) {
-                        pid_t *more = reallocarray(pids, room * 2 + 256, sizeof(pid_t));
-
-                        if (!more)
-                                return -ENOMEM;
-                        pids = more;
-                        room = room * 2 + 256;
-                }
+                r = ARRAY_GROW(pids, &allocated, n, SIZE_MAX);
+                if (r < 0)
+                        return r;
                 pids[n++] = pid;
         }
         *ret = TAKE_PTR(pids);

@@ -12,6 +12,7 @@
 typedef struct ProcStat {
         pid_t pid, ppid, pgid, sid;
         char comm[PROC_COMM_MAX]; /* as the process named itself: escape before printing */
+        char state;               /* of its first thread: 'R', 'S', 'T' for stopped, ... */
         unsigned flags;           /* PF_* */
         uint64_t cpu_ticks;       /* user + system */
         uint64_t children_ticks;  /* of children that ended and were waited for */
@@ -56,6 +57,10 @@ uid_t proc_read_userns_owner(pid_t pid);
 /* The process's cgroup as a new string: in the unified hierarchy, or in the named one
  * ("name=systemd", "cpu") of v1 where controller is not NULL. -ENODATA if it is in none. */
 int proc_read_cgroup(pid_t pid, const char *controller, char **ret);
+
+/* The cgroup by which systemd knows the process: in its own hierarchy on v1, where there is a
+ * unified one, too, that says "/" of everybody; else in the unified one. As above. */
+int proc_read_unit_cgroup(pid_t pid, char **ret);
 
 /* The file name of the program that the process runs, without its folder, if file and folder belong
  * to root, nobody else may change them, and it is there for us, too, under that name: then what it

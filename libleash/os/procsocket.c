@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/array.h"
 #include "core/parse.h"
 #include "os/file.h"
 #include "os/proc.h"
@@ -45,22 +46,16 @@ int procsocket_find_programs(const char *const names[], size_t n_names, uid_t ui
                 return -errno;
         for (struct dirent *e; n < PROCSOCKET_MAX && (e = readdir(d));) {
                 pid_t pid;
-                int program;
+                int program, r;
 
                 if (parse_pid(e->d_name, &pid) < 0)
                         continue;
                 program = program_of(dirfd(d), e->d_name, pid, names, n_names, uid_min);
                 if (program < 0)
                         continue;
-                if (n == allocated) {
-                        size_t more = allocated ? allocated * 2 : 16;
-                        ProgramProcess *p = reallocarray(all, more, sizeof(ProgramProcess));
-
-                        if (!p)
-                                return -ENOMEM;
-                        all = p;
-                        allocated = more;
-                }
+                r = ARRAY_GROW(all, &allocated, n, PROCSOCKET_MAX);
+                if (r < 0)
+                        return r;
                 all[n++] = (ProgramProcess){ .pid = pid, .program = (unsigned) program };
         }
         *ret = TAKE_PTR(all);
@@ -88,21 +83,16 @@ int procsocket_read(pid_t pid, uint32_t **ret, size_t *ret_n) {
                 char target[64];
                 uint32_t inode;
                 ssize_t k = readlinkat(dirfd(d), e->d_name, target, sizeof(target) - 1);
+                int r;
 
                 if (k < 0)
                         continue;
                 target[k] = '\0';
                 if (sscanf(target, "socket:[%" SCNu32 "]", &inode) != 1)
                         continue;
-                if (n == allocated) {
-                        size_t more = allocated ? allocated * 2 : 32;
-                        uint32_t *p = reallocarray(all, more, sizeof(uint32_t));
-
-                        if (!p)
-                                return -ENOMEM;
-                        all = p;
-                        allocated = more;
-                }
+                r = ARRAY_GROW(all, &allocated, n, PROCSOCKET_MAX);
+                if (r < 0)
+                        return r;
                 all[n++] = inode;
         }
         if (n > 0)

@@ -16,6 +16,7 @@
 #include <sys/time.h>
 #include <sys/un.h>
 
+#include "core/array.h"
 #include "os/file.h"
 #include "os/sockdiag.h"
 
@@ -146,15 +147,10 @@ typedef struct UnixDump {
 } UnixDump;
 
 static int add_peer(UnixDump *d, const char *path, size_t size, uint32_t inode) {
-        if (d->n == d->allocated) {
-                size_t more = d->allocated ? d->allocated * 2 : 16;
-                Peer *peers = reallocarray(d->peers, more, sizeof(Peer));
+        int r = ARRAY_GROW(d->peers, &d->allocated, d->n, SIZE_MAX);
 
-                if (!peers)
-                        return -ENOMEM;
-                d->peers = peers;
-                d->allocated = more;
-        }
+        if (r < 0)
+                return r;
         (void) snprintf(d->peers[d->n].path, sizeof(d->peers[d->n].path), "%.*s", (int) size, path);
         d->peers[d->n++].inode = inode;
         return 0;

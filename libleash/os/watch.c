@@ -30,11 +30,6 @@ int watch_file(int fd, const char *path) {
         return add(fd, path, IN_MODIFY);
 }
 
-void watch_forget(int fd, int watch) {
-        (void) inotify_rm_watch(fd,
-                                watch); /* -EINVAL: the file was deleted, and the watch with it */
-}
-
 int watch_drain(int fd, void (*found)(int watch, void *userdata), void *userdata) {
         _Alignas(struct inotify_event) char buffer[16 * 1024];
         int count = 0;

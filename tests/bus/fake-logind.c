@@ -5,19 +5,16 @@
  *
  *   new ID UID DISPLAY [CLASS]   a session comes; DISPLAY is a number or "-" for a terminal
  *   del ID                       it goes
- *   set ID PROPERTY VALUE        LockedHint 0|1, IdleHint 0|1, State TEXT, Leader PID, Service TEXT
- *   stubborn N                   what the next sessions need to end: rungs, from 1 (the leader's
- * TERM); 0: nothing does storm N UID                  N sessions come, of a hundred users calm N
- * they go serve DISPLAY UID            an X server of xrdp's listens, the socket belongs to UID
- *   call DISPLAY                 xrdp connects to it
- *   take DISPLAY                 the server takes a connection that somebody else has made
- *   hangup DISPLAY               and leaves
- *   shut DISPLAY                 the X server ends
- *   refuse N                     the next N calls that end a session fail
- *   break ID, mend ID            what it is cannot be asked, and can again
- *   unlist N                     the next N lists fail
- *   reloaded                     PID 1 says that it has read its unit files again
- *   away, back                   logind is restarted
+ *   set ID PROPERTY VALUE        LockedHint 0|1, IdleHint 0|1, State TEXT, Leader PID, Service
+ * TEXT, and as the session's user may: Type TEXT, Display TEXT stubborn N                   what
+ * the next sessions need to end: rungs, from 1 (the leader's TERM); 0: nothing does storm N UID N
+ * sessions come, of a hundred users calm N they go serve DISPLAY UID            an X server of
+ * xrdp's listens, the socket belongs to UID call DISPLAY                 xrdp connects to it take
+ * DISPLAY                 the server takes a connection that somebody else has made hangup DISPLAY
+ * and leaves shut DISPLAY                 the X server ends refuse N                     the next N
+ * calls that end a session fail break ID, mend ID            what it is cannot be asked, and can
+ * again unlist N                     the next N lists fail reloaded                     PID 1 says
+ * that it has read its unit files again away, back                   logind is restarted
  *
  * What is asked of it is written to ROOT/fake/logind-calls. A command that was carried out is
  * answered by a line in ROOT/fake/logind-done. */
@@ -44,7 +41,7 @@
 #define DISPLAYS_MAX 1024
 
 typedef struct Session {
-        char id[64], class[32], display[16], state[16], service[32];
+        char id[64], class[32], type[16], display[16], state[16], service[32];
         unsigned uid, leader;
         int locked, idle, broken;
         sd_bus_slot *slot;
@@ -85,7 +82,6 @@ static void note(Fake *f, const char *file, const char *line) {
 static int get_property(sd_bus *bus, const char *path, const char *interface, const char *property,
                         sd_bus_message *reply, void *userdata, sd_bus_error *error) {
         const Session *s = userdata;
-        bool tty = strcmp(s->display, "-") == 0;
 
         (void) bus, (void) path, (void) interface;
         if (s->broken)
@@ -100,11 +96,11 @@ static int get_property(sd_bus *bus, const char *path, const char *interface, co
         if (strcmp(property, "Class") == 0)
                 return sd_bus_message_append(reply, "s", s->class);
         if (strcmp(property, "Type") == 0)
-                return sd_bus_message_append(reply, "s", tty ? "tty" : "x11");
+                return sd_bus_message_append(reply, "s", s->type);
         if (strcmp(property, "Service") == 0)
                 return sd_bus_message_append(reply, "s", s->service);
         if (strcmp(property, "Display") == 0)
-                return sd_bus_message_append(reply, "s", tty ? "" : s->display);
+                return sd_bus_message_append(reply, "s", s->display);
         if (strcmp(property, "Seat") == 0)
                 return sd_bus_message_append(reply, "(so)", "", "/");
         if (strcmp(property, "State") == 0)
@@ -165,8 +161,9 @@ static void add(Fake *f, const char *id, unsigned uid, const char *display, cons
                 die("sessions", -ENOBUFS);
         (void) snprintf(s->id, sizeof(s->id), "%s", id);
         (void) snprintf(s->class, sizeof(s->class), "%s", class);
-        (void) snprintf(s->display, sizeof(s->display), strcmp(display, "-") == 0 ? "%s" : ":%s",
-                        display);
+        if (display[0] != '-')
+                (void) snprintf(s->display, sizeof(s->display), ":%s", display);
+        (void) strcpy(s->type, display[0] == '-' ? "tty" : "x11");
         (void) strcpy(s->state, "active");
         (void) strcpy(s->service, display[0] == '-' ? "sshd" : "xrdp-sesman");
         s->leader = 1;
@@ -208,6 +205,10 @@ static void set(Fake *f, const char *id, const char *property, const char *value
                 s->leader = strtoul(value, NULL, 10);
         else if (strcmp(property, "Service") == 0)
                 (void) snprintf(s->service, sizeof(s->service), "%.31s", value);
+        else if (strcmp(property, "Type") == 0)
+                (void) snprintf(s->type, sizeof(s->type), "%.15s", value);
+        else if (strcmp(property, "Display") == 0)
+                (void) snprintf(s->display, sizeof(s->display), "%.15s", value);
         else
                 (void) snprintf(s->state, sizeof(s->state), "%.15s", value);
         if (sd_bus_emit_properties_changed(f->bus, path, "org.freedesktop.login1.Session", property,
@@ -341,8 +342,9 @@ static void serve(Fake *f, int display, unsigned uid) {
         struct sockaddr_un a = address_of(f, display);
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+        /* Of the socket and of its file: the kernel tells both. */
         if (bind(fd, (struct sockaddr *) &a, sizeof(a)) < 0 || listen(fd, 4) < 0 ||
-            chown(a.sun_path, uid, (gid_t) -1) < 0)
+            fchown(fd, uid, (gid_t) -1) < 0 || chown(a.sun_path, uid, (gid_t) -1) < 0)
                 die(a.sun_path, 0);
         f->displays[display].listener = fd;
 }

@@ -261,19 +261,19 @@ static int check_property(sd_bus_message *m) {
         int r;
 
         r = sd_bus_message_read(m, "s", &name);
-        if (r < 0 || strcmp(name, "ExecStart") != 0)
+        if (r < 0 || strcmp(name, "ExecStartEx") != 0)
                 return r < 0 ? r : sd_bus_message_skip(m, "v");
-        r = sd_bus_message_enter_container(m, 'v', "a(sasb)");
+        r = sd_bus_message_enter_container(m, 'v', "a(sasas)");
         if (r >= 0)
-                r = sd_bus_message_enter_container(m, 'a', "(sasb)");
+                r = sd_bus_message_enter_container(m, 'a', "(sasas)");
         if (r >= 0)
-                r = sd_bus_message_enter_container(m, 'r', "sasb");
+                r = sd_bus_message_enter_container(m, 'r', "sasas");
         if (r >= 0)
                 r = sd_bus_message_read(m, "s", &path);
         if (r >= 0 && path[0] != '/')
                 return -EINVAL;
         if (r >= 0)
-                r = sd_bus_message_skip(m, "asb");
+                r = sd_bus_message_skip(m, "asas");
         for (int i = 0; r >= 0 && i < 3; i++)
                 r = sd_bus_message_exit_container(m);
         return r;

@@ -71,6 +71,7 @@ logout() { rm -r "$root/sys/fs/cgroup/user.slice/user-$1.slice" "$root/fake/live
 kernel() { cat "$root/sys/fs/cgroup/user.slice/${2:-$slice}/$1"; }
 
 # pid1 [--bus]: starts the fake PID 1
+# shellcheck disable=SC2120 # cases pass it
 pid1() {
     rm -f "$root/run/systemd/private"
     # shellcheck disable=SC2094

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* A login program for tests: opens and closes sessions through the real libpam.
  *
- *   pam-driver [-r ROUNDS] [-j PROCESSES] [-e NAME=VALUE] [-h RHOST] [-u UID] [-k] [-q] [-a]
- *              CONFDIR SERVICE USER
+ *   pam-driver [-r ROUNDS] [-j PROCESSES] [-e NAME=VALUE] [-h RHOST] [-u UID] [-l FILE]
+ *              [-k] [-q] [-a] CONFDIR SERVICE USER
  *
  * Prints "open RESULT", "said TEXT" for each line of the conversation, and "close RESULT"; with -k
  * it does not close, with -q it says nothing of the single sessions, and with -a it asks for the
- * account alone, "account RESULT". With -u it has that real uid, as what its user has started.
+ * account alone, "account RESULT". With -u it has that real uid, as what its user has started; with
+ * -l it adds itself to FILE as the leader of that session, as logind does for pam_systemd.
  * Then, as they are worst or in sum: "slowest MSEC" for a session to open, "fds N" and "heap BYTES"
  * that are more after all rounds than after the first, and "changed WHAT" for what a module may not
  * touch in the program it runs in. */
@@ -141,6 +142,13 @@ static double session(void) {
         return took;
 }
 
+static void lead(const char *path) {
+        FILE *f = fopen(path, "ae");
+
+        if (!f || fprintf(f, "LEADER=%d\n", (int) getpid()) < 0 || fclose(f) != 0)
+                die(path);
+}
+
 static int run(void) {
         double slowest = 0, total = 0;
         unsigned fds = 0;
@@ -168,7 +176,7 @@ static int run(void) {
 int main(int argc, char *argv[]) {
         int c, failed = 0, status;
 
-        while ((c = getopt(argc, argv, "r:j:e:h:u:kqa")) != -1)
+        while ((c = getopt(argc, argv, "r:j:e:h:u:l:kqa")) != -1)
                 switch (c) {
                 case 'r':
                         arg_rounds = atoi(optarg);
@@ -186,6 +194,9 @@ int main(int argc, char *argv[]) {
                 case 'u':
                         if (setresuid((uid_t) atoi(optarg), 0, 0) < 0)
                                 die("setresuid");
+                        break;
+                case 'l':
+                        lead(optarg);
                         break;
                 case 'k':
                         arg_keep = true;

@@ -21,6 +21,7 @@ machine() {
 }
 
 # stack [ARGUMENT...]: the PAM stack of service "test"
+# shellcheck disable=SC2120 # cases pass some
 stack() {
     echo "session required $tools/pam_leash.so $*" >"$root/pam.d/test"
     cp "$root/pam.d/test" "$root/pam.d/cron"
@@ -45,7 +46,7 @@ pam() {
     local options=() try
     while [[ ${1:-} == -* ]]; do
         options+=("$1")
-        if [[ $1 == -[rjehu] ]]; then options+=("$2"); shift; fi
+        if [[ $1 == -[rjehul] ]]; then options+=("$2"); shift; fi
         shift
     done
     for try in 1 2 3 4 5 6; do
@@ -89,4 +90,18 @@ limited() {
 comes_up() {
     login $uid
     daemon_reload
+}
+
+# hold_record: another leash, which has the user's record locked until let_record_go
+hold_record() {
+    install -d -m 700 "$root/run/leash"
+    setpriv --pdeathsig KILL flock "$root/run/leash/$slice.lock" sleep 60 &
+    record_holder=$!
+    sleep 0.3
+}
+
+let_record_go() {
+    kill $record_holder
+    wait $record_holder 2>/dev/null
+    rm -f "$root/run/leash/$slice.lock" # what flock has started holds on to that
 }

@@ -16,6 +16,7 @@
 #define POLICY "/etc/leash/leash.conf"
 #define RULES "/etc/polkit-1/rules.d/50-remote.rules"
 #define LOGIND "/etc/systemd/logind.conf"
+#define COLOR_ACTIONS "/usr/share/polkit-1/actions/org.freedesktop.color.policy"
 
 static const struct {
         const char *path, *text;
@@ -62,9 +63,7 @@ static bool group_exists(const char *name, void *userdata) {
 
 static AuditFile look(const char *path, void *userdata) {
         static const char *const files[] = { "/etc/pki/desk.crt", "/etc/pki/desk.key",
-                                             "/usr/bin/xsecurelock",
-                                             "/usr/share/polkit-1/actions/org.freedesktop."
-                                             "color.policy" };
+                                             "/usr/bin/xsecurelock", COLOR_ACTIONS };
         const Host *h = userdata;
         AuditFile f = { .known = true };
 

@@ -333,6 +333,65 @@ static void waiting_gets_the_lock(void **state) {
         assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
+/* Five holders of the lock, one right after the other: there is no moment without one. */
+static pid_t start_queue(const char *root, usec_t hold) {
+        _cleanup_free_ char *name = file_path("%s" RUN "/" TARGET ".lock", root),
+                            *next = file_path("%s" RUN "/next", root);
+        int fds[2];
+        char byte;
+        pid_t pid;
+
+        assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+        pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+                for (int i = 0, old = -1; i < 5; i++) {
+                        int fd = open(next, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+
+                        if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || rename(next, name) < 0 ||
+                            write(fds[1], "x", 1) != 1)
+                                _exit(1);
+                        if (old >= 0)
+                                (void) close(old);
+                        old = fd;
+                        clock_sleep(hold);
+                }
+                (void) unlink(name);
+                _exit(0);
+        }
+        assert_int_equal(read(fds[0], &byte, 1), 1);
+        assert_int_equal(fcntl(fds[0], F_SETFD, 0), 0); /* stays open: the child writes on */
+        (void) close(fds[1]);
+        return pid;
+}
+
+static void a_queue_is_waited_for_while_it_moves(void **state) {
+        const usec_t hold = 400 * USEC_PER_MSEC;
+        _cleanup_(ledger_freep) Ledger *l = open_ledger(*state);
+        LedgerLock *lock = NULL;
+        usec_t start = clock_monotonic();
+        pid_t pid = start_queue(*state, hold);
+        int status;
+
+        /* less than the five of them hold it together, and more than each does */
+        assert_int_equal(ledger_lock(l, TARGET, hold / 2, &lock), -EBUSY);
+        assert_int_equal(ledger_lock_in_turn(l, TARGET, 4 * hold, &lock), 0);
+        assert_true(clock_monotonic() - start >= 5 * hold);
+        lock = ledger_unlock(lock);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+}
+
+static void who_stands_still_is_not_waited_for(void **state) {
+        _cleanup_(ledger_freep) Ledger *l = open_ledger(*state);
+        LedgerLock *lock = NULL;
+        pid_t pid = start_holder(*state, 60 * USEC_PER_SEC);
+
+        assert_int_equal(ledger_lock_in_turn(l, TARGET, 30 * USEC_PER_MSEC, &lock), -EBUSY);
+        assert_int_equal(kill(pid, SIGKILL), 0);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
 /* Adds one to the record's quota, the careful way. */
 static bool add_one(Ledger *l) {
         _cleanup_(ledger_unlockp) LedgerLock *lock = NULL;
@@ -664,6 +723,8 @@ int main(void) {
                 TEST(no_lock_file_stays),
                 TEST(the_lock_of_the_dead_is_free),
                 TEST(waiting_gets_the_lock),
+                TEST(a_queue_is_waited_for_while_it_moves),
+                TEST(who_stands_still_is_not_waited_for),
                 TEST(no_change_is_lost_between_many),
                 TEST(a_damaged_record_is_set_aside),
                 TEST(a_record_too_large_to_be_one_is_damaged),

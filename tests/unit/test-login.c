@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* Which login session an X display is. */
+/* Which login session an X display is, and of which type one is. */
 
+#define _GNU_SOURCE
 #include "harness.h"
+
+#include "temproot.h"
 
 #include "backend/login.h"
 #include "core/macro.h"
@@ -70,9 +73,47 @@ static void a_display_names_its_session_or_none(void **state) {
         }
 }
 
+/* Its user may have set Type and Display since; a newline in either makes no line. */
+static void a_type_is_that_of_the_login(void **state) {
+        static const struct {
+                const char *file, *service, *seat, *type, *want;
+        } rows[] = {
+                { "TYPE=tty\nORIGINAL_TYPE=x11\n", "lightdm", "seat0", "tty", "x11" },
+                { "TYPE=x11\nORIGINAL_TYPE=tty\n", "sshd", NULL, "x11", "tty" },
+                { "TYPE=wayland\nORIGINAL_TYPE=tty\n", "login", "seat0", "wayland", "wayland" },
+                { "TYPE=tty\nORIGINAL_TYPE=tty\n", "xrdp-sesman", NULL, "tty", "x11" },
+                { "TYPE=x11\n", "lightdm", "seat0", "x11", "x11" }, /* an older logind */
+                { "DISPLAY=\":1\nORIGINAL_TYPE=tty\n\"\nORIGINAL_TYPE=x11\n", "lightdm", NULL,
+                  "x11", "x11" },
+                { "DISPLAY=\"\\\"\nORIGINAL_TYPE=tty\n\"\nORIGINAL_TYPE=x11\n", "lightdm", NULL,
+                  "x11", "x11" },
+                { "", "cron", NULL, NULL, NULL },
+        };
+        const char *root = *state;
+
+        temproot_mkdir(root, "/run/systemd/sessions", 0755);
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                _cleanup_free_ char *type = NULL;
+
+                temproot_write(root, "/run/systemd/sessions/c1", rows[i].file);
+                type = login_type(root, &(LoginTypeFacts){ "c1", rows[i].service, rows[i].seat,
+                                                           rows[i].type });
+                check_row(rows[i].file,
+                          rows[i].want ? type && strcmp(type, rows[i].want) == 0 : !type);
+        }
+        {
+                _cleanup_free_ char *type = login_type(
+                        root, &(LoginTypeFacts){ "../sessions/c1", "sshd", NULL, "tty" });
+
+                assert_string_equal(type, "tty");
+        }
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(a_display_names_its_session_or_none),
+                cmocka_unit_test_setup_teardown(a_type_is_that_of_the_login, temproot_setup,
+                                                temproot_teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

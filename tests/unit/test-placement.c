@@ -300,6 +300,24 @@ static void slices_name_their_user(void **state _unused_) {
         }
 }
 
+static void what_is_inside(void **state) {
+        static const struct {
+                const char *cgroup, *group;
+                bool inside;
+        } rows[] = {
+                { "/user.slice", "/user.slice", true },
+                { "/user.slice/user-1.slice", "/user.slice", true },
+                { "/user.slice/user-1.slice", "/user.slice/user-1.slice/session-1.scope", false },
+                { "/user.slice/user-10.slice", "/user.slice/user-1.slice", false },
+                { "/system.slice", "/user.slice", false },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++)
+                check_row(rows[i].cgroup,
+                          placement_is_inside(rows[i].cgroup, rows[i].group) == rows[i].inside);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(logins_are_found),
@@ -311,6 +329,7 @@ int main(void) {
                 cmocka_unit_test(overlong_names_decide_nothing),
                 cmocka_unit_test(only_absolute_paths_are_read),
                 cmocka_unit_test(slices_name_their_user),
+                cmocka_unit_test(what_is_inside),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -41,8 +41,13 @@ static void set_link(World *w, const char *id, SessionLink link) {
                 SessionLink l = strcmp(s->id, id) == 0 ? link : s->link;
 
                 if (l != SESSION_LINK_UNKNOWN)
-                        all[n++] = (SessionDisplay){ s->display, s->uid, SESSION_VIA_XRDP, l, true,
-                                                     0,          0 };
+                        all[n++] = (SessionDisplay){
+                                .number = s->display,
+                                .uid = s->uid,
+                                .via = SESSION_VIA_XRDP,
+                                .link = l,
+                                .announced = true,
+                        };
         }
         (void) sessions_set_displays(&w->sessions, all, n, w->now);
 }

@@ -102,9 +102,6 @@ static void every_limit_has_a_key_where_it_belongs(void **state _unused_) {
         }
         for (PolicyKind i = 0; i < _POLICY_KIND_MAX; i++)
                 check_row(policy_kind_to_string(i), policy_n_keys(i) <= POLICY_KEYS_MAX);
-        for (PolicyWhen i = 0; i < _POLICY_WHEN_MAX; i++)
-                assert_int_equal(policy_when_from_string(policy_when_to_string(i)), i);
-        assert_int_equal(policy_when_from_string("asleep"), _POLICY_WHEN_INVALID);
 }
 
 static void the_daemon_is_of_the_host(void **state _unused_) {

@@ -30,9 +30,22 @@ static void update(Sessions *s, SessionFacts f, usec_t now) {
 
 /* Whose is not said is the first user's. */
 static bool set_link(Sessions *s, int display, SessionLink link, bool announced, usec_t now) {
-        SessionDisplay d = { display, 1001, SESSION_VIA_XRDP, link, announced, 0, 0 };
+        SessionDisplay d = {
+                .number = display,
+                .uid = 1001,
+                .via = SESSION_VIA_XRDP,
+                .link = link,
+                .announced = announced,
+        };
 
         return sessions_set_displays(s, &d, 1, now);
+}
+
+/* Served. */
+static SessionDisplay display(int number, uid_t uid, SessionVia via, SessionLink link) {
+        return (SessionDisplay){
+                .number = number, .uid = uid, .via = via, .link = link, .listening = true
+        };
 }
 
 static void test_displays(void **state) {
@@ -57,9 +70,8 @@ static void test_displays(void **state) {
 
 static void test_names(void **state) {
         (void) state;
-        for (SessionCondition c = 0; c < _SESSION_CONDITION_MAX; c++)
-                assert_int_equal(session_condition_from_string(session_condition_to_string(c)), c);
-        assert_true(session_condition_from_string("away") < 0);
+        assert_string_equal(session_condition_to_string(SESSION_SURPLUS), "surplus");
+        assert_string_equal(session_condition_to_string(_SESSION_CONDITION_MAX), "none");
         assert_int_equal(session_class_from_string("user"), SESSION_CLASS_USER);
         assert_int_equal(session_class_from_string("user-early"), SESSION_CLASS_USER);
         assert_int_equal(session_class_from_string("manager-early"), SESSION_CLASS_MANAGER);
@@ -110,18 +122,205 @@ static void test_a_display_is_its_living_session(void **state) {
         assert_true(set_link(&s, 10, SESSION_LINK_DISCONNECTED, false, 4 * SECOND));
         assert_int_equal(sessions_find(&s, "5")->link, SESSION_LINK_UNKNOWN);
         assert_int_equal(sessions_find(&s, "9")->link, SESSION_LINK_DISCONNECTED);
-        assert_true(set_link(&s, 11, SESSION_LINK_CONNECTED, false, 5 * SECOND));
-        assert_int_equal(sessions_find(&s, "9")->link, SESSION_LINK_UNKNOWN);
+        assert_true(set_link(&s, 10, SESSION_LINK_CONNECTED, false, 5 * SECOND));
+        /* its X server is gone: nobody can look at it */
+        assert_true(set_link(&s, 11, SESSION_LINK_CONNECTED, false, 6 * SECOND));
+        assert_int_equal(sessions_find(&s, "9")->link, SESSION_LINK_DISCONNECTED);
         sessions_done(&s);
+}
+
+/* Of a number used again the younger's, also when the elder does not say that it is closing. */
+static void test_a_display_is_one_session_s(void **state) {
+        SessionFacts old = facts("9", 1001, 10), new = facts("10", 1001, 10);
+        Sessions s = {};
+
+        (void) state;
+        update(&s, old, SECOND);
+        assert_true(set_link(&s, 10, SESSION_LINK_CONNECTED, false, SECOND));
+        update(&s, new, 3 * SECOND);
+        assert_true(set_link(&s, 10, SESSION_LINK_CONNECTED, false, 4 * SECOND));
+        assert_int_equal(sessions_find(&s, "9")->link, SESSION_LINK_DISCONNECTED);
+        assert_int_equal(sessions_find(&s, "10")->link, SESSION_LINK_CONNECTED);
+        sessions_done(&s);
+}
+
+/* What logind has for Type and Display may be the user's word. */
+static void test_what_a_user_says_decides_nothing(void **state) {
+        static const SessionLink away = SESSION_LINK_DISCONNECTED, here = SESSION_LINK_CONNECTED;
+        static const SessionVia xrdp = SESSION_VIA_XRDP, vnc = SESSION_VIA_VNC;
+        const struct {
+                const char *what, *service;
+                bool graphical;
+                int first, then; /* what is told */
+                SessionDisplay displays[3];
+                int display;
+                SessionLink link;
+        } rows[] = {
+                { "no lie",
+                  "xrdp-sesman",
+                  true,
+                  10,
+                  10,
+                  { display(10, 1001, xrdp, away) },
+                  10,
+                  away },
+                { "a lie later",
+                  "xrdp-sesman",
+                  true,
+                  10,
+                  99,
+                  { display(10, 1001, xrdp, away) },
+                  10,
+                  away },
+                { "none later",
+                  "xrdp-sesman",
+                  true,
+                  10,
+                  -1,
+                  { display(10, 1001, xrdp, away) },
+                  10,
+                  away },
+                { "a lie from the start",
+                  "xrdp-sesman",
+                  true,
+                  99,
+                  99,
+                  { display(10, 1001, xrdp, away) },
+                  10,
+                  away },
+                { "none from the start",
+                  "xrdp-sesman",
+                  true,
+                  -1,
+                  -1,
+                  { display(10, 1001, xrdp, here) },
+                  10,
+                  here },
+                { "no desktop, it says",
+                  "xrdp-sesman",
+                  false,
+                  10,
+                  10,
+                  { display(10, 1001, xrdp, away) },
+                  10,
+                  away },
+                { "another user's",
+                  "xrdp-sesman",
+                  true,
+                  11,
+                  11,
+                  { display(10, 1001, xrdp, away), display(11, 1002, xrdp, here) },
+                  10,
+                  away },
+                { "a VNC server of one's own",
+                  "xrdp-sesman",
+                  true,
+                  3,
+                  3,
+                  { display(3, 1001, vnc, here), display(10, 1001, xrdp, away) },
+                  10,
+                  away },
+                { "Xvnc behind xrdp",
+                  "xrdp-sesman",
+                  true,
+                  10,
+                  10,
+                  { display(10, 1001, vnc, here) },
+                  10,
+                  here },
+                { "Xvnc, and a file left behind",
+                  "xrdp-sesman",
+                  true,
+                  11,
+                  11,
+                  { { 10, 1001, xrdp, away, false, 0, 0, false, NULL },
+                    display(11, 1001, vnc, here) },
+                  11,
+                  here },
+                { "not there yet",
+                  "xrdp-sesman",
+                  true,
+                  10,
+                  10,
+                  { display(3, 1001, vnc, here) },
+                  10,
+                  SESSION_LINK_UNKNOWN },
+                { "not xrdp's",
+                  "sshd",
+                  false,
+                  -1,
+                  10,
+                  { display(10, 1001, xrdp, away) },
+                  10,
+                  SESSION_LINK_UNKNOWN },
+                { "nor this",
+                  "tigervnc",
+                  true,
+                  3,
+                  4,
+                  { display(3, 1001, vnc, away), display(4, 1001, vnc, here) },
+                  3,
+                  away },
+        };
+
+        (void) state;
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                SessionFacts f = facts("c1", 1001, rows[i].first);
+                SessionDisplay displays[ELEMENTSOF(rows[i].displays)];
+                size_t n = 0;
+                Sessions s = {};
+
+                while (n < ELEMENTSOF(displays) && rows[i].displays[n].via != SESSION_VIA_NONE)
+                        n++;
+                f.service = rows[i].service;
+                f.graphical = rows[i].graphical;
+                update(&s, f, SECOND);
+                for (int turn = 0; turn < 2; turn++) {
+                        memcpy(displays, rows[i].displays, sizeof(displays));
+                        (void) sessions_set_displays(&s, displays, n, 2 * SECOND);
+                        f.display = rows[i].then;
+                        update(&s, f, 2 * SECOND);
+                }
+                check_row(rows[i].what, s.all[0]->display == rows[i].display);
+                check_row(rows[i].what, s.all[0]->link == rows[i].link);
+                sessions_done(&s);
+        }
+}
+
+/* Two desktops of one user; one says that it has the other's display. */
+static void test_two_of_one_user(void **state) {
+        SessionDisplay d[] = {
+                display(10, 1001, SESSION_VIA_XRDP, SESSION_LINK_DISCONNECTED),
+                display(11, 1001, SESSION_VIA_XRDP, SESSION_LINK_CONNECTED),
+        };
+        Sessions s = {};
+
+        (void) state;
+        update(&s, facts("c1", 1001, 11), SECOND);
+        update(&s, facts("c2", 1001, 11), 2 * SECOND);
+        assert_true(sessions_set_displays(&s, d, ELEMENTSOF(d), 3 * SECOND));
+        assert_int_equal(sessions_find(&s, "c1")->display, 10);
+        assert_int_equal(sessions_find(&s, "c1")->link, SESSION_LINK_DISCONNECTED);
+        assert_int_equal(sessions_find(&s, "c2")->display, 11);
+        assert_int_equal(sessions_find(&s, "c2")->link, SESSION_LINK_CONNECTED);
+        sessions_done(&s);
+}
+
+static void test_types(void **state) {
+        (void) state;
+        assert_string_equal(session_type_of("xrdp-sesman", "tty"), "x11");
+        assert_string_equal(session_type_of("sshd", "tty"), "tty");
+        assert_string_equal(session_type_of(NULL, "tty"), "tty");
+        assert_null(session_type_of("xrdp-sesman", NULL));
 }
 
 /* Anybody may make a socket of a name, or listen on a port. */
 static void test_another_s_display_does_not_count(void **state) {
         SessionDisplay d[] = {
-                { 10, 1002, SESSION_VIA_VNC, SESSION_LINK_DISCONNECTED, false, 0, 0 },
-                { 11, 1001, SESSION_VIA_VNC, SESSION_LINK_DISCONNECTED, false, 0, 0 },
-                { 10, 1001, SESSION_VIA_VNC, SESSION_LINK_DISCONNECTED, false, 0, 0 },
-                { 10, 1001, SESSION_VIA_XRDP, SESSION_LINK_CONNECTED, true, 0, 0 },
+                display(10, 1002, SESSION_VIA_VNC, SESSION_LINK_DISCONNECTED),
+                display(11, 1001, SESSION_VIA_VNC, SESSION_LINK_DISCONNECTED),
+                display(10, 1001, SESSION_VIA_VNC, SESSION_LINK_DISCONNECTED),
+                display(10, 1001, SESSION_VIA_XRDP, SESSION_LINK_CONNECTED),
         };
         Sessions s = {};
 
@@ -326,6 +525,10 @@ int main(void) {
                 cmocka_unit_test(test_names),
                 cmocka_unit_test(test_conditions_begin_and_end),
                 cmocka_unit_test(test_a_display_is_its_living_session),
+                cmocka_unit_test(test_a_display_is_one_session_s),
+                cmocka_unit_test(test_what_a_user_says_decides_nothing),
+                cmocka_unit_test(test_two_of_one_user),
+                cmocka_unit_test(test_types),
                 cmocka_unit_test(test_another_s_display_does_not_count),
                 cmocka_unit_test(test_what_is_not_listed_is_gone),
                 cmocka_unit_test(test_ids_that_cannot_be),

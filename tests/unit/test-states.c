@@ -108,7 +108,11 @@ static void set_link(Sessions *s, int display, SessionLink l, usec_t now) {
                 const Session *one = s->all[i];
 
                 all[n] = (SessionDisplay){
-                        one->display, one->uid, SESSION_VIA_XRDP, one->link, true, 0, 0
+                        .number = one->display,
+                        .uid = one->uid,
+                        .via = SESSION_VIA_XRDP,
+                        .link = one->link,
+                        .announced = true,
                 };
                 if (one->display == display)
                         all[n].link = l;
@@ -477,7 +481,6 @@ enum { USERS = 12, SESSIONS = 24 };
 /* One user of a random world, as seen from outside. */
 typedef struct Shadow {
         Limits limits;
-        usec_t tightened; /* when last */
         usec_t changed;
 } Shadow;
 

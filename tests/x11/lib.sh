@@ -56,7 +56,7 @@ wait_until() {
 spawn() {
     setpriv --pdeathsig KILL "$@" <&0 & # or the shell gives it /dev/null
     spawned=$!
-    started+=($spawned)
+    started+=("$spawned")
 }
 
 stop_all() {

@@ -8,7 +8,8 @@ test_weights_follow_load() {
     farm
     start_haproxy "$example" || return
     wait_until weight_is 0 256
-    equal "all are the same" "$(weight 0) $(weight 1) $(weight 2)" "256 256 256"
+    wait_until weight_is 1 256
+    wait_until weight_is 2 256
     pressure 1 60.00
     sessions 2 25 20
     wait_until weight_below 1 256
@@ -53,7 +54,8 @@ test_the_default_weight_does_not_become_0() {
     farm --weight=1
     pressure 0 60.00
     wait_until weight_is 0 40
-    equal "the others" "$(weight 1) $(weight 2)" "100 100"
+    wait_until weight_is 1 100 # each when it is asked next
+    wait_until weight_is 2 100
     end_farm
     stop_haproxy
 }

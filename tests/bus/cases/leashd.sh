@@ -361,18 +361,19 @@ use() {
     printf 'some avg10=0.00 avg60=0.00 avg300=0.00 total=%s\n' "$3" >"$dir/cpu.pressure"
 }
 
-# contend N: N looks, one each 0.3 s: the user burns all CPUs, the other wants one and waits
+# contend N: N looks, one each 0.3 s or as fast as the host lets: the user burns all CPUs, the other wants one and waits
 contend() {
-    local i n=$1 cpus base=${contended:-0}
+    local i us cpus
     cpus=$(nproc)
-    for ((i = base + 1; i <= base + n; i++)); do
-        use $uid $((i * 300000 * cpus)) $((i * 300000))
-        use $other $((i * 20000)) $((i * 20000))
-        echo "some avg10=90.00 avg60=0.00 avg300=0.00 total=$((i * 290000))" >"$root/proc/pressure/cpu"
+    : "${contended:=$EPOCHREALTIME}"
+    for ((i = 0; i < $1; i++)); do
+        us=$((${EPOCHREALTIME/./} - ${contended/./} + 1))
+        use $uid $((us * cpus)) $us
+        use $other $((us / 15)) $((us / 15))
+        echo "some avg10=90.00 avg60=0.00 avg300=0.00 total=$((us / 30 * 29))" >"$root/proc/pressure/cpu"
         echo >"$root/proc/pressure/cpu.trigger"
         sleep 0.3
     done
-    contended=$((base + n))
 }
 
 runaway_desktop() {
@@ -789,5 +790,179 @@ test_leashd_has_users_told_when_they_connect() {
     wait_until noted_some Connected c1
     sleep 2.5
     equal "times told" "$(calls | grep -c leash-greet@)" 1
+    stop_leashd
+}
+
+# ---- a leash that does not let go of a record ----------------------------------------------------
+
+# hold [SIGNAL]: somebody has the user's record locked, and was sent that; sets $holder
+hold() {
+    install -d -m 700 "$root/run/leash"
+    flock "$root/run/leash/$slice.lock" sleep 60 &
+    holder=$!
+    wait_until grep -q "FLOCK .* $holder " /proc/locks
+    kill -"${1:-CONT}" $holder
+}
+
+let_go() {
+    pkill -KILL -P $holder
+    kill -KILL $holder
+}
+
+# seconds of CPU time that leashd has had, in hundredths
+cpu_of_leashd() { awk '{ print $14 + $15 }' /proc/$leashd_pid/stat; }
+
+test_leashd_a_penalty_waits_for_a_record_and_nothing_else_does() {
+    rules_are "[runaway all]" pressure=20% share=150% window=1s steps=100%/1h "[state away]" when=disconnected after=0s cpu-quota=20%
+    runaway_desktop || return
+    tell serve 11 $other
+    tell call 11
+    start_leashd
+    wait_until noted_some Connected c1
+    tell del 9
+    tell new c2 $other 11
+    wait_until noted_some Connected c2
+    hold STOP
+    contend 12
+    wait_until grep -q "$slice cannot be limited or let go: flock, process $holder, is stopped.*kill -CONT $holder" "$root/fake/leashd"
+    equal "penalties while it is locked" "$(incidents penalised) $(quota)" "0 max"
+    tell hangup 11 # another user is served meanwhile
+    wait_until quota_is 20000 user-$other.slice
+    let_go
+    wait_until quota_is 100000
+    wait_until incident_is penalised 1
+    equal failures "$(incidents failed)" 0
+    equal "lines in the log" "$(grep -c "cannot be limited" "$root/fake/leashd")" 1
+    stop_leashd
+}
+
+test_slow_leashd_squeezes_when_a_stopped_leash_has_let_go() {
+    local before i
+    squeeze_policy 0s
+    desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    hold STOP
+    tell hangup 10
+    wait_until grep -q "cannot be limited or let go" "$root/fake/leashd"
+    before=$(cpu_of_leashd)
+    sleep 2
+    (($(cpu_of_leashd) - before <= 5)) || fail "it is busy waiting"
+    let_go
+    for ((i = 0; i < 300; i++)); do # it tries again each half a minute
+        ! quota_is 20000 || break
+        sleep 0.1
+    done
+    wait_until quota_is 20000
+    stop_leashd
+}
+
+test_leash_says_who_has_the_record() {
+    login $uid
+    pid1 || return
+    hold STOP
+    leash -u $uid
+    expect_error 1 "flock, process $holder, is stopped in the middle of it; 'kill -CONT $holder' has it go on*"
+    let_go
+    leash -u $uid
+    expect 0 "*" ""
+    hold STOP
+    leash release -u $uid
+    expect_error 1 "flock, process $holder, is stopped*"
+    let_go
+    leash release -u $uid
+    expect 0 "*released*" ""
+}
+
+# Who calls it through sudo has Ctrl-Z.
+test_leash_is_not_stopped_in_the_middle() {
+    local pid=
+    login $uid
+    pid1 || return
+    hold
+    leash -u $uid -q 37% &
+    wait_until pgrep -xf "$leash -u $uid -q 37%"
+    pid=$(pgrep -xf "$leash -u $uid -q 37%")
+    wait_until grep -qE '^SigIgn:.*3[89a-f][0-9a-f]{4}$' /proc/$pid/status
+    kill -TSTP $pid
+    sleep 0.2
+    like state "$(grep ^State: /proc/$pid/status)" "*S (sleeping)"
+    let_go
+    wait_until quota_is 37000
+}
+
+# ---- what a session's user may tell logind -------------------------------------------------------
+
+# Whoever has taken control of a session, as its user may, sets its Type (org.freedesktop.login1(5)), and
+# since systemd 254 its Display.
+
+test_leashd_a_type_that_the_user_sets_changes_nothing() {
+    rules_are "[state away]" when=disconnected match-type=x11 after=0s cpu-quota=20%
+    desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    tell set c1 Type tty
+    tell hangup 10
+    wait_until noted_some Disconnected c1
+    wait_until quota_is 20000
+    stop_leashd
+}
+
+test_leashd_a_display_that_the_user_sets_changes_nothing() {
+    squeeze_policy 0s
+    login $other
+    desktop || return
+    tell serve 11 $other
+    tell call 11
+    tell new c2 $other 11
+    start_leashd
+    wait_until noted_some Connected c1
+    tell set c1 Display :11 # somebody else's, who is connected
+    tell hangup 10
+    wait_until quota_is 20000
+    equal "display" "$(noted Display c1)" 10
+    tell set c1 Display :999 # nobody's
+    sleep 0.3
+    tell call 10
+    wait_until quota_is max
+    stop_leashd
+}
+
+test_leashd_sees_through_what_was_set_before_it_came() {
+    squeeze_policy 0s
+    desktop || return
+    tell set c1 Type tty
+    tell set c1 Display :999
+    start_leashd
+    wait_until noted_some Connected c1
+    equal "display" "$(noted Display c1)" 10
+    tell hangup 10
+    wait_until quota_is 20000
+    stop_leashd
+}
+
+test_leashd_a_desktop_without_its_x_server_is_left() {
+    squeeze_policy 0s
+    desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    tell shut 10
+    tell hangup 10
+    wait_until noted_some Disconnected c1
+    wait_until quota_is 20000
+    stop_leashd
+}
+
+test_leashd_a_session_is_of_the_type_it_began_as() {
+    rules_are "[state idle]" when=idle match-type=tty after=0s cpu-quota=30%
+    login $uid
+    host_with_logind || return
+    mkdir -p "$root/run/systemd/sessions"
+    printf '%s\n' "UID=$uid" TYPE=x11 ORIGINAL_TYPE=tty >"$root/run/systemd/sessions/7"
+    tell new 7 $uid -
+    tell set 7 Type x11
+    tell set 7 IdleHint 1
+    start_leashd
+    wait_until quota_is 30000
     stop_leashd
 }

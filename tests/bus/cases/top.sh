@@ -110,7 +110,7 @@ test_metrics_are_bounded_by_users() {
 }
 
 test_log_tells_filters_and_speaks_json() {
-    mkdir -p -m 700 "$root/var/lib/leash/log"
+    install -d -m 700 "$root"/var/lib/leash{,/log}
     printf '%s\n' "time=1700000000000000	kind=squeezed	watch=0	uid=$uid	until=0	user=al\\x1bice	session=c1	condition=disconnected	limits=cpu-quota=20%	rule=/etc/leash/leash.conf:3" \
         "time=1700000001000000	kind=penalised	watch=1	uid=$other	until=0	user=bob	condition=cpu	used=310	pressure=90	active=5	n=2	processes=cc1 ld" \
         "garbage" >"$root/var/lib/leash/log/incidents"

@@ -63,6 +63,17 @@ test_xrdp_lists_without_a_leashd() {
     expect 3 "" "leash-xrdp: c9: no such remote desktop*"
 }
 
+# A user may set both at logind.
+test_xrdp_lists_a_desktop_that_says_it_is_none() {
+    desktops || return
+    tell set c1 Type tty
+    tell set c1 Display :99
+    xrdp list --json
+    expect 0 "*" ""
+    equal "the desktop" "$(row :10 session) $(row :10 connected)" "c1 true"
+    equal "another user's" "$(row :11 session)" c2
+}
+
 test_xrdp_lists_what_leashd_has_followed() {
     local since
     rules_are "[state away]" when=disconnected after=0s cpu-quota=20%

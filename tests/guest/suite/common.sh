@@ -45,6 +45,7 @@ suite_end() {
 
 tidy() {
     local status=$? user
+    ((lib_failed == 0)) || status=1 # a trap of a suite's own has run before
     {
         leash release --all
         for user in alice bob carol; do

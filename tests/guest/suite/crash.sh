@@ -1,10 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # kill -9 at any moment, and many at once: nothing is lost, nothing is left, nobody waits for ever.
-# crash.sh [KILLS]: how often to kill, 200 without an argument
+# crash.sh [KILLS [AT_ONCE]]: how often to kill, 200 without an argument; how many commands at once, 50
 . "${LEASH_TESTS:-/usr/lib/leash-tests}/guest/suite/common.sh"
 suite_begin
 kills=${1:-200}
+at_once=${2:-50}
+uids=$(seq 2001 $((2000 + at_once)))
 
 # pause MICROSECONDS: without starting a process, which takes longer than what is to be hit
 exec {never}<> <(:)
@@ -153,7 +155,7 @@ parallel() {
     local text pids=()
     STATUSES=
     for text; do
-        timeout -k 1 120 bash -c "$text" >>"$lib_run/parallel" 2>&1 </dev/null &
+        timeout -k 1 600 bash -c "$text" >>"$lib_run/parallel" 2>&1 </dev/null &
         pids+=($!)
     done
     for text in "${pids[@]}"; do
@@ -189,67 +191,67 @@ test_parallel() {
     leash release --all >/dev/null
     same "two at once: as before" "$before" "$(snapshot 1001)"
 
-    mapfile -t texts < <(repeat 25 "leash -u alice -q 50%"; repeat 25 "leash release -u alice")
+    mapfile -t texts < <(repeat $((at_once / 2)) "leash -u alice -q 50%"; repeat $((at_once / 2)) "leash release -u alice")
     : >"$lib_run/parallel"
     parallel "${texts[@]}"
     [[ $STATUSES == "$(printf '0 %.0s' "${texts[@]}")" ]] || problem "exit $STATUSES"
-    consistent "50 at once"
+    consistent "$at_once at once"
     cp "$lib_run/parallel" "$lib_run/err"
-    verdict "25 leash and 25 release on one user"
-    mapfile -t texts < <(repeat 50 "leash -u alice -q 50%")
+    verdict "$((at_once / 2)) leash and as many release on one user"
+    mapfile -t texts < <(repeat "$at_once" "leash -u alice -q 50%")
     parallel "${texts[@]}"
     [[ $STATUSES == "$(printf '0 %.0s' "${texts[@]}")" ]] || problem "exit $STATUSES"
     [[ $(quota 1001) == 50 ]] || problem "quota $(quota 1001)"
-    verdict "50 in parallel on one user"
+    verdict "$at_once in parallel on one user"
     run leash release -u alice
-    same "50 in parallel on one user: as before after one release" "$before" "$(snapshot 1001)"
+    same "$at_once in parallel on one user: as before after one release" "$before" "$(snapshot 1001)"
     site_default none
 }
 
-# fifty_users: u2001 to u2050, each with a process in a slice of theirs
-fifty_users() {
+# users_begin: u2001 and the next, each with a process in a slice of theirs
+users_begin() {
     local uid
-    for uid in {2001..2050}; do
+    for uid in $uids; do
         echo "u$uid:x:$uid:$uid::/nonexistent:/bin/sh"
-    done | newusers -r 2>/dev/null || for uid in {2001..2050}; do
+    done | newusers -r 2>/dev/null || for uid in $uids; do
         useradd -M -u "$uid" "u$uid"
     done
-    for uid in {2001..2050}; do
-        systemd-run -q --no-block --unit="leash-fifty-$uid" --slice="user-$uid.slice" --uid="$uid" sleep 1000
+    for uid in $uids; do
+        systemd-run -q --no-block --unit="leash-many-$uid" --slice="user-$uid.slice" --uid="$uid" sleep 1000
     done
-    wait_for 60 eval '[[ $(systemctl list-units --plain --no-legend "leash-fifty-*" --state=running | wc -l) == 50 ]]'
+    wait_for 60 eval '[[ $(systemctl list-units --plain --no-legend "leash-many-*" --state=running | wc -l) == '"$at_once"' ]]'
 }
 
-quotas_of_fifty() {
+quotas_of_users() {
     local uid
-    for uid in {2001..2050}; do quota "$uid"; done | sort | uniq -c | awk '{ print $1 "x" $2 }'
+    for uid in $uids; do quota "$uid"; done | sort | uniq -c | awk '{ print $1 "x" $2 }'
 }
 
-test_fifty_users() {
+test_users() {
     local uid texts=()
-    fifty_users
-    for uid in {2001..2050}; do texts+=("leash -u u$uid -q 50%"); done
+    users_begin
+    for uid in $uids; do texts+=("leash -u u$uid -q 50%"); done
     : >"$lib_run/parallel"
     parallel "${texts[@]}"
     run leash list --json
     cp "$lib_run/parallel" "$lib_run/err"
     [[ $STATUSES == "$(printf '0 %.0s' "${texts[@]}")" ]] || problem "exit $STATUSES"
-    [[ $(jq length "$lib_run/out") == 50 ]] || problem "$(jq length "$lib_run/out") records"
-    [[ $(jq '[.[] | select(.enforced)] | length' "$lib_run/out") == 50 ]] || problem "not all are enforced"
-    [[ $(quotas_of_fifty) == 50x50 ]] || problem "quotas $(quotas_of_fifty | tr '\n' ' ')"
-    verdict "50 in parallel on 50 users: 50 records, 50 quotas"
+    [[ $(jq length "$lib_run/out") == "$at_once" ]] || problem "$(jq length "$lib_run/out") records"
+    [[ $(jq '[.[] | select(.enforced)] | length' "$lib_run/out") == "$at_once" ]] || problem "not all are enforced"
+    [[ $(quotas_of_users) == "${at_once}x50" ]] || problem "quotas $(quotas_of_users | tr '\n' ' ')"
+    verdict "$at_once in parallel on as many users: each has a record and a quota"
     run leash release --all
     status_is 0
-    [[ $(quotas_of_fifty) == 50xnone ]] || problem "quotas $(quotas_of_fifty | tr '\n' ' ')"
+    [[ $(quotas_of_users) == "${at_once}xnone" ]] || problem "quotas $(quotas_of_users | tr '\n' ' ')"
     [[ -z $(leftovers) ]] || problem "left: $(leftovers | tr '\n' ' ')"
-    verdict "release --all: 50 given back, nothing left"
-    systemctl stop 'leash-fifty-*'
-    for uid in {2001..2050}; do echo "u$uid"; done >"$lib_run/users"
-    sed -i -E '/^u20(0[1-9]|[1-4][0-9]|50):/d' /etc/passwd /etc/shadow /etc/group /etc/gshadow
+    verdict "release --all: $at_once given back, nothing left"
+    systemctl stop 'leash-many-*'
+    for uid in $uids; do echo "u$uid"; done >"$lib_run/users"
+    sed -i -E '/^u20[0-9][0-9]:/d' /etc/passwd /etc/shadow /etc/group /etc/gshadow
 }
 
 test_kills
 test_kills_by_call
 test_parallel
-test_fifty_users
+test_users
 suite_end

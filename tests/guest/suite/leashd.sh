@@ -37,6 +37,7 @@ hint() { # SESSION METHOD true|false: as a desktop tells logind
     path=$(busctl call org.freedesktop.login1 /org/freedesktop/login1 org.freedesktop.login1.Manager GetSession s "$1" | cut -d'"' -f2)
     busctl call org.freedesktop.login1 "$path" org.freedesktop.login1.Session "$2" b "$3"
 }
+number() { [[ $(<"/sys/fs/cgroup/user.slice/user-$uid.slice/$1") =~ ^[0-9]+$ ]]; }
 burner() { systemd-run -q --unit=burner --slice=user-$uid.slice --uid=alice "$LEASH_TESTS/burn" "$1"; }
 
 # what one call of systemctl takes here, in ms: the guest's own measure of a moment
@@ -63,6 +64,18 @@ check "the disconnection is seen" wait_for 30 noted_some Disconnected "$desktop"
 since=$(noted Disconnected "$desktop")
 check "who is away is squeezed" wait_for 60 quota_is 20
 measures "a busy loop is held" 15 25 cpu_of_slice $uid 4
+
+# What alice may tell logind of her session; SetDisplay() is of systemd 254.
+setpriv --reuid=alice --regid=alice --init-groups "$LEASH_TESTS/claim" "$desktop" tty :99 >"$lib_run/claim" 2>&1 &
+claim=$!
+display=$(noted Display "$desktop")
+check "alice says that it is no desktop" wait_for 60 grep -qx SetType "$lib_run/claim"
+check_equal "and logind repeats it" "$(loginctl show-session "$desktop" -P Type)" tty
+sleep 2
+check_equal "it stays what it is" "$(noted Disconnected "$desktop") $(noted Display "$desktop") $(quota $uid)" "$since $display 20"
+run leash-xrdp list --json
+check "and where it is" jq -e --arg id "$desktop" --arg display ":$display" '.[] | select(.session == $id) | .display == $display and .connected == false' "$lib_run/out"
+kill "$claim"
 
 run leash show -u alice --json
 check "and for how long is shown" jq -e --arg id "$desktop" '.[0].sessions[] | select(.session == $id) | .connected == false and (.disconnected_since | fromdateiso8601) > now - 600' "$lib_run/out"
@@ -153,13 +166,16 @@ share_of_bob() {
 
 # ---- runaways -----------------------------------------------------------------------------------
 
-policy "[runaway alice]" match-user=alice pressure=10% share=80% window=15s steps=5%/10min
+rule=("[runaway alice]" match-user=alice pressure=10% share=80% window=15s steps=5%/10min)
+policy "${rule[@]}" exempt-command=burn
 login alice alice
 login bob bob
 session_spawn "$alice" burn 6
 session_spawn "$bob" burn 2
 bobs=$SPAWNED
-sleep 3
+check "a hog that runs what the policy exempts is noted" wait_for 120 more_incidents excused 0
+check_equal "and let" "$(incidents penalised) $(quota $uid)" "0 none"
+policy "${rule[@]}"
 fought=$(share_of_bob)
 check "the hog is penalised" wait_for 120 more_incidents penalised 0
 check "in the kernel" wait_for 30 quota_is 5
@@ -169,6 +185,12 @@ run leash log -u alice --json
 jq -e '.[] | select(.kind == "penalised") | .used_percent > 80 and .pressure_percent > 10 and .rule' "$lib_run/out" >/dev/null ||
     problem "$(jq -c '.[] | select(.kind == "penalised")' "$lib_run/out")"
 verdict "the log tells why"
+journalctl --sync
+journalctl -t leashd MESSAGE_ID=fb6ff0bd24cd4a3e9c44e1c1f7a6ad27 -o json | tail -n 1 >"$lib_run/out"
+check "and the journal, with fields" jq -e '.LEASH_USER == "alice" and .LEASH_UID == "1001" and .LEASH_CONDITION == "cpu"
+    and .LEASH_WATCH == "0" and (.LEASH_RULE | test("^/etc/leash/leash.conf:[0-9]+$"))
+    and (.LEASH_USED_PERCENT | tonumber) > 80 and (.LEASH_PRESSURE_PERCENT | tonumber) > 10
+    and (.LEASH_LIMITS | test("5%")) and (.LEASH_PROCESSES | test("burn"))' "$lib_run/out"
 systemctl kill -s KILL leashd
 sleep 30
 check_equal "killed: no second penalty" "$(incidents penalised)" 1
@@ -180,6 +202,56 @@ sleep 45
 check_equal "the hog alone is left alone" "$(incidents penalised) $(quota $uid)" "$before none"
 logout_all alice
 logout_all bob
+
+# ---- memory -------------------------------------------------------------------------------------
+
+# Bob waits for memory, as MemoryHigh= has him; alice holds more than her share of it meanwhile.
+policy "[runaway alice]" match-user=alice memory-pressure=5% pressure=100% share=15% window=15s steps=50%/10min
+login alice alice
+login bob bob
+systemctl set-property --runtime user-1002.slice MemoryHigh=60M
+before=$(incidents penalised)
+session_spawn "$alice" hold 600
+session_spawn "$bob" hold 300 again
+check "who holds the memory is penalised" wait_for 180 more_incidents penalised "$before"
+check "by memory.high" wait_for 30 number memory.high
+check_equal "and by nothing else" "$(quota $uid) $(<"/sys/fs/cgroup/user.slice/user-$uid.slice/memory.max")" "none max"
+run leash log -u alice --json
+check "the log tells of memory" jq -e '[.[] | select(.kind == "penalised")] | last | .condition == "memory" and .rule' "$lib_run/out"
+run leash release -u alice
+check_equal "an admin ends it" "$(<"/sys/fs/cgroup/user.slice/user-$uid.slice/memory.high")" max
+systemctl set-property --runtime user-1002.slice MemoryHigh=infinity
+rm -rf /run/systemd/system.control/user-1002.slice.d
+logout_all alice
+logout_all bob
+
+# ---- leash top ----------------------------------------------------------------------------------
+
+policy ""
+login alice alice
+session_spawn "$alice" burn 1
+mkfifo "$lib_run/keys"
+exec {keys}<>"$lib_run/keys"
+# On a terminal of its own, of which screen() shows what was drawn.
+TERM=xterm script -qefc 'stty rows 24 cols 80; exec leash top' "$lib_run/screen" <"$lib_run/keys" >/dev/null 2>&1 &
+top=$!
+screen_has() { grep -aq -- "$1" "$lib_run/screen"; }
+check "leash top shows who is here" wait_for 90 screen_has alice
+printf l >&"$keys"
+check "asks before it leashes" wait_for 60 screen_has 'Leash user 1001? (y/n)'
+capped "and does nothing before" $uid none
+printf y >&"$keys"
+check "leashes" wait_for 90 quota_is 50
+printf r >&"$keys"
+check "asks before it releases" wait_for 60 screen_has 'Release user 1001? (y/n)'
+printf y >&"$keys"
+check "releases" wait_for 90 quota_is none
+printf q >&"$keys"
+STATUS=0
+wait "$top" || STATUS=$?
+exec {keys}>&-
+check_equal "and ends" "$STATUS" 0
+logout_all alice
 
 # ---- at rest ------------------------------------------------------------------------------------
 
@@ -196,6 +268,20 @@ verdict "leash top without a terminal"
 run leash metrics
 grep -q '^# EOF' "$lib_run/out" || problem "no end"
 verdict "leash metrics"
+# An hour is the watchdog's; here it is shorter. Stopped, the loop does not even get the SIGABRT.
+install -d /run/systemd/system/leashd.service.d
+printf '[Service]\nWatchdogSec=10s\nTimeoutAbortSec=5s\n' >/run/systemd/system/leashd.service.d/watchdog.conf
+systemctl daemon-reload
+systemctl restart leashd
+pid=$(systemctl show leashd -P MainPID)
+pid_is_another() { [[ $(systemctl show leashd -P MainPID) != "$pid" ]] && systemctl is-active -q leashd; }
+sleep 25
+check_equal "the watchdog lets a loop that turns" "$(systemctl show leashd -P MainPID)" "$pid"
+kill -STOP "$pid"
+check "one that hangs is ended, and the next begins" wait_for 90 pid_is_another
+check_equal "as the watchdog's" "$(journalctl -u leashd -o cat | grep -c 'Watchdog timeout')" 1
+rm -r /run/systemd/system/leashd.service.d
+systemctl daemon-reload
 check "leashd stops" systemctl stop leashd
 check_equal "nothing is left behind" "$(leftovers | grep -v "^$log")" ""
 suite_end

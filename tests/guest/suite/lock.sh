@@ -1,12 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # leash-lock in a real xrdp session: logind's hints and signals, PAM's own password by a real locker,
-# disconnecting and reconnecting, the user unit. Needs i3lock or xsecurelock for the password.
+# disconnecting and reconnecting, the user unit; with the argument "xvnc" the same on Xvnc behind xrdp.
+# Needs i3lock or xsecurelock for the password.
 . "${LEASH_TESTS:-/usr/lib/leash-tests}/guest/suite/common.sh"
 suite_begin
 
 # Policies of the suites must not stay for the next one.
-trap 'systemctl stop leashd; rm -rf /etc/leash/leash.conf /run/leashd; tidy' EXIT
+tidy_lock() {
+    systemctl stop leashd
+    rm -rf /etc/leash/leash.conf /run/leashd
+    [[ ! -e $lib_run/xrdp.ini ]] || cp "$lib_run/xrdp.ini" /etc/xrdp/xrdp.ini
+    tidy
+}
+trap tidy_lock EXIT
 
 policy=/etc/leash/leash.conf
 
@@ -23,6 +30,8 @@ state() { as_alice leash-lock status --json 2>/dev/null | jq -r '.[0].state'; }
 state_is() { [[ $(state) == "$1" ]]; }
 locker_pid() { as_alice leash-lock status --json | jq -r '.[0].locker_pid'; }
 is_up() { [[ $(as_alice leash-lock status --json 2>/dev/null | jq -r '.[0].locker_up') == true ]]; }
+saver_is() { [[ $(as_alice "$LEASH_TESTS/observer" saver) == "$1" ]]; }
+layout_is() { [[ $(as_alice "$LEASH_TESTS/observer" layout) == "$1" ]]; }
 runs() { pgrep -u alice -x leash-lock; }
 
 # unguarded: how often leashd has told that a session has no leash-lock
@@ -52,7 +61,7 @@ type_password() {
 # again: leash-lock reads its policy when it starts; the loop that keeps it starts a new one
 again() {
     pkill -KILL -u alice -x leash-lock
-    wait_for 30 state_is "${1:-open}"
+    wait_for 30 state_is open
 }
 
 locker=
@@ -117,6 +126,18 @@ rdp_open alice
 sleep 3
 check "still locked when it is back" state_is locked
 
+check "and its locker is up" wait_for 60 is_up
+type_password leash
+wait_for 60 state_is open
+
+# Blanked while nobody is there, and the prompt for who comes back.
+conf idle=never blank-after=60s "locker=$command_line" on-disconnect=lock
+again
+kill "$RDP_CLIENT"
+check "locked, and blanked after a while" eval 'wait_for 60 is_up && wait_for 150 saver_is on'
+rdp_open alice
+check "awake when the viewer is back" wait_for 45 saver_is off
+check "and locked" state_is locked
 type_password leash
 wait_for 60 state_is open
 
@@ -167,6 +188,29 @@ pkill -KILL -u alice -x leash-lock-keep
 pkill -KILL -u alice -x leash-lock
 check "killed for good: told" wait_for 90 eval '(($(unguarded) == before + 1))'
 systemctl stop leashd
+
+# The user unit, as in desktops with a graphical-session.target.
+unit() { as_alice systemctl --user "$@"; }
+unit_pid() { unit show -P MainPID leash-lock.service; }
+unit_has_another() { [[ $(unit_pid) != 0 && $(unit_pid) != "$1" ]] && state_is "$2"; }
+unit import-environment DISPLAY XAUTHORITY
+check "the user unit starts" unit start leash-lock.service
+check "and tells that it runs" state_is open
+before=$(unit_pid)
+kill -KILL "$before"
+check "killed: another one runs" wait_for 60 unit_has_another "$before" open
+as_alice leash-lock lock
+wait_for 60 is_up
+before=$(unit_pid)
+kill -KILL "$before"
+check "killed while locked: another one runs, locked" wait_for 60 unit_has_another "$before" locked
+check "and its locker is up" wait_for 60 is_up
+check_equal "LockedHint" "$(hint LockedHint)" yes
+type_password leash
+check "the password opens" wait_for 60 state_is open
+check "the unit stops" unit stop leash-lock.service
+check "and leash-lock with it" wait_for 30 eval '! runs'
+
 as_alice setsid /usr/libexec/leash/leash-lock-keep >/dev/null 2>&1 &
 check "and back for what follows" wait_for 60 runs
 
@@ -175,5 +219,75 @@ pkill -KILL -u alice -x leash-lock
 wait_for 30 runs
 as_alice leash-lock lock
 check "no locker at all: the session is ended" wait_for 60 eval "! loginctl show-session $session"
+
+# ---- Xvnc behind xrdp --------------------------------------------------------------------------------
+
+[[ ${1-} == xvnc ]] || suite_end
+if ! command -v Xtigervnc >/dev/null; then
+    skip "Xvnc" "tigervnc-standalone-server is not in the guest"
+    suite_end
+fi
+kill "$RDP_CLIENT" 2>/dev/null
+cp /etc/xrdp/xrdp.ini "$lib_run/xrdp.ini"
+sed -i 's/^autorun=.*/autorun=Xvnc/' /etc/xrdp/xrdp.ini
+wait_for 60 eval '! rdp_session alice'
+# xrdp talks to Xvnc by TCP, and not by the socket that lib.sh looks for.
+rdp_connected() { SESSION=$(rdp_session "$1") && kill -0 "$RDP_CLIENT"; } 2>/dev/null
+viewed() { [[ -n $(find /run/xrdp -name "xrdp_chansrv_audio_out_socket_${display#:}" 2>/dev/null) ]]; }
+
+conf idle=never "locker=$command_line" on-disconnect=lock
+if ! desktop; then
+    not_ok "an Xvnc session for alice"
+    suite_end
+fi
+display=${display%.*}
+check "Xvnc: it is one" pgrep -u alice 'Xvnc|Xtigervnc'
+check "Xvnc: leash-lock runs" wait_for 60 runs
+check "Xvnc: open at first" wait_for 30 state_is open
+check "Xvnc: somebody looks at it" wait_for 60 viewed
+loginctl lock-session "$session"
+check "Xvnc: locked by logind's signal" wait_for 60 is_up
+check "Xvnc: LockedHint says so" wait_for 10 hint_is LockedHint yes
+kill -KILL "$(locker_pid)"
+check "Xvnc: a locker that is killed comes back" wait_for 60 is_up
+type_password wrong
+sleep 5
+check "Xvnc: a wrong password opens nothing" state_is locked
+type_password leash
+check "Xvnc: the right password opens" wait_for 60 state_is open
+check "Xvnc: LockedHint says that, too" wait_for 10 hint_is LockedHint no
+kill "$RDP_CLIENT"
+check "Xvnc: locked when the viewer goes" wait_for 60 is_up
+rdp_open alice
+check "Xvnc: somebody looks at it again" wait_for 60 viewed
+check "Xvnc: still locked" state_is locked
+check "Xvnc: with its prompt" saver_is off
+type_password leash
+wait_for 60 state_is open
+conf idle=50s warn=35s "locker=$command_line"
+again
+as_alice xdotool mousemove 50 50
+check "Xvnc: warned" wait_for 40 state_is warning
+check "Xvnc: locked when idle" wait_for 90 is_up
+type_password leash
+wait_for 60 state_is open
+
+# xsecurelock, which names the layout and switches it
+if command -v xsecurelock >/dev/null; then
+    conf idle=never locker=xsecurelock
+    again
+    as_alice setxkbmap us,de
+    as_alice leash-lock lock
+    check "Xvnc: xsecurelock is up" wait_for 60 is_up
+    check "Xvnc: it is told to name the layout" grep -qz '^XSECURELOCK_SHOW_KEYBOARD_LAYOUT=1$' "/proc/$(locker_pid)/environ"
+    as_alice xdotool key a
+    sleep 5
+    as_alice xdotool key ctrl+Tab
+    check "Xvnc: its prompt switches the layout" wait_for 20 layout_is 1
+    as_alice xdotool key ctrl+Tab
+    check "Xvnc: and back" wait_for 20 layout_is 0
+else
+    skip "Xvnc: xsecurelock" "it is not in the guest"
+fi
 
 suite_end

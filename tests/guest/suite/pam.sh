@@ -229,9 +229,9 @@ test_manual() {
     policy '[limits everyone]' 'cpu-quota=90%' 'tasks-max=900'
     session_close "$second"
     login alice third
-    capped "the next login has limits again" 1001 90
+    limits "the next login has limits again" 1001 90 900
     leash -u alice >/dev/null
-    gone alice
+    logout_all alice
     check "a manual leash outlasts the logins" test -e /run/leash/user-1001.slice
     leash release -u alice >/dev/null
     leash release --gone

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 # leash-xrdp and [xrdp] with a real xrdp and real RDP clients: who is connected, from where, after each change;
-# ten users; a sesman that was restarted; Xvnc; ending, disconnecting, messages; a full host. Ten desktops
+# many users at once; a sesman that was restarted; Xvnc; ending, disconnecting, messages; a full host. xrdp.sh [USERS]:
+# how many desktops there are at once, 4 to 10; each takes half a minute to come up under emulation, and ten
 # want 3 GB: run -m 3072 -t 3600.
 . "${LEASH_TESTS:-/usr/lib/leash-tests}/guest/suite/common.sh"
 suite_begin
@@ -11,6 +12,8 @@ log=/var/lib/leash/log
 here=10.9.9.1 there=10.9.9.2
 declare -A client=()
 others=(u1 u2 u3 u4 u5 u6 u7)
+users=${1:-10}
+crowd=("${others[@]:0:users-3}") # beside alice, bob and carol
 
 policy() { # LINE...: the policy from now on
     install -d -m 755 /etc/leash
@@ -32,6 +35,8 @@ trap tidy_xrdp EXIT
 
 incidents() { cat "$log"/incidents* 2>/dev/null | grep -c "kind=$1" || true; }
 incident_of() { cat "$log"/incidents* 2>/dev/null | grep "kind=$1" | grep -q "user=$2"; }
+# time_of KIND USER: when the last one was, in s
+time_of() { grep -h "kind=$1" "$log"/incidents* | grep "user=$2" | tail -n 1 | sed -E 's/.*time=([0-9]+)[0-9]{6}\t.*/\1/'; }
 no_session() { ! loginctl show-session "$1" >/dev/null 2>&1; }
 
 # what one call of systemctl takes here, in ms: the guest's own measure of a moment
@@ -207,22 +212,22 @@ shown "and the list says so" alice false null
 check_equal "the session goes on" "$(session_of alice)" "$before"
 policy "[exempt nobody]" "match-user=nobody" exempt=yes
 
-# ---- ten users -------------------------------------------------------------------------------------
+# ---- many users ------------------------------------------------------------------------------------
 
 failed=0
-for user in carol "${others[@]}"; do rdp "$user" || failed=$((failed + 1)); done
-check_equal "ten users: desktops that did not come up" "$failed" 0
+for user in carol "${crowd[@]}"; do rdp "$user" || failed=$((failed + 1)); done
+check_equal "$users users: desktops that did not come up" "$failed" 0
 begin=$EPOCHREALTIME
 list
 took=$(awk -v a="$begin" -v b="$EPOCHREALTIME" 'BEGIN { printf "%d", (b - a) * 1000 }')
-check_range "ten users: in ms" "$took" 0 "$limit"
-check_equal "ten users: all of them" "$(rows)" 10
-check_equal "ten users: connected" "$(jq '[.[] | select(.connected)] | length' "$lib_run/list.json")" 9
-check_equal "ten users: from here" "$(jq --arg h $here '[.[] | select(.client_address == $h)] | length' "$lib_run/list.json")" 9
+check_range "$users users: in ms" "$took" 0 "$limit"
+check_equal "$users users: all of them" "$(rows)" "$users"
+check_equal "$users users: connected" "$(jq '[.[] | select(.connected)] | length' "$lib_run/list.json")" $((users - 1))
+check_equal "$users users: from here" "$(jq --arg h $here '[.[] | select(.client_address == $h)] | length' "$lib_run/list.json")" $((users - 1))
 begin=$EPOCHREALTIME
-for user in "${others[@]}"; do loginctl show-session "$(row "$user" session)" >/dev/null; done
+for user in "${crowd[@]}"; do loginctl show-session "$(row "$user" session)" >/dev/null; done
 shows=$(awk -v a="$begin" -v b="$EPOCHREALTIME" 'BEGIN { printf "%d", (b - a) * 1000 }')
-echo "# a list of ten takes $took ms, loginctl show-session for seven $shows ms"
+echo "# a list of $users takes $took ms, loginctl show-session for ${#crowd[@]} $shows ms"
 
 # ---- ending ----------------------------------------------------------------------------------------
 
@@ -244,8 +249,8 @@ EOF
 chmod 755 /home/u1/saver /home/u1/.xsession
 chown u1: /home/u1/saver /home/u1/.xsession
 rdp u1 || not_ok "another desktop for u1"
-wait_for 60 pgrep -u u1 -x openbox
-wait_for 30 pgrep -u u1 -f saver
+check "its window manager" wait_for 60 pgrep -u u1 -x openbox
+check "and its program" wait_for 30 pgrep -u u1 -f /home/u1/saver
 id=$(session_of u1) number=$(display_of u1)
 scope=/sys/fs/cgroup/user.slice/user-$(id -u u1).slice/session-$id.scope
 # shellcheck disable=SC2034 # by eval
@@ -257,7 +262,7 @@ check "the window manager got its TERM" test -e /home/u1/wm.term
 check "a program that saves on exit has saved" test -e /home/u1/saved
 check "no session is left" no_session "$id"
 check "no group of processes" test ! -e "$scope"
-check_equal "no X server" "$(pgrep -u u1 'Xorg|openbox|xrdp-chansrv')" ""
+check_equal "no X server" "$(ps -u u1 -o comm= | grep -E 'Xorg|openbox|xrdp-chansrv')" ""
 check_equal "no socket" "$(find /run/xrdp -name "xrdp_display_$number")" ""
 check "PAM has closed it" wait_for 20 eval 'journalctl --after-cursor "$cursor" --no-pager | grep -q "xrdp-sesman:session.*session closed for user u1"'
 run leash log -u u1
@@ -296,9 +301,8 @@ alices=$(session_of alice) bobs=$(session_of bob)
 rdp carol
 check "a newcomer is in" viewed carol
 check "the oldest is warned" wait_for 60 incident_of warned alice
-asked=$(incident_of asked alice && echo asked)
-check_equal "and not ended before its time" "$asked" ""
 check "and then ended" wait_for 120 no_session "$alices"
+check_range "not before its time, in s" "$(($(time_of asked alice) - $(time_of warned alice)))" 14 120
 check "the newcomer is still there" viewed carol
 check_equal "nobody else has gone" "$(session_of bob)" "$bobs"
 rdp bob
@@ -321,7 +325,9 @@ client=()
 if command -v Xtigervnc >/dev/null; then
     sed -i 's/^autorun=.*/autorun=Xvnc/' /etc/xrdp/xrdp.ini
     start_client u3 $here
-    check "Xvnc behind xrdp: connected" wait_for 240 row_is u3 connected true
+    # xrdp 0.9 gives up on an X server that takes long to start; the session is there for the next try.
+    wait_for 120 row_is u3 client_address $here || start_client u3 $here
+    check "Xvnc behind xrdp: connected" wait_for 120 row_is u3 connected true
     check_equal "Xvnc: which, and from where" "$(row u3 backend) $(row u3 client_address) $(row u3 orphan)" "xvnc $here false"
     kill "${client[u3]}"
     check "Xvnc: disconnected" wait_for 60 row_is u3 connected false

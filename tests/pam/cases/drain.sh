@@ -4,7 +4,7 @@
 
 # emptying: the host is; with the account line in the stack of "xrdp-sesman"
 emptying() {
-    echo "account required $tools/pam_leash.so $*" >"$root/pam.d/xrdp-sesman"
+    echo "account required $tools/pam_leash.so" >"$root/pam.d/xrdp-sesman"
     LEASH_TEST_ROOT=$root "$build/leash-xrdp" drain on >/dev/null 2>&1
     there var/lib/leash/drain
 }

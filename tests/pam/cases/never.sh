@@ -231,16 +231,9 @@ test_never_minds_a_ledger_that_is_a_file() {
 }
 
 test_never_waits_for_a_lock() {
-    local holder
     machine && login $uid && pid1
-    break_it() {
-        mkdir -p -m 700 "$root/run/leash"
-        # shellcheck disable=SC2094
-        setpriv --pdeathsig KILL flock "$root/run/leash/$slice.lock" sleep 60 &
-        holder=$!
-        sleep 0.3
-    }
-    mend_it() { kill $holder; wait $holder 2>/dev/null; rm -f "$root/run/leash/$slice.lock"; }
+    break_it() { hold_record; }
+    mend_it() { let_record_go; }
     broken "the ledger is busy (EBUSY)"
 }
 
@@ -430,4 +423,68 @@ test_never_minds_what_fails_in_it_before_there_is_a_slice() {
     figure "$(tail -n 1 "$root.out")"
     comes_up
     limited
+}
+
+# ---- while PID 1 reads its unit files again ----------------------------------------------------------
+
+# Whoever holds the record until that is over sees to it that the login has its limits then.
+test_never_waits_for_a_reload_nor_goes_without_limits() {
+    local release
+    machine && login $uid && pid1
+    leash -u $uid -q 20%
+    conf "etc/systemd/system/$slice.d/99-site.conf" "[Slice]" "CPUQuota=90%" # so that PID 1 has to work out what counts
+    rule '*' Reload delay 3000
+    leash release -u $uid &
+    release=$!
+    wait_until grep -q Reload "$root/fake/calls"
+    patience=no
+    pam -k
+    opened
+    figure "open_session took $took ms"
+    journal "*MESSAGE=$user: limits of the policy are missing: the ledger is busy (EBUSY); logged in all the same*"
+    wait $release
+    limited
+    leash list --json
+    equal layer "$(jq -r '.[0].layer' <<<"$out")" default
+    absent "run/leash/$slice.note"
+}
+
+# A login whose holder has gone without looking: the next leash looks.
+test_never_forgets_a_login_whose_holder_was_killed() {
+    machine && login $uid && pid1
+    hold_record
+    patience=no
+    pam -k
+    opened
+    there "run/leash/$slice.note"
+    let_record_go
+    leash list
+    limited
+    absent "run/leash/$slice.note"
+}
+
+# PID 1 answers the login of somebody who is logged in already too late, and then another logs out.
+test_never_leaves_a_limit_that_PID_1_was_too_slow_for() {
+    machine && login $uid && pid1
+    rule '*' '*' silent
+    patience=no
+    pam -k
+    opened
+    behave
+    equal cpu.max "$(kernel cpu.max)" "max 100000"
+    leash release --gone
+    limited
+}
+
+# A login that came to nothing leaves nothing.
+test_never_follows_a_login_that_came_to_nothing() {
+    machine && pid1
+    hold_record
+    patience=no
+    pam -k
+    let_record_go
+    sed -i 's/^\(Since=\).*/\11700000000000000/' "$root/run/leash/$slice.note"
+    leash list
+    absent "run/leash/$slice"
+    absent "run/leash/$slice.note"
 }

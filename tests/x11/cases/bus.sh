@@ -50,8 +50,19 @@ test_bus_sleep_waits_for_the_locker() {
     alive
 }
 
+# covers_at DUE LATEST: in us since t0; until then what inhibits is heard
+covers_at() {
+    local covered
+    equal "state while inhibited" "$(status state)" open
+    equal inhibitors "$(status inhibitors)" 1
+    wait_until 10 locker_up
+    covered=$(($(time_of seen covered) - t0))
+    within covered $covered $(($1 - 200000)) "$2"
+    figure "T + ceiling + $(((covered - $1) / 1000)) ms"
+}
+
 test_bus_inhibitor_has_a_ceiling() {
-    local t0 covered
+    local t0
     policy idle=2s warn=1s inhibit-max=3s "locker=$(locker)"
     desktop && start
     spawn "$build/tests/inhibitor" 1 10 <"$root/login.in" >"$root/granted"
@@ -59,12 +70,7 @@ test_bus_inhibitor_has_a_ceiling() {
     xdotool mousemove 7 7
     t0=$(now)
     sleep 3
-    equal "state while inhibited" "$(status state)" open
-    equal inhibitors "$(status inhibitors)" 1
-    wait_until 10 locker_up
-    covered=$(($(time_of seen covered) - t0))
-    within covered $covered 4800000 6000000
-    figure "T + ceiling + $(((covered - 5000000) / 1000)) ms"
+    covers_at 5000000 6000000
     alive
 }
 
@@ -207,12 +213,76 @@ test_bus_suspended_saver_counts() {
     alive
 }
 
-test_bus_logout_after_so_long() {
-    policy idle=60s logout-after=3s "locker=$(locker)"
+# held_up KIND: leash-lock knows of an inhibitor of each kind
+held_up() {
+    case $1 in
+    bus)
+        spawn "$build/tests/inhibitor" 1 10 <"$root/login.in" >"$root/granted"
+        wait_until 5 test -s "$root/granted"
+        ;;
+    logind) login_say block "$(id -u)" idle ;;
+    saver)
+        spawn "$build/tests/observer" suspend 40 >"$root/suspended"
+        wait_until 5 test -s "$root/suspended"
+        ;;
+    esac
+}
+
+ceiling() { # KIND: idle for 4 s, and 3 s more
+    local t0
+    policy idle=4s warn=1s inhibit-max=3s "locker=$(locker)"
     desktop && start
-    spawn "$build/tests/inhibitor" 1 10 <"$root/login.in" >"$root/granted"
+    xset s 1 1 || skip "xset is not here"
+    held_up "$1"
+    sleep 0.5
+    xdotool mousemove 7 7
+    t0=$(now)
+    sleep 5.5
+    covers_at 7000000 9000000
+    equal "inhibitors still" "$(status inhibitors)" 1
+    alive
+}
+
+test_bus_logind_inhibitor_has_a_ceiling() { ceiling logind; }
+test_bus_suspended_saver_has_a_ceiling() { ceiling saver; }
+
+test_bus_logout_after_so_long() {
+    local took
+    policy idle=60s logout-after=3s inhibit-max=1h "locker=$(locker)"
+    desktop && start
+    xset s 1 1 || skip "xset is not here"
+    held_up bus
+    held_up logind
+    held_up saver
     lock_up
     wait_until 6 logged Terminate
+    took=$(($(time_of login Terminate) - $(time_of login "SetLockedHint yes")))
+    within "the end after the lock" $took 2900000 8000000
+    never_open
+    alive
+}
+
+saver_is() { [[ $("$build/tests/observer" saver) == "$1" ]]; }
+
+# Blank after so long; who comes back finds the prompt, and no black screen. Ten seconds, since a busy
+# host takes some for a look.
+test_slow_bus_blanked_and_awake_for_who_comes_back() {
+    local socket=$root/run/xrdp/sockdir/xrdp_chansrv_audio_out_socket_
+    policy idle=60s blank-after=10s "locker=$(locker)"
+    desktop
+    socket+=${DISPLAY#:}
+    mkdir -p "${socket%/*}"
+    start
+    lock_up
+    wait_until 20 saver_is on
+    : >"$socket" # a viewer connects to xrdp
+    wait_until 2 saver_is off
+    xset s activate || skip "xset is not here"
+    saver_is on || fail "the saver is not on"
+    login_say unlock
+    wait_until 2 saver_is off
+    state_is locked || fail "it is $(status state)"
+    locker_up || fail "the locker is not up"
     never_open
     alive
 }

@@ -29,7 +29,7 @@ test_display_many_leash_locks_start_at_once() {
     desktop
     for i in 1 2 3 4 5 6; do
         spawn "$build/tests/leash-lock" 2>>"$root/lock.log"
-        pids+=($spawned)
+        pids+=("$spawned")
     done
     wait_until 5 "$build/tests/leash-lock" status
     sleep 3
@@ -119,6 +119,39 @@ test_slow_display_grab_for_ever_ends_the_session() {
     never_open
     alive
 }
+
+# busy: by a client that holds the server, and by a server that does not run at all
+busy() { # COMMAND...: begins and ends it
+    policy idle=60s "locker=$(locker)"
+    desktop && start
+    "$@" # the lock falls due meanwhile
+    wait_until 10 locker_up
+    (($(time_of login "SetLockedHint yes") > $(time_of locker mapped))) || fail "said to be locked before it was"
+    equal deaths "$(status locker_deaths)" 0
+    never_open
+    alive
+    unlock
+}
+
+server_held() {
+    exec {held_fd}< <(exec setpriv --pdeathsig KILL "$build/tests/observer" server 4)
+    read -r -t 20 -u $held_fd || fail "the server was not held"
+    login_say lock
+    sleep 2
+    ! logged "SetLockedHint yes" || fail "said to be locked"
+    ! grep -q covered "$root/seen" || fail "the server was not busy"
+}
+
+server_stopped() {
+    kill -STOP "${started[3]}"
+    login_say lock
+    sleep 3
+    ! logged "SetLockedHint yes" || fail "said to be locked"
+    kill -CONT "${started[3]}"
+}
+
+test_display_server_is_held_by_a_client() { busy server_held; }
+test_display_server_is_busy() { busy server_stopped; }
 
 test_display_garbage_is_ignored() {
     policy idle=60s "locker=$(locker)"

@@ -128,3 +128,77 @@ test_intruder_is_there_first() {
     alive
     unlock
 }
+
+# overlay KIND SECONDS: a full-screen window over all others, and with KIND overlay the grabs
+overlay() {
+    spawn "$build/tests/intruder" "$1" "$2" >"$root/over" 2>>"$root/intruder.log"
+    over=$spawned
+}
+is_over() { [[ -s $root/over ]]; }
+
+not_before_the_locker() {
+    wait_until 5 grep -q mapped "$root/locker"
+    wait_until 20 locker_up
+    wait_until 2 logged "SetLockedHint yes"
+    (($(time_of login "SetLockedHint yes") > $(time_of locker mapped))) || fail "said to be locked before the locker was there"
+}
+
+# What is the locker's is not told by what a window looks like: it starts for two seconds.
+test_intruder_window_is_no_lockers() {
+    policy idle=60s "locker=$(locker --slow)"
+    desktop && start
+    login_say sleep
+    wait_until 5 grep -q started "$root/locker"
+    overlay overlay 6
+    wait_until 3 is_over
+    not_before_the_locker
+    wait_until 2 logged released
+    (($(time_of login released) > $(time_of locker mapped))) || fail "the sleep was released before the locker was there"
+    never_open
+    alive
+}
+
+# The server cannot tell whose a window is; one that was there before the locker is not its own.
+test_intruder_window_is_no_lockers_without_xres() {
+    policy idle=60s "locker=$(locker --slow)"
+    desktop -extension X-Resource && start
+    overlay overlay 3
+    wait_until 3 is_over
+    lock_now
+    wait_until 5 grep -q started "$root/locker"
+    not_before_the_locker
+    never_open
+    alive
+}
+
+# It hides the locker's window while that comes up, and goes: that is not the locker's going.
+test_intruder_window_goes() {
+    policy idle=60s "locker=$(locker)"
+    desktop && start
+    overlay window 20
+    wait_until 3 is_over
+    lock_up
+    kill -KILL $over
+    sleep 1
+    locker_up || fail "the locker is not up"
+    equal deaths "$(status locker_deaths)" 0
+    equal "lockers started" "$(grep -c started "$root/locker")" 1
+    never_open
+    alive
+    unlock
+}
+
+# Over the locker's when the password was right: that was the locker's success all the same.
+test_intruder_window_stays() {
+    policy idle=60s "locker=$(locker)"
+    desktop && start
+    lock_up
+    overlay window 20
+    wait_until 3 is_over
+    kill -USR1 "$(locker_pid)"
+    wait_until 5 grep -q unlocks "$root/locker"
+    sleep 1
+    equal state "$(status state)" open
+    ! grep -q "in the background" "$root/lock.log" || fail "the locker was blamed"
+    alive
+}

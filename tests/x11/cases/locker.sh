@@ -145,8 +145,9 @@ test_locker_stopped_again_and_again_is_replaced() {
     desktop && start
     lock_up
     first=$(locker_pid)
-    for ((i = 0; i < 4; i++)); do
-        kill -STOP "$first"
+    # Two stops before it could go on are one.
+    for ((i = 0; i < 20; i++)); do
+        kill -STOP "$first" 2>/dev/null
         sleep 0.2
     done
     wait_until 5 locker_up
@@ -184,6 +185,49 @@ test_locker_that_is_slow() {
     xdotool key x
     wait_until 5 locker_up
     never_open
+}
+
+# through COMMAND...: a locker whose window is of a process that COMMAND starts
+through() {
+    printf '#!/bin/sh\n%s\nexit $?\n' "$*" >"$root/wrapper"
+    chmod 755 "$root/wrapper"
+    policy idle=60s "locker=$root/wrapper"
+    desktop && start
+    lock_up
+    [[ $(locker_pid) != "$(status locker_pid)" ]] || fail "the locker has no child"
+    equal state "$(status state)" locked
+    never_open
+    unlock
+    alive
+}
+
+test_locker_draws_in_a_child() { through "$(locker)"; }
+test_locker_draws_in_a_group_of_its_own() { through setsid --wait "$(locker)"; }
+test_locker_draws_in_a_child_that_outlived_its_parent() { through "( $(locker) & ) ; while ! grep -q unlocks $root/locker; do sleep 0.1; done; sleep 0.2"; }
+
+# As xscreensaver: what draws is no process of the locker's, which has to say so itself.
+test_locker_has_a_daemon_draw() {
+    cat >"$root/wrapper" <<END
+#!/bin/bash
+touch $root/wanted
+while ! grep -q over $root/over; do sleep 0.1; done
+eval "exec \$XSS_SLEEP_LOCK_FD>&-"
+while [ ! -e $root/password ]; do sleep 0.1; done
+END
+    chmod 755 "$root/wrapper"
+    policy idle=60s "locker=$root/wrapper"
+    desktop
+    : >"$root/over"
+    spawn bash -c 'until [[ -e $0 ]]; do sleep 0.1; done; exec "$1" overlay 60 >"$2"' "$root/wanted" "$build/tests/intruder" "$root/over"
+    over=$spawned
+    start
+    lock_up
+    equal state "$(status state)" locked
+    wait_until 3 eval '[[ $("$build/tests/intruder" top) == other ]]'
+    kill -KILL $over
+    wait_until 5 eval "! locker_up"
+    never_open
+    alive
 }
 
 # The user's variables must not change what a locker does.
@@ -249,6 +293,29 @@ real() {
 
 test_real_i3lock() { real i3lock "i3lock -n -c 000000"; }
 test_real_xsecurelock() { real xsecurelock "xsecurelock"; }
+
+layout_is() { [[ $("$build/tests/observer" layout) == "$1" ]]; }
+
+# A password typed in another layout is wrong: the prompt names it, and Ctrl-Tab takes the next one.
+test_real_xsecurelock_switches_the_layout() {
+    command -v xsecurelock >/dev/null || skip "xsecurelock is not here"
+    policy idle=60s locker=xsecurelock
+    desktop
+    setxkbmap us,de 2>/dev/null || skip "setxkbmap is not here"
+    start
+    lock_up
+    layout_is 0 || fail "another layout from the beginning"
+    xdotool key a # the prompt comes with the first key
+    sleep 1
+    xdotool key ctrl+Tab
+    wait_until 5 layout_is 1
+    xdotool key ctrl+Tab
+    wait_until 5 layout_is 0
+    locker_up || fail "the locker is not up"
+    kill -KILL "$(status locker_pid)"
+    never_open
+    alive
+}
 
 test_real_i3lock_in_the_background_is_told() {
     command -v i3lock >/dev/null || skip "i3lock is not here"

@@ -4,8 +4,12 @@
  * intruder fake          sends events that only a server may: the screen has shrunk, the selection
  *                        is lost, the locker's window is unmapped and gone
  * intruder cover         prints the cover: WIDTHxHEIGHT+X+Y, and "hidden" if it is not mapped
+ * intruder top           prints whose full-screen window is above all others: cover, other
  * intruder move|unmap|destroy|reparent   does that to the cover
  * intruder helper        destroys the window that owns the selection
+ * intruder overlay N     keeps a full-screen window over all others for N seconds, and takes the
+ *                        grabs whenever they are free; says when it has them
+ * intruder window N      the same without the grabs; says when it is there
  * intruder take N        takes the selection and answers what is asked, for N seconds; prints how
  *                        often it was asked */
 
@@ -86,6 +90,23 @@ static Window find_cover(Display *d) {
         return found;
 }
 
+static int top(Display *d) {
+        Window root = DefaultRootWindow(d), parent, *list = NULL;
+        int screen = DefaultScreen(d);
+        const char *whose = "none";
+        XWindowAttributes a;
+        unsigned n = 0;
+
+        if (!XQueryTree(d, root, &root, &parent, &list, &n))
+                return 1;
+        for (unsigned i = 0; i < n; i++)
+                if (XGetWindowAttributes(d, list[i], &a) && a.map_state == IsViewable &&
+                    a.class == InputOutput && a.width >= DisplayWidth(d, screen))
+                        whose = is_cover(d, list[i]) ? "cover" : "other";
+        XFree(list);
+        return puts(whose) < 0;
+}
+
 static int hurt(Display *d, const char *how) {
         Window cover = find_cover(d);
         XWindowAttributes a;
@@ -106,6 +127,34 @@ static int hurt(Display *d, const char *how) {
                                 XCreateSimpleWindow(d, DefaultRootWindow(d), 0, 0, 9, 9, 0, 0, 0),
                                 0, 0);
         return !XSync(d, False);
+}
+
+static bool grab_both(Display *d, Window w) {
+        return XGrabKeyboard(d, w, True, GrabModeAsync, GrabModeAsync, CurrentTime) ==
+                       GrabSuccess &&
+               XGrabPointer(d, w, True, ButtonPressMask, GrabModeAsync, GrabModeAsync, None, None,
+                            CurrentTime) == GrabSuccess;
+}
+
+static int overlay(Display *d, unsigned seconds, bool wants_grabs) {
+        XSetWindowAttributes a = { .override_redirect = True, .background_pixel = 0x802080 };
+        int screen = DefaultScreen(d);
+        Window w = XCreateWindow(d, DefaultRootWindow(d), 0, 0, (unsigned) DisplayWidth(d, screen),
+                                 (unsigned) DisplayHeight(d, screen), 0, CopyFromParent,
+                                 InputOutput, CopyFromParent, CWOverrideRedirect | CWBackPixel, &a);
+        bool said = false;
+
+        for (unsigned i = 0; i < seconds * 500; i++) {
+                XMapRaised(d, w);
+                (void) XSync(d, False);
+                if ((!wants_grabs || grab_both(d, w)) && !said) {
+                        said = true;
+                        (void) puts("over");
+                        (void) fflush(stdout);
+                }
+                (void) usleep(2000);
+        }
+        return 0;
 }
 
 static int take(Display *d, unsigned seconds) {
@@ -141,6 +190,11 @@ int main(int argc, char *argv[]) {
         (void) XSetErrorHandler(ignore);
         if (strcmp(what, "fake") == 0)
                 return fake(d);
+        if (strcmp(what, "top") == 0)
+                return top(d);
+        if (strcmp(what, "overlay") == 0 || strcmp(what, "window") == 0)
+                return overlay(d, argc > 2 ? (unsigned) atoi(argv[2]) : 3,
+                               strcmp(what, "overlay") == 0);
         if (strcmp(what, "take") == 0)
                 return take(d, argc > 2 ? (unsigned) atoi(argv[2]) : 3);
         if (strcmp(what, "helper") == 0) {

@@ -11,9 +11,13 @@
  * observer window N  has a window
  * observer garbage  sends leash-lock client messages and properties that mean nothing
  * observer raise N  keeps raising a window of its own over all others for N seconds
- * observer suspend N  suspends the server's saver, as a player does */
+ * observer suspend N  suspends the server's saver, as a player does
+ * observer server N  holds the server, which answers nobody else meanwhile
+ * observer saver    prints whether the server has blanked the screen: on, off
+ * observer layout   prints which of the keyboard's layouts is in use, from 0 */
 
 #define _GNU_SOURCE
+#include <X11/XKBlib.h>
 #include <X11/Xatom.h>
 #include <X11/Xlib.h>
 #include <X11/Xutil.h>
@@ -179,6 +183,20 @@ static int keep_raising(Display *d, unsigned seconds) {
         return 0;
 }
 
+static int print_saver(Display *d) {
+        XScreenSaverInfo info = {};
+
+        if (!XScreenSaverQueryInfo(d, DefaultRootWindow(d), &info))
+                return 1;
+        return puts(info.state == ScreenSaverOn ? "on" : "off") < 0;
+}
+
+static int print_layout(Display *d) {
+        XkbStateRec state = {};
+
+        return XkbGetState(d, XkbUseCoreKbd, &state) != Success || printf("%d\n", state.group) < 0;
+}
+
 int main(int argc, char *argv[]) {
         const char *what = argc > 1 ? argv[1] : "";
         unsigned seconds = argc > 2 ? (unsigned) atoi(argv[2]) : 10;
@@ -199,8 +217,22 @@ int main(int argc, char *argv[]) {
         if (strcmp(what, "suspend") == 0) {
                 XScreenSaverSuspend(d, True);
                 (void) XSync(d, False);
+                (void) puts("suspended");
+                (void) fflush(stdout);
                 (void) sleep(seconds);
                 return 0;
         }
+        if (strcmp(what, "server") == 0) {
+                XGrabServer(d);
+                (void) XSync(d, False);
+                (void) puts("grabbed");
+                (void) fflush(stdout);
+                (void) sleep(seconds);
+                return 0;
+        }
+        if (strcmp(what, "saver") == 0)
+                return print_saver(d);
+        if (strcmp(what, "layout") == 0)
+                return print_layout(d);
         return hold_grab(d, what, seconds);
 }

@@ -164,6 +164,8 @@ int main(int argc, char *argv[]) {
                 return 1;
         if (!o.never_map)
                 w = map(d, o.small);
+        if (w != None)
+                note(&o, "mapped");
         if (!o.no_grab && !o.never_map && !grab(d, w)) {
                 note(&o, "no grabs");
                 return 1;
