@@ -65,18 +65,6 @@ since=$(noted Disconnected "$desktop")
 check "who is away is squeezed" wait_for 60 quota_is 20
 measures "a busy loop is held" 15 25 cpu_of_slice $uid 4
 
-# What alice may tell logind of her session; SetDisplay() is of systemd 254.
-setpriv --reuid=alice --regid=alice --init-groups "$LEASH_TESTS/claim" "$desktop" tty :99 >"$lib_run/claim" 2>&1 &
-claim=$!
-display=$(noted Display "$desktop")
-check "alice says that it is no desktop" wait_for 60 grep -qx SetType "$lib_run/claim"
-check_equal "and logind repeats it" "$(loginctl show-session "$desktop" -P Type)" tty
-sleep 2
-check_equal "it stays what it is" "$(noted Disconnected "$desktop") $(noted Display "$desktop") $(quota $uid)" "$since $display 20"
-run leash-xrdp list --json
-check "and where it is" jq -e --arg id "$desktop" --arg display ":$display" '.[] | select(.session == $id) | .display == $display and .connected == false' "$lib_run/out"
-kill "$claim"
-
 run leash show -u alice --json
 check "and for how long is shown" jq -e --arg id "$desktop" '.[0].sessions[] | select(.session == $id) | .connected == false and (.disconnected_since | fromdateiso8601) > now - 600' "$lib_run/out"
 
@@ -166,10 +154,23 @@ share_of_bob() {
 
 # ---- runaways -----------------------------------------------------------------------------------
 
-rule=("[runaway alice]" match-user=alice pressure=10% share=80% window=15s steps=5%/10min)
+# The system has its part of a CPU, too, and emulated it is a large one: a fair share of the machine is more
+# than what two users can get of it.
+rule=("[runaway alice]" match-user=alice pressure=10% share=30% window=15s steps=5%/10min)
 policy "${rule[@]}" exempt-command=burn
 login alice alice
 login bob bob
+
+# What alice may tell logind of her session, while nobody else has control of it, as Xorg has of a desktop.
+session=$(session_run "$alice" 'echo $XDG_SESSION_ID')
+setpriv --reuid=alice --regid=alice --init-groups "$LEASH_TESTS/claim" "$session" x11 >"$lib_run/claim" 2>&1 &
+claim=$!
+check "alice says that her login is a desktop" wait_for 60 grep -qx SetType "$lib_run/claim"
+check_equal "and logind repeats it" "$(loginctl show-session "$session" -P Type)" x11
+run leash show -u alice --json
+check "leash does not" jq -e --arg id "$session" '.[0].sessions[] | select(.session == $id) | .type == "tty"' "$lib_run/out"
+kill "$claim"
+
 session_spawn "$alice" burn 6
 session_spawn "$bob" burn 2
 bobs=$SPAWNED
@@ -182,14 +183,14 @@ check "in the kernel" wait_for 30 quota_is 5
 check_range "the other gets what the hog had" "$(awk -v a="$(share_of_bob)" -v b="$fought" 'BEGIN { print a / b }')" 1.6 2.5
 check "PID 1 keeps the end" bash -c 'systemctl list-timers --all | grep -q leash-expire-1001'
 run leash log -u alice --json
-jq -e '.[] | select(.kind == "penalised") | .used_percent > 80 and .pressure_percent > 10 and .rule' "$lib_run/out" >/dev/null ||
+jq -e '.[] | select(.kind == "penalised") | .used_percent > 30 and .pressure_percent > 10 and .rule' "$lib_run/out" >/dev/null ||
     problem "$(jq -c '.[] | select(.kind == "penalised")' "$lib_run/out")"
 verdict "the log tells why"
 journalctl --sync
 journalctl -t leashd MESSAGE_ID=fb6ff0bd24cd4a3e9c44e1c1f7a6ad27 -o json | tail -n 1 >"$lib_run/out"
 check "and the journal, with fields" jq -e '.LEASH_USER == "alice" and .LEASH_UID == "1001" and .LEASH_CONDITION == "cpu"
     and .LEASH_WATCH == "0" and (.LEASH_RULE | test("^/etc/leash/leash.conf:[0-9]+$"))
-    and (.LEASH_USED_PERCENT | tonumber) > 80 and (.LEASH_PRESSURE_PERCENT | tonumber) > 10
+    and (.LEASH_USED_PERCENT | tonumber) > 30 and (.LEASH_PRESSURE_PERCENT | tonumber) > 10
     and (.LEASH_LIMITS | test("5%")) and (.LEASH_PROCESSES | test("burn"))' "$lib_run/out"
 systemctl kill -s KILL leashd
 sleep 30
