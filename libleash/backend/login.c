@@ -286,17 +286,12 @@ static uid_t find_owner_above(void) {
 /* As sd_pid_get_owner_uid(3) finds it, by what is read of every other process as well: at the start
  * of each leash the library's own way took longer than all the rest of the looking. */
 static uid_t find_owner_by_cgroup(void) {
-        static const char *const hierarchies[] = { NULL, "name=systemd" };
+        _cleanup_free_ char *cgroup = NULL;
+        Placement p;
 
-        for (size_t i = 0; i < ELEMENTSOF(hierarchies); i++) {
-                _cleanup_free_ char *cgroup = NULL;
-                Placement p;
-
-                if (proc_read_cgroup(getpid(), hierarchies[i], &cgroup) >= 0 &&
-                    placement_parse(cgroup, &p) >= 0 && p.owner != (uid_t) -1)
-                        return p.owner;
-        }
-        return (uid_t) -1;
+        return proc_read_unit_cgroup(getpid(), &cgroup) >= 0 && placement_parse(cgroup, &p) >= 0
+                       ? p.owner
+                       : (uid_t) -1;
 }
 
 uid_t login_caller_owner(bool placement) {
