@@ -47,22 +47,29 @@ JSON_CFLAGS := $(shell $(PKG_CONFIG) --cflags json-c 2>/dev/null)
 JSON_LIBS := $(shell $(PKG_CONFIG) --libs json-c 2>/dev/null)
 INIH_CFLAGS := $(shell $(PKG_CONFIG) --cflags inih 2>/dev/null)
 INIH_LIBS := $(shell $(PKG_CONFIG) --libs inih 2>/dev/null)
+# Each shared library costs every `leash PID` and every login, and these two are small and change
+# seldom. STATIC= links them like all others; without their archives that is done anyway.
+STATIC ?= json-c inih
+archive = $(if $(filter $(1),$(STATIC)),$(filter /%,$(shell $(CC) -print-file-name=lib$(1).a)))
+JSON_LIBS := $(if $(JSON_LIBS),$(or $(call archive,json-c),$(JSON_LIBS)))
+INIH_LIBS := $(if $(INIH_LIBS),$(or $(call archive,inih),$(INIH_LIBS)))
 CMOCKA_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
 HAVE_CGROUP := $(shell $(PKG_CONFIG) --exists libcgroup 2>/dev/null && echo yes)
 
 CURSES_CFLAGS := $(shell $(PKG_CONFIG) --cflags ncursesw 2>/dev/null)
 CURSES_LIBS := $(shell $(PKG_CONFIG) --libs ncursesw 2>/dev/null)
-TOP_SOURCE = $(if $(CURSES_LIBS),top.c,top-fallback.c)
+# A program of its own: what it takes to load ncurses is not for every `leash PID`.
+TOP_SOURCE = $(if $(CURSES_LIBS),top-start.c,top-fallback.c)
 HAVE_PAM := $(shell echo '\#include <security/pam_ext.h>' | $(CC) -E - >/dev/null 2>&1 && echo yes)
 
 ifeq ($(HAVE_CGROUP),yes)
 CGROUP_SOURCE = backend/cgroup.c backend/cgroup-crowd.c backend/cgroup-group.c \
     backend/cgroup-moves.c backend/cgroup-origins.c backend/cgroup-procs.c \
     backend/cgroup-site.c backend/cgroup-waiter.c
-CGROUP_LIBS := $(shell $(PKG_CONFIG) --libs libcgroup)
+# Loaded when it is needed, by the name that a program linked with it would ask for.
+CGROUP_SONAME := $(shell readelf -d "$$($(CC) -print-file-name=libcgroup.so)" | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')
 else
 CGROUP_SOURCE = backend/cgroup-fallback.c
-CGROUP_LIBS =
 endif
 
 # leash-lock and leash-notify are made where their libraries are.
@@ -90,7 +97,9 @@ LIB_SOURCES = \
     backend/vncserver.c
 
 LEASH_SOURCES = cap.c context.c doctor.c exit.c explain.c list.c log.c main.c metrics.c options.c \
-    policy.c release.c show.c $(TOP_SOURCE) topmodel.c view.c
+    policy.c release.c show.c $(TOP_SOURCE) view.c
+
+TOP_SOURCES = context.c exit.c leash-top.c top.c topmodel.c
 
 LOCK_SOURCES = daemon.c leash-lock.c locker.c lockpolicy.c notice.c options.c status.c x11-cover.c \
     x11-owner.c $(if $(XRES_LIBS),x11-xres.c,x11-no-xres.c) x11.c xrdp.c
@@ -109,7 +118,7 @@ UNIT_TESTS = array audit balance ccache cgfile displays drain dropin guard hours
 
 # ---- rules ------------------------------------------------------------------------------------------
 
-SAN_FLAGS = $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
+SAN_FLAGS = $(if $(SAN),-DLEASH_SANITIZED -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all)
 ALL_CFLAGS = -std=gnu17 $(WARNINGS) $(if $(WERROR),-Werror) $(HARDENING) $(SAN_FLAGS) \
     -iquote libleash -iquote . $(JSON_CFLAGS) $(INIH_CFLAGS) -DLEASH_VERSION='"$(VERSION)"' \
     -DBINDIR='"$(BINDIR)"' -DLIBEXECDIR='"$(LIBEXECDIR)"' $(CPPFLAGS) $(CFLAGS)
@@ -121,12 +130,14 @@ MODULE_LDFLAGS = -shared $(if $(SAN),,-Wl,-z,defs) -Wl,--exclude-libs=ALL \
 OBJ = $(BUILD)/obj
 LIB_OBJECTS = $(LIB_SOURCES:%.c=$(OBJ)/libleash/%.o)
 LEASH_OBJECTS = $(LEASH_SOURCES:%.c=$(OBJ)/leash/%.o)
+TOP_OBJECTS = $(TOP_SOURCES:%.c=$(OBJ)/leash/%.o)
 LOCK_OBJECTS = $(LOCK_SOURCES:%.c=$(OBJ)/screensaver/%.o)
 LEASHD_OBJECTS = $(LEASHD_SOURCES:%.c=$(OBJ)/leashd/%.o)
 AGENT_OBJECTS = $(AGENT_SOURCES:%.c=$(OBJ)/xrdp-helpers/%.o)
 XRDP_OBJECTS = $(XRDP_SOURCES:%.c=$(OBJ)/xrdp-helpers/%.o)
 LIBLEASH = $(BUILD)/libleash.a
 LOCK_PROGRAMS = $(if $(X11_LIBS),$(BUILD)/leash-lock) $(if $(NOTIFY_LIBS),$(BUILD)/leash-notify)
+TOP_PROGRAM = $(if $(CURSES_LIBS),$(BUILD)/leash-top)
 PAM_OBJECTS = $(PAM_SOURCES:%.c=$(OBJ)/pam_module/%.o)
 PAM_MODULE = $(if $(HAVE_PAM),$(BUILD)/pam_leash.so)
 MAN_PAGES = $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
@@ -136,15 +147,19 @@ COMPLETIONS = $(foreach program,leash leash-xrdp,$(BUILD)/completions/$(program)
 .DEFAULT_GOAL = all
 
 .PHONY: all
-all: $(BUILD)/leash $(BUILD)/leashd $(BUILD)/leash-xrdp $(BUILD)/leash-agent $(PAM_MODULE) $(LOCK_PROGRAMS) $(COMPLETIONS) man
+all: $(BUILD)/leash $(TOP_PROGRAM) $(BUILD)/leashd $(BUILD)/leash-xrdp $(BUILD)/leash-agent $(PAM_MODULE) $(LOCK_PROGRAMS) $(COMPLETIONS) man
 
 $(BUILD)/leash: $(LEASH_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(JSON_LIBS) $(INIH_LIBS) $(CURSES_LIBS) $(CGROUP_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(JSON_LIBS) $(INIH_LIBS)
+
+$(BUILD)/leash-top: $(TOP_OBJECTS) $(LIBLEASH) | said
+	@echo "  LINK $@"
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(INIH_LIBS) $(CURSES_LIBS)
 
 $(BUILD)/leashd: $(LEASHD_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(INIH_LIBS)
 
 $(BUILD)/leash-agent: $(AGENT_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
@@ -152,7 +167,7 @@ $(BUILD)/leash-agent: $(AGENT_OBJECTS) $(LIBLEASH) | said
 
 $(BUILD)/leash-xrdp: $(XRDP_OBJECTS) $(LIBLEASH) | said
 	@echo "  LINK $@"
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(JSON_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(SYSTEMD_LIBS) $(JSON_LIBS) $(INIH_LIBS)
 
 $(BUILD)/leash-lock: $(LOCK_OBJECTS) $(OBJ)/screensaver/testing.o $(LIBLEASH) | said
 	@echo "  LINK $@"
@@ -173,6 +188,7 @@ said:
 	@$(if $(JSON_LIBS),,echo "leash needs json-c's headers: see 'make deps'" >&2; exit 1)
 	@$(if $(INIH_LIBS),,echo "leash needs libinih's headers: see 'make deps'" >&2; exit 1)
 	@$(if $(HAVE_CGROUP),,echo "libcgroup is not here: built without the backend for hosts that do not run systemd")
+	@$(if $(CURSES_LIBS),,echo "ncurses is not here: built without leash top")
 	@$(if $(X11_LIBS),,echo "libX11, libXext or libXss is not here: leash-lock is not built")
 	@$(if $(NOTIFY_LIBS),,echo "libnotify is not here: leash-notify is not built")
 	@$(if $(HAVE_PAM),,echo "libpam's headers are not here: pam_leash is not built")
@@ -187,6 +203,7 @@ $(OBJ)/%.o: %.c | said
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(OBJ)/leash/top.o: ALL_CFLAGS += $(CURSES_CFLAGS)
+$(OBJ)/libleash/backend/cgroup-group.o: ALL_CFLAGS += -DLIBCGROUP='"$(CGROUP_SONAME)"'
 
 $(BUILD)/completions/%.bash: $(BUILD)/%
 	@mkdir -p $(@D)
@@ -203,7 +220,7 @@ $(BUILD)/man/%: docs/man/%.scd
 	@mkdir -p $(@D)
 	@if command -v scdoc >/dev/null; then scdoc <$< >$@; else echo "scdoc is not here: $(@F) is not made"; fi
 
--include $(LIB_OBJECTS:.o=.d) $(LEASH_OBJECTS:.o=.d) $(LOCK_OBJECTS:.o=.d) \
+-include $(LIB_OBJECTS:.o=.d) $(LEASH_OBJECTS:.o=.d) $(TOP_OBJECTS:.o=.d) $(LOCK_OBJECTS:.o=.d) \
     $(LEASHD_OBJECTS:.o=.d) $(AGENT_OBJECTS:.o=.d) $(XRDP_OBJECTS:.o=.d) $(PAM_OBJECTS:.o=.d)
 
 # ---- tests ------------------------------------------------------------------------------------------
@@ -250,7 +267,7 @@ tests: $(if $(CMOCKA_LIBS),$(TEST_PROGRAMS)) $(TOOLS) $(PAM_TESTS) $(if $(X11_LI
 
 $(BUILD)/tests/test-%: $(OBJ)/tests/unit/test-%.o $(LIBLEASH)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIBLEASH) $(CMOCKA_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS) $(CGROUP_LIBS)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIBLEASH) $(CMOCKA_LIBS) $(SYSTEMD_LIBS) $(INIH_LIBS)
 
 $(BUILD)/tests/test-topmodel: $(OBJ)/leash/topmodel.o
 
@@ -354,6 +371,7 @@ format:
 .PHONY: install
 install: all
 	install -Dm755 $(BUILD)/leash $(DESTDIR)$(BINDIR)/leash
+	$(if $(TOP_PROGRAM),install -Dm755 $(TOP_PROGRAM) $(DESTDIR)$(LIBEXECDIR)/leash-top)
 	install -Dm755 $(BUILD)/leashd $(DESTDIR)$(SBINDIR)/leashd
 	install -Dm755 $(BUILD)/leash-xrdp $(DESTDIR)$(SBINDIR)/leash-xrdp
 	install -Dm755 $(BUILD)/leash-agent $(DESTDIR)$(SBINDIR)/leash-agent

@@ -51,6 +51,11 @@ static int find_by(const Context *c, char **ret) {
         return user_name(uid == (uid_t) -1 ? getuid() : uid, ret);
 }
 
+/* PID 1 greets us while others are asked who the caller is, and where the process belongs. */
+static bool is_changing(const Context *c) {
+        return c->args.verb->changes && !c->args.dry_run && geteuid() == 0;
+}
+
 Exit context_open(Context *c) {
         bool placement;
         int r;
@@ -66,12 +71,6 @@ Exit context_open(Context *c) {
                 .program = c->program,
                 .timeout = CALL_TIMEOUT,
         };
-        c->invoker = find_invoker();
-        r = find_by(c, &c->by);
-        if (r < 0) {
-                output_error("%s", strerror(-r));
-                return EXIT_FAILED;
-        }
         r = backend_open(&c->backend_options, &c->backend);
         if (r == -EINVAL) {
                 output_error("LEASH_BACKEND=%s: no such backend; systemd and cgroup there are",
@@ -88,6 +87,14 @@ Exit context_open(Context *c) {
         }
         if (r < 0) {
                 output_error("cannot look at this host: %s", strerror(-r));
+                return EXIT_FAILED;
+        }
+        if (is_changing(c) && c->backend->ops->prepare)
+                c->backend->ops->prepare(c->backend);
+        c->invoker = find_invoker();
+        r = find_by(c, &c->by);
+        if (r < 0) {
+                output_error("%s", strerror(-r));
                 return EXIT_FAILED;
         }
         placement = c->backend && c->backend->ops->placement;

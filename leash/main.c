@@ -57,6 +57,19 @@ static Exit become_root(int argc, char *argv[]) {
         return EXIT_FAILED;
 }
 
+/* Everything is done, written and unlocked by now. The kernel takes back memory and connections in
+ * less time than we and the libraries take to let go of each; only who looks for leaks waits. */
+static Exit finish(Exit e) {
+        if (fflush(stdout) != 0 && e == EXIT_DONE) {
+                output_error("cannot write the result: %s", strerror(errno));
+                e = EXIT_FAILED;
+        }
+#ifndef LEASH_SANITIZED
+        _exit(e);
+#endif
+        return e;
+}
+
 /* Ctrl-Z, or writing to a terminal from the background, would stop it with a user's record locked:
  * nobody else could limit them or let them go. */
 static void stay_awake(void) {
@@ -91,20 +104,13 @@ static Exit run(int argc, char *argv[]) {
         if (c.args.verb->changes)
                 stay_awake();
         e = context_open(&c);
-        if (e != EXIT_DONE)
-                return e;
-        e = c.args.verb->run(&c);
-        context_catch_up(&c);
-        return e;
+        if (e == EXIT_DONE) {
+                e = c.args.verb->run(&c);
+                context_catch_up(&c);
+        }
+        return finish(e);
 }
 
 int main(int argc, char *argv[]) {
-        Exit e;
-
-        e = run(argc, argv);
-        if (fflush(stdout) != 0 && e == EXIT_DONE) {
-                output_error("cannot write the result: %s", strerror(errno));
-                e = EXIT_FAILED;
-        }
-        return e;
+        return finish(run(argc, argv));
 }

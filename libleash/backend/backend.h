@@ -52,6 +52,11 @@ struct BackendOps {
         int (*open)(const BackendOptions *options, Backend **ret);
         Backend *(*free)(Backend *b);
 
+        /* Something is going to be changed: starts what takes another process its time, without
+         * waiting for it. What fails here fails again, and is told, where it is needed. NULL: there
+         * is nothing. */
+        void (*prepare)(Backend *b);
+
         /* The cgroup that carries the target's limits, as the kernel names it below each
          * hierarchy's root ("/user.slice/user-1000.slice"); a new string. Pure naming: the group
          * need not exist. Returns 0 or -errno. */

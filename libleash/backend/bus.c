@@ -52,7 +52,7 @@ static usec_t remaining(const Bus *b, usec_t timeout) {
 }
 
 /* sd_bus_call() would wait for the greeting as long as the library likes, which is 25 s. */
-static int wait_ready(const Bus *b) {
+int bus_wait(Bus *b) {
         usec_t left = remaining(b, b->timeout), end = clock_monotonic() + left, now;
         int r;
 
@@ -72,7 +72,7 @@ static int wait_ready(const Bus *b) {
         return r < 0 ? r : 0;
 }
 
-int bus_open(const char *root, usec_t timeout, usec_t deadline, Bus *ret) {
+int bus_begin(const char *root, usec_t timeout, usec_t deadline, Bus *ret) {
         Bus b = { .timeout = timeout, .deadline = deadline };
         int r = -EPERM;
 
@@ -82,7 +82,18 @@ int bus_open(const char *root, usec_t timeout, usec_t deadline, Bus *ret) {
                 r = sd_bus_open_system(&b.bus);
         if (r < 0)
                 return r;
-        r = wait_ready(&b);
+        *ret = b;
+        return 0;
+}
+
+int bus_open(const char *root, usec_t timeout, usec_t deadline, Bus *ret) {
+        Bus b;
+        int r;
+
+        r = bus_begin(root, timeout, deadline, &b);
+        if (r < 0)
+                return r;
+        r = bus_wait(&b);
         if (r < 0) {
                 bus_close(&b);
                 return r;

@@ -16,10 +16,16 @@ typedef struct Bus {
         usec_t deadline; /* monotonic, for all of them together; 0: none */
 } Bus;
 
-/* Connects, and waits until the other side has agreed, as long as a call may take: as root over
- * PID 1's private socket, which saves the broker's hop and works when the broker does not; else, or
- * where that socket is missing, over the system bus. With a deadline over the private socket alone:
- * where the system bus is, the environment may tell. `root` stands before the socket's path. */
+/* Connects, without waiting for the other side's word: as root over PID 1's private socket, which
+ * saves the broker's hop and works when the broker does not; else, or where that socket is missing,
+ * over the system bus. With a deadline over the private socket alone: where the system bus is, the
+ * environment may tell. `root` stands before the socket's path. */
+int bus_begin(const char *root, usec_t timeout, usec_t deadline, Bus *ret);
+
+/* Waits until the other side has agreed, as long as a call may take. At once if it has before. */
+int bus_wait(Bus *b);
+
+/* Both. */
 int bus_open(const char *root, usec_t timeout, usec_t deadline, Bus *ret);
 void bus_close(Bus *b);
 

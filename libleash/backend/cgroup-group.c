@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Groups and their values, through libcgroup. */
+/* Groups and their values, through libcgroup, which is loaded by group_init(): hosts with systemd
+ * have the backend, too, and every `leash PID` there would pay for it. */
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <libcgroup.h>
@@ -17,6 +19,38 @@
 
 #define PERIOD_DEFAULT (100 * USEC_PER_MSEC)
 #define PERIOD_QUOTA_MIN USEC_PER_MSEC /* Documentation/scheduler/sched-bwc.rst */
+
+static void *find(const char *name) {
+        void *library = dlopen(LIBCGROUP, RTLD_NOW | RTLD_LOCAL); /* once; then it is counted */
+
+        return library ? dlsym(library, name) : NULL;
+}
+
+/* What is called here goes there. group_init() has looked whether it is all there. */
+#define LATE(name) ((typeof(&name)) find(#name))
+#define cgroup_init(...) LATE(cgroup_init)(__VA_ARGS__)
+#define cgroup_set_logger(...) LATE(cgroup_set_logger)(__VA_ARGS__)
+#define cgroup_get_last_errno(...) LATE(cgroup_get_last_errno)(__VA_ARGS__)
+#define cgroup_new_cgroup(...) LATE(cgroup_new_cgroup)(__VA_ARGS__)
+#define cgroup_free(...) LATE(cgroup_free)(__VA_ARGS__)
+#define cgroup_add_controller(...) LATE(cgroup_add_controller)(__VA_ARGS__)
+#define cgroup_add_value_string(...) LATE(cgroup_add_value_string)(__VA_ARGS__)
+#define cgroup_create_cgroup(...) LATE(cgroup_create_cgroup)(__VA_ARGS__)
+#define cgroup_modify_cgroup(...) LATE(cgroup_modify_cgroup)(__VA_ARGS__)
+#define cgroup_delete_cgroup_ext(...) LATE(cgroup_delete_cgroup_ext)(__VA_ARGS__)
+
+static const char *const functions[] = {
+        "cgroup_init",
+        "cgroup_set_logger",
+        "cgroup_get_last_errno",
+        "cgroup_new_cgroup",
+        "cgroup_free",
+        "cgroup_add_controller",
+        "cgroup_add_value_string",
+        "cgroup_create_cgroup",
+        "cgroup_modify_cgroup",
+        "cgroup_delete_cgroup_ext",
+};
 
 static void handle_freep(struct cgroup **g) {
         if (*g)
@@ -52,6 +86,9 @@ static void be_quiet(void *userdata _unused_, int level _unused_, const char *fo
 }
 
 int group_init(void) {
+        for (size_t i = 0; i < ELEMENTSOF(functions); i++)
+                if (!find(functions[i]))
+                        return -ELIBACC;
         cgroup_set_logger(be_quiet, CGROUP_LOG_ERROR, NULL); /* else it writes to stdout */
         return errno_from_ecg(cgroup_init());
 }

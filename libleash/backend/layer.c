@@ -71,26 +71,6 @@ int layer_roll_back(Backend *b, Ledger *ledger, Record *record, Record *before, 
         return 0;
 }
 
-static int collect_leaders(uid_t uid, pid_t **ret, size_t *ret_n) {
-        _cleanup_free_ pid_t *leaders = NULL;
-        LoginSession *sessions;
-        size_t n;
-        int r;
-
-        r = login_sessions(uid, &sessions, &n);
-        if (r < 0)
-                return r;
-        leaders = calloc(n + 1, sizeof(pid_t));
-        for (size_t i = 0; i < n && leaders; i++)
-                leaders[i] = sessions[i].leader;
-        login_sessions_free(sessions, n);
-        if (!leaders)
-                return -ENOMEM;
-        *ret = TAKE_PTR(leaders);
-        *ret_n = n;
-        return 0;
-}
-
 int layer_spare(Backend *b, Record *record, const Enforcement *e, const pid_t *named,
                 size_t n_named, SpareReport *ret) {
         _cleanup_free_ pid_t *leaders = NULL;
@@ -103,7 +83,7 @@ int layer_spare(Backend *b, Record *record, const Enforcement *e, const pid_t *n
         if (record->scope != TARGET_USER || e->absent || !limits_has(&effective, LIMIT_CPU_QUOTA) ||
             effective.value[LIMIT_CPU_QUOTA] == LIMIT_INFINITY)
                 return 0;
-        r = collect_leaders(record->uid, &leaders, &n);
+        r = login_leaders(record->uid, &leaders, &n);
         if (r < 0)
                 return r;
         return spare_offenders(b, record, named, n_named, leaders, n, ret);

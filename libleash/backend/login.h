@@ -43,6 +43,10 @@ int login_users(uid_t **ret, size_t *ret_n);
 int login_sessions(uid_t uid, LoginSession **ret, size_t *ret_n);
 LoginSession *login_sessions_free(LoginSession *sessions, size_t n);
 
+/* Their leaders alone, the manager's too, which one file each tells; a new array. Returns the same.
+ */
+int login_leaders(uid_t uid, pid_t **ret, size_t *ret_n);
+
 /* One session. Returns 0; -ENXIO if there is none of that id; -errno. */
 int login_session(const char *id, LoginSession *ret);
 

@@ -7,7 +7,7 @@
 
 typedef struct Systemd {
         Backend backend;
-        Bus bus; /* connected at first use: looking needs no connection */
+        Bus bus; /* connected at first use, or by prepare(): looking needs no connection */
 } Systemd;
 
 static inline _unused_ Bus *systemd_bus(Systemd *s) {
@@ -18,7 +18,7 @@ static inline _unused_ Systemd *SYSTEMD(Backend *b) {
         return (Systemd *) b;
 }
 
-/* Connects, if that has not been done. Returns 0 or -errno. */
+/* Connects and waits for PID 1 to agree, if that has not been done. Returns 0 or -errno. */
 int systemd_connect(Systemd *s);
 
 /* Of the operations in backend.h. */

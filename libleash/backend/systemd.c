@@ -21,10 +21,26 @@
 #include "os/file.h"
 #include "os/proc.h"
 
-int systemd_connect(Systemd *s) {
+static int begin(Systemd *s) {
         const BackendOptions *o = &s->backend.options;
 
-        return s->bus.bus ? 0 : bus_open(o->root, o->timeout, o->deadline, &s->bus);
+        return s->bus.bus ? 0 : bus_begin(o->root, o->timeout, o->deadline, &s->bus);
+}
+
+int systemd_connect(Systemd *s) {
+        int r;
+
+        r = begin(s);
+        if (r < 0)
+                return r;
+        r = bus_wait(systemd_bus(s));
+        if (r < 0)
+                bus_close(systemd_bus(s));
+        return r;
+}
+
+static void systemd_prepare(Backend *b) {
+        (void) begin(SYSTEMD(b)); /* tried again when it is needed, and told of then */
 }
 
 static bool systemd_probe(const BackendOptions *options) {
@@ -503,6 +519,7 @@ const BackendOps backend_systemd = {
         .probe = systemd_probe,
         .open = systemd_open,
         .free = systemd_free,
+        .prepare = systemd_prepare,
         .cgroup = systemd_cgroup,
         .exists = systemd_exists,
         .read_base = systemd_read_base,

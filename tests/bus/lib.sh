@@ -240,6 +240,12 @@ with_notify() {
     install -D -m 755 /bin/true "$root$notify"
 }
 
+# with_top: leash-top is installed
+with_top() {
+    [[ -n $top_program ]] || skip "leash was built without ncurses"
+    install -D -m 755 "$build/leash-top" "$root$top_program"
+}
+
 # notices [PATTERN]: the services that PID 1 was to show notices by, one a line
 notices() {
     # An argument may hold newlines.

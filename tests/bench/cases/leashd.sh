@@ -59,6 +59,7 @@ test_top_with_a_thousand_users() {
         echo 1000 >"$root/sys/fs/cgroup/user.slice/user-$((30000 + i)).slice/memory.current"
     done
     pid1
+    with_top
     environment=(LEASH_TOP_LOOKS=50)
     leash top
     figure "leash top, a refresh with 1000 users" "$(sed -n 's/^leash: # a look and a screen: //p' <<<"$err")" "at most 20 ms"

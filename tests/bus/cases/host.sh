@@ -2,6 +2,14 @@
 # shellcheck shell=bash disable=SC2034,SC2086,SC2154
 # What the login manager says, and what the journal is told.
 
+# What is linked is loaded by each `leash PID`: a third of its time, before anything is done.
+test_leash_is_not_linked_with_what_few_verbs_need() {
+    local linked
+    linked=$(readelf -d "$leash" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p')
+    like "what leash is linked with" "$linked" "*libsystemd.so*"
+    ! grep -E 'ncurses|tinfo|cgroup' <<<"$linked" >"$root/fake/linked" || fail "leash is linked with $(tr '\n' ' ' <"$root/fake/linked")"
+}
+
 # journal PATTERN: an entry like that has come in
 journal() {
     wait_until test -s "$root/fake/journal"

@@ -886,7 +886,7 @@ test_leash_is_not_stopped_in_the_middle() {
     wait_until grep -qE '^SigIgn:.*3[89a-f][0-9a-f]{4}$' /proc/$pid/status
     kill -TSTP $pid
     sleep 0.2
-    like state "$(grep ^State: /proc/$pid/status)" "*S (sleeping)"
+    like state "$(grep ^State: /proc/$pid/status)" "*[RSD] (*"
     let_go
     wait_until quota_is 37000
 }

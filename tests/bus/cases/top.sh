@@ -13,6 +13,7 @@ used() {
 # top: leash top in a terminal of its own
 top() {
     command -v tmux >/dev/null || skip "needs tmux"
+    with_top
     terminal=(tmux -L "leash-$BASHPID" -f /dev/null)
     cat >"$root/top" <<EOF2
 exec env -i PATH="$PATH" TERM=screen LC_ALL=C.UTF-8 LEASH_TEST_ROOT=$root LEASH_BACKEND=systemd \
@@ -80,11 +81,19 @@ test_top_leashes_and_releases_after_asking() {
 }
 
 test_top_without_a_terminal_tells_once() {
+    with_top
     login $uid
     used $uid 1000000
     pid1
     leash top
     expect 0 "USER *$uid *" ""
+}
+
+test_top_that_is_not_installed_is_named() {
+    login $uid
+    pid1
+    leash top
+    [[ -n $top_program ]] && expect_error 1 "cannot run $root$top_program: No such file or directory"
 }
 
 test_metrics_are_bounded_by_users() {
