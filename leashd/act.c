@@ -171,12 +171,12 @@ static void tell(Daemon *d, uid_t uid, const char *summary, const char *text) {
                 return;
         if (line)
                 (void) notify_terminals(d->root, uid, line);
-        (void) notify_desktop(d->root, &(DesktopNotice){ .uid = uid,
-                                                         .tag = NOTIFY_SESSION,
-                                                         .summary = summary,
-                                                         .body = text,
-                                                         .urgent = text != NULL,
-                                                         .close = text == NULL });
+        (void) notify_desktop_later(d->root, &(DesktopNotice){ .uid = uid,
+                                                               .tag = NOTIFY_SESSION,
+                                                               .summary = summary,
+                                                               .body = text,
+                                                               .urgent = text != NULL,
+                                                               .close = text == NULL });
 }
 
 static int warn(Daemon *d, const StateAction *a) {

@@ -158,10 +158,10 @@ static void tell(const char *root, const RunawayPenalty *p, const Limits *limits
                         p->used_percent, joined, format_timestamp(until, end));
         (void) snprintf(line, sizeof(line), "\r\n[leash] %s\r\n", text);
         (void) notify_terminals(root, p->uid, line);
-        (void) notify_desktop(root, &(DesktopNotice){ .uid = p->uid,
-                                                      .tag = NOTIFY_LIMITS,
-                                                      .summary = "Your session is limited",
-                                                      .body = text });
+        (void) notify_desktop_later(root, &(DesktopNotice){ .uid = p->uid,
+                                                            .tag = NOTIFY_LIMITS,
+                                                            .summary = "Your session is limited",
+                                                            .body = text });
 }
 
 static int penalise(Daemon *d, const Runaways *model, const RunawayPenalty *p, Incident *i) {

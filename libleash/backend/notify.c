@@ -24,8 +24,15 @@
 #define PROGRAM LIBEXECDIR "/leash-notify"
 /* Past this nobody reads it, and it is no use to hold the process. */
 #define SECONDS_MAX 3
-/* What starting it may take of a caller who has more important things to do. */
-#define CALL_TIMEOUT (2 * USEC_PER_SEC)
+/* What PID 1 may take to start it: where something runs away, or unit files are read again, that is
+ * not done in a moment. */
+#define CALL_TIMEOUT (10 * USEC_PER_SEC)
+/* From when PID 1 forks; until leash-notify itself runs and counts, a slow machine takes its time.
+ */
+#define RUNTIME_MAX (30 * USEC_PER_SEC)
+/* The same two for who waits for the outcome. */
+#define WAIT_TIMEOUT (2 * USEC_PER_SEC)
+#define WAIT_RUNTIME_MAX ((SECONDS_MAX + 1) * USEC_PER_SEC)
 
 static bool is_theirs(const struct stat *st, uid_t uid) {
         return S_ISCHR(st->st_mode) && st->st_uid == uid;
@@ -135,14 +142,14 @@ static void put_arguments(const DesktopNotice *notice, char tag[static 64],
 }
 
 /* By bus_start_service() or bus_run_service(), whose outcomes are its own. */
-static int start_service(Bus *bus, uid_t uid, const char *const argv[],
+static int start_service(Bus *bus, uid_t uid, const char *const argv[], usec_t runtime,
                          int (*start)(Bus *bus, const BusService *service)) {
         char name[64];
         const BusService service = {
                 .name = name,
                 .description = "Notice for a User's Desktop",
                 .uid = uid,
-                .runtime = (SECONDS_MAX + 1) * USEC_PER_SEC, /* it ends by itself */
+                .runtime = runtime, /* it ends by itself */
                 .argv = argv,
         };
 
@@ -227,8 +234,8 @@ static int find_program(const char *root) {
 }
 
 /* Returns 0, or -ENODEV where PID 1 is not systemd. */
-static int open_bus(const char *root, Bus *ret) {
-        int r = bus_open(root, CALL_TIMEOUT, clock_monotonic() + CALL_TIMEOUT, ret);
+static int open_bus(const char *root, usec_t timeout, Bus *ret) {
+        int r = bus_open(root, timeout, clock_monotonic() + timeout, ret);
 
         return r == -ENOENT || r == -ECONNREFUSED ? -ENODEV : r;
 }
@@ -243,14 +250,33 @@ int notify_desktop(const char *root, const DesktopNotice *notice) {
         if (r < 0)
                 return r;
         put_arguments(notice, tag, argv);
-        r = open_bus(root, &bus);
+        r = open_bus(root, CALL_TIMEOUT, &bus);
         if (r == -ENODEV)
                 return start_child(notice->uid, argv);
         if (r < 0)
                 return r;
-        r = start_service(&bus, notice->uid, argv, bus_start_service);
+        r = start_service(&bus, notice->uid, argv, RUNTIME_MAX, bus_start_service);
         bus_close(&bus);
         return r;
+}
+
+/* Forked twice, as above. */
+int notify_desktop_later(const char *root, const DesktopNotice *notice) {
+        int status;
+        pid_t pid;
+
+        pid = fork();
+        if (pid < 0)
+                return -errno;
+        if (pid == 0) {
+                if (fork() == 0) {
+                        /* A lock of the caller's would outlive it in here. */
+                        (void) close_range(3, ~0U, 0);
+                        (void) notify_desktop(root, notice); /* nobody is there to be told */
+                }
+                _exit(0);
+        }
+        return wait_for(pid, &status);
 }
 
 /* What waits for it stays root's, so that its user can do nothing to it. */
@@ -261,9 +287,9 @@ static void show(const char *root, uid_t uid, const char *const argv[]) {
         gid_t gid;
         int r;
 
-        r = open_bus(root, &bus);
+        r = open_bus(root, WAIT_TIMEOUT, &bus);
         if (r >= 0)
-                r = start_service(&bus, uid, argv, bus_run_service);
+                r = start_service(&bus, uid, argv, WAIT_RUNTIME_MAX, bus_run_service);
         else if (r == -ENODEV && find_group(uid, &gid) >= 0)
                 run_as(uid, gid, argv);
         _exit(r > 0 ? 0 : 1);

@@ -25,9 +25,14 @@ typedef struct DesktopNotice {
 /* Shows it on the user's desktop by leash-notify, which runs as that user alone, for at most 3 s:
  * started by PID 1 as a service, so that it is no part of whoever asks, which may end and be
  * cleared away, or may be limited itself. Where PID 1 is not systemd, as a child of nobody's.
- * `root` stands before the program and PID 1's socket, to see whether they are there. Returns at
- * once; 0 or -errno if it could not even be started. Nothing depends on it. */
+ * `root` stands before the program and PID 1's socket, to see whether they are there. Returns when
+ * PID 1 has taken it over, or after 10 s; 0 or -errno if it could not even be started. Nothing
+ * depends on it. */
 int notify_desktop(const char *root, const DesktopNotice *notice);
+
+/* The same for who waits for nobody: by a child of nobody's, at once. Two at the same time may
+ * arrive in either order. Returns 0; -errno if there can be no child. */
+int notify_desktop_later(const char *root, const DesktopNotice *notice);
 
 /* The same, for who wants to know whether it was shown: *ret_pid is a child that waits for that,
  * 8 s at most, whatever the user's bus does. Returns 0 or -errno. */
