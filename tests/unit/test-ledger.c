@@ -283,8 +283,9 @@ static void no_lock_file_stays(void **state) {
         assert_false(temproot_exists(*state, RUN "/" TARGET ".lock"));
 }
 
-/* Runs `work` in a child, which says through the pipe when it holds the lock. */
-static pid_t start_holder(const char *root, usec_t hold) {
+/* Runs `work` in a child, and waits until it says through the pipe that it holds the lock. */
+static pid_t start_child(const char *root, usec_t hold,
+                         bool (*work)(const char *root, usec_t hold, int pipe_fd)) {
         int fds[2];
         char byte;
         pid_t pid;
@@ -292,21 +293,28 @@ static pid_t start_holder(const char *root, usec_t hold) {
         assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
         pid = fork();
         assert_true(pid >= 0);
-        if (pid == 0) {
-                LedgerLock *lock = NULL;
-                Ledger *l = NULL;
-
-                if (ledger_open(root, true, &l) < 0 || ledger_lock(l, TARGET, 0, &lock) < 0 ||
-                    write(fds[1], "x", 1) != 1)
-                        _exit(1);
-                clock_sleep(hold);
-                (void) ledger_unlock(lock);
-                _exit(0);
-        }
+        if (pid == 0)
+                _exit(!work(root, hold, fds[1]));
         (void) close(fds[1]);
         assert_int_equal(read(fds[0], &byte, 1), 1);
         (void) close(fds[0]);
         return pid;
+}
+
+static bool hold_lock(const char *root, usec_t hold, int pipe_fd) {
+        LedgerLock *lock = NULL;
+        Ledger *l = NULL;
+
+        if (ledger_open(root, true, &l) < 0 || ledger_lock(l, TARGET, 0, &lock) < 0 ||
+            write(pipe_fd, "x", 1) != 1)
+                return false;
+        clock_sleep(hold);
+        (void) ledger_unlock(lock);
+        return true;
+}
+
+static pid_t start_holder(const char *root, usec_t hold) {
+        return start_child(root, hold, hold_lock);
 }
 
 static void the_lock_of_the_dead_is_free(void **state) {
@@ -334,35 +342,22 @@ static void waiting_gets_the_lock(void **state) {
 }
 
 /* Five holders of the lock, one right after the other: there is no moment without one. */
-static pid_t start_queue(const char *root, usec_t hold) {
+static bool hold_in_turn(const char *root, usec_t hold, int pipe_fd) {
         _cleanup_free_ char *name = file_path("%s" RUN "/" TARGET ".lock", root),
                             *next = file_path("%s" RUN "/next", root);
-        int fds[2];
-        char byte;
-        pid_t pid;
 
-        assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
-        pid = fork();
-        assert_true(pid >= 0);
-        if (pid == 0) {
-                for (int i = 0, old = -1; i < 5; i++) {
-                        int fd = open(next, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        for (int i = 0, old = -1; i < 5; i++) {
+                int fd = open(next, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
-                        if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || rename(next, name) < 0 ||
-                            write(fds[1], "x", 1) != 1)
-                                _exit(1);
-                        if (old >= 0)
-                                (void) close(old);
-                        old = fd;
-                        clock_sleep(hold);
-                }
-                (void) unlink(name);
-                _exit(0);
+                if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) < 0 || rename(next, name) < 0 ||
+                    (i == 0 && write(pipe_fd, "x", 1) != 1))
+                        return false;
+                if (old >= 0)
+                        (void) close(old);
+                old = fd;
+                clock_sleep(hold);
         }
-        assert_int_equal(read(fds[0], &byte, 1), 1);
-        assert_int_equal(fcntl(fds[0], F_SETFD, 0), 0); /* stays open: the child writes on */
-        (void) close(fds[1]);
-        return pid;
+        return unlink(name) == 0;
 }
 
 static void a_queue_is_waited_for_while_it_moves(void **state) {
@@ -370,7 +365,7 @@ static void a_queue_is_waited_for_while_it_moves(void **state) {
         _cleanup_(ledger_freep) Ledger *l = open_ledger(*state);
         LedgerLock *lock = NULL;
         usec_t start = clock_monotonic();
-        pid_t pid = start_queue(*state, hold);
+        pid_t pid = start_child(*state, hold, hold_in_turn);
         int status;
 
         /* less than the five of them hold it together, and more than each does */
