@@ -256,7 +256,7 @@ if ! desktop; then
     suite_end
 fi
 display=${display%.*}
-check "Xvnc: it is one" pgrep -u alice 'Xvnc|Xtigervnc'
+check "Xvnc: it is one" wait_for 60 pgrep -u alice 'Xvnc|Xtigervnc'
 check "Xvnc: leash-lock runs" wait_for 60 runs
 check "Xvnc: open at first" wait_for 30 state_is open
 check "Xvnc: somebody looks at it" wait_for 60 viewed
