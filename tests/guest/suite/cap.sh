@@ -87,26 +87,26 @@ test_json() {
     sleep 1.5
     run leash list --json
     status_is 0
-    jq -e 'type == "array" and length == 1' "$lib_run/out" >/dev/null || problem "not an array of one"
-    jq -e '.[0] | .user == "alice" and .uid == 1001 and .target == "user-1001.slice" and .scope == "user"
+    json_is 'type == "array" and length == 1' "$lib_run/out" || problem "not an array of one"
+    json_is '.[0] | .user == "alice" and .uid == 1001 and .target == "user-1001.slice" and .scope == "user"
         and .cpu_quota_percent == 50 and (.limits | type) == "object" and .layer == "manual"
         and (.layers | type) == "object" and .by == "root" and .reason == "a \"test\""
-        and .enforced == true' "$lib_run/out" >/dev/null || problem "fields"
+        and .enforced == true' "$lib_run/out" || problem "fields"
     # Over a part of a second, and two loops without a leash have 200: what a leash lets through
     # exactly is measured over 5 s above.
-    jq -e '.[0] | (.cpu_percent | type) == "number" and .cpu_percent > 20 and .cpu_percent < 100
-        and .throttled_percent > 0 and .throttled_percent <= 100' "$lib_run/out" >/dev/null ||
+    json_is '.[0] | (.cpu_percent | type) == "number" and .cpu_percent > 20 and .cpu_percent < 100
+        and .throttled_percent > 0 and .throttled_percent <= 100' "$lib_run/out" ||
         problem "measured: $(jq -c '.[0] | [.cpu_percent, .throttled_percent]' "$lib_run/out")"
-    jq -e '.[0] | [.since, .until | sub("\\.[0-9]+"; "") | sub("[+-]00:?00$"; "Z") | fromdate]
-        | .[1] - .[0] | . >= 3599 and . <= 3601' "$lib_run/out" >/dev/null ||
+    json_is '.[0] | [.since, .until | sub("\\.[0-9]+"; "") | sub("[+-]00:?00$"; "Z") | fromdate]
+        | .[1] - .[0] | . >= 3599 and . <= 3601' "$lib_run/out" ||
         problem "since and until: $(jq -c '.[0] | [.since, .until]' "$lib_run/out")"
     verdict "list --json"
 
     run leash show -u alice --json
     status_is 0
-    jq -e --arg id "$alice" '.[0] | ([.sessions[] | .session // .id] | index($id)) != null
+    json_is --arg id "$alice" '.[0] | ([.sessions[] | .session // .id] | index($id)) != null
         and (.offenders | type) == "array" and (.escapees | type) == "array" and .user == "alice"' \
-        "$lib_run/out" >/dev/null || problem "fields"
+        "$lib_run/out" || problem "fields"
     verdict "show --json"
 
     run leash list

@@ -37,6 +37,11 @@ mute_generators() {
     done
 }
 
+# json_is [OPTIONS] FILTER FILE: what FILE holds is such. Nothing at all is not, and jq 1.6 says that it is.
+json_is() {
+    [[ -s ${*: -1} ]] && jq -e "$@" >/dev/null
+}
+
 # suite_end: the last line of a script
 suite_end() {
     echo "# ${0##*/}: $((SECONDS - suite_start)) s"

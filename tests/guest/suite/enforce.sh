@@ -42,7 +42,7 @@ test_no_controller() {
     [[ $ERR == *user-1001.slice* ]] || problem "the line does not name the slice"
     verdict "no cpu controller: exit 4, and the reason"
     run leash list --json
-    jq -e 'length == 1 and .[0].enforced == false' "$lib_run/out" >/dev/null || problem "enforced is not false"
+    json_is 'length == 1 and .[0].enforced == false' "$lib_run/out" || problem "enforced is not false"
     verdict "no cpu controller: list says so"
     run leash doctor
     ((STATUS != 0)) || problem "exit 0"

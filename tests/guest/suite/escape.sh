@@ -41,8 +41,8 @@ test_each() {
     done
     job_pid cron
     leash show -u alice --json >"$lib_run/out"
-    jq -e --argjson pid "$JOB" '.[0].escapees[] | select(.pid == $pid) | .comm == "burn"
-        and (.cgroup | contains("cron.service"))' "$lib_run/out" >/dev/null || problem "fields"
+    json_is --argjson pid "$JOB" '.[0].escapees[] | select(.pid == $pid) | .comm == "burn"
+        and (.cgroup | contains("cron.service"))' "$lib_run/out" || problem "fields"
     verdict "an escapee is listed with its name and cgroup"
     run leash show -u alice
     [[ $OUT == *"$JOB"*cron.service* ]] || problem "no line with $JOB and cron.service"

@@ -108,7 +108,7 @@ check "the exempt get in" wait_for 180 has_session carol
 kill "$ATTEMPT"
 
 run leash-xrdp drain status --json
-jq -e '.[0].draining and .[0].reason == "two reboots" and .[0].sessions == 2' "$lib_run/out" >/dev/null || problem "$OUT"
+json_is '.[0].draining and .[0].reason == "two reboots" and .[0].sessions == 2' "$lib_run/out" || problem "$OUT"
 verdict "the status tells who is left"
 kill "$RDP_CLIENT"
 leash-xrdp end -u carol --grace 5s >/dev/null 2>&1
@@ -137,8 +137,8 @@ leash-xrdp drain off >/dev/null
 
 # ---- the audit ----------------------------------------------------------------------------------
 
-found() { jq -e --arg id "$1" 'any(.[]; .id == $id)' "$lib_run/out" >/dev/null || problem "$1 is not found"; }
-not_found() { ! jq -e --arg id "$1" 'any(.[]; .id == $id)' "$lib_run/out" >/dev/null || problem "$1 is found"; }
+found() { json_is --arg id "$1" 'any(.[]; .id == $id)' "$lib_run/out" || problem "$1 is not found"; }
+not_found() { json_is --arg id "$1" 'all(.[]; .id != $id)' "$lib_run/out" || problem "$1 is found"; }
 
 run leash-xrdp audit --json
 status_is 2
@@ -151,7 +151,7 @@ for id in sesman-unreadable xrdp-unreadable pam-missing pam-systemd pam-drain li
     xrdp-key-missing xrdp-certificate-missing sesman-kill-disconnected sesman-max-sessions xrdp-no-keepalive; do
     not_found "$id"
 done
-jq -e 'all(.[]; .why != null and .remedy != null and .file != null)' "$lib_run/out" >/dev/null || problem "something is missing"
+json_is 'all(.[]; .why != null and .remedy != null and .file != null)' "$lib_run/out" || problem "something is missing"
 verdict "the audit of xrdp as it is shipped"
 line=$(grep -n '^AllowRootLogin' /etc/xrdp/sesman.ini | cut -d: -f1)
 check_equal "with the line" "$(jq -r '.[] | select(.id == "sesman-root-login") | .line' "$lib_run/out")" "$line"

@@ -66,7 +66,7 @@ check "who is away is squeezed" wait_for 60 quota_is 20
 measures "a busy loop is held" 15 25 cpu_of_slice $uid 4
 
 run leash show -u alice --json
-check "and for how long is shown" jq -e --arg id "$desktop" '.[0].sessions[] | select(.session == $id) | .connected == false and (.disconnected_since | fromdateiso8601) > now - 600' "$lib_run/out"
+check "and for how long is shown" json_is --arg id "$desktop" '.[0].sessions[] | select(.session == $id) | .connected == false and (.disconnected_since | fromdateiso8601) > now - 600' "$lib_run/out"
 
 systemctl restart leashd
 check "after a restart" wait_for 60 noted_some Disconnected "$desktop"
@@ -168,7 +168,7 @@ claim=$!
 check "alice says that her login is a desktop" wait_for 60 grep -qx SetType "$lib_run/claim"
 check_equal "and logind repeats it" "$(loginctl show-session "$session" -P Type)" x11
 run leash show -u alice --json
-check "leash does not" jq -e --arg id "$session" '.[0].sessions[] | select(.session == $id) | .type == "tty"' "$lib_run/out"
+check "leash does not" json_is --arg id "$session" '.[0].sessions[] | select(.session == $id) | .type == "tty"' "$lib_run/out"
 kill "$claim"
 
 session_spawn "$alice" burn 6
@@ -183,12 +183,12 @@ check "in the kernel" wait_for 30 quota_is 5
 check_range "the other gets what the hog had" "$(awk -v a="$(share_of_bob)" -v b="$fought" 'BEGIN { print a / b }')" 1.6 2.5
 check "PID 1 keeps the end" bash -c 'systemctl list-timers --all | grep -q leash-expire-1001'
 run leash log -u alice --json
-jq -e '.[] | select(.kind == "penalised") | .used_percent > 30 and .pressure_percent > 10 and .rule' "$lib_run/out" >/dev/null ||
+json_is '.[] | select(.kind == "penalised") | .used_percent > 30 and .pressure_percent > 10 and .rule' "$lib_run/out" ||
     problem "$(jq -c '.[] | select(.kind == "penalised")' "$lib_run/out")"
 verdict "the log tells why"
 journalctl --sync
 journalctl -t leashd MESSAGE_ID=fb6ff0bd24cd4a3e9c44e1c1f7a6ad27 -o json | tail -n 1 >"$lib_run/out"
-check "and the journal, with fields" jq -e '.LEASH_USER == "alice" and .LEASH_UID == "1001" and .LEASH_CONDITION == "cpu"
+check "and the journal, with fields" json_is '.LEASH_USER == "alice" and .LEASH_UID == "1001" and .LEASH_CONDITION == "cpu"
     and .LEASH_WATCH == "0" and (.LEASH_RULE | test("^/etc/leash/leash.conf:[0-9]+$"))
     and (.LEASH_USED_PERCENT | tonumber) > 30 and (.LEASH_PRESSURE_PERCENT | tonumber) > 10
     and (.LEASH_LIMITS | test("5%")) and (.LEASH_PROCESSES | test("burn"))' "$lib_run/out"
@@ -218,7 +218,7 @@ check "who holds the memory is penalised" wait_for 180 more_incidents penalised 
 check "by memory.high" wait_for 30 number memory.high
 check_equal "and by nothing else" "$(quota $uid) $(<"/sys/fs/cgroup/user.slice/user-$uid.slice/memory.max")" "none max"
 run leash log -u alice --json
-check "the log tells of memory" jq -e '[.[] | select(.kind == "penalised")] | last | .condition == "memory" and .rule' "$lib_run/out"
+check "the log tells of memory" json_is '[.[] | select(.kind == "penalised")] | last | .condition == "memory" and .rule' "$lib_run/out"
 run leash release -u alice
 check_equal "an admin ends it" "$(<"/sys/fs/cgroup/user.slice/user-$uid.slice/memory.high")" max
 systemctl set-property --runtime user-1002.slice MemoryHigh=infinity
@@ -233,7 +233,7 @@ login alice alice
 session_spawn "$alice" burn 1
 mkfifo "$lib_run/keys"
 exec {keys}<>"$lib_run/keys"
-# On a terminal of its own, of which screen() shows what was drawn.
+# On a terminal of its own, in which screen_has looks for what was drawn.
 TERM=xterm script -qefc 'stty rows 24 cols 80; exec leash top' "$lib_run/screen" <"$lib_run/keys" >/dev/null 2>&1 &
 top=$!
 screen_has() { grep -aq -- "$1" "$lib_run/screen"; }

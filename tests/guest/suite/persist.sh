@@ -22,14 +22,14 @@ run leash list --json
 status_is 0
 [[ $(jq -r '.[].user' "$lib_run/out" | tr '\n' ' ') == "alice " ]] ||
     problem "listed: $(jq -r '.[].user' "$lib_run/out" | tr '\n' ' ')"
-jq -e '.[0].reason == "for long"' "$lib_run/out" >/dev/null || problem "the reason is lost"
+json_is '.[0].reason == "for long"' "$lib_run/out" || problem "the reason is lost"
 verdict "after the reboot the books hold the persistent leash alone"
 login alice alice
 login bob bob
 login carol carol
 check_equal "who is limited after the reboot" "$(quota 1001) $(quota 1002) $(quota 1003)" "40 150 150"
 run leash list --json
-jq -e '.[0].enforced' "$lib_run/out" >/dev/null || problem "not enforced"
+json_is '.[0].enforced' "$lib_run/out" || problem "not enforced"
 verdict "it is verified"
 run leash release -u alice
 status_is 0

@@ -276,7 +276,7 @@ END
     run leash show "$evil" --json
     status_is 0
     clean_output
-    jq -e . "$lib_run/out" >/dev/null || problem "not JSON"
+    json_is . "$lib_run/out" || problem "not JSON"
     verdict "an evil name in show --json"
     leash release --all >/dev/null
     kill -KILL "$evil"
