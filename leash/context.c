@@ -51,7 +51,6 @@ static int find_by(const Context *c, char **ret) {
         return user_name(uid == (uid_t) -1 ? getuid() : uid, ret);
 }
 
-/* PID 1 greets us while others are asked who the caller is, and where the process belongs. */
 static bool is_changing(const Context *c) {
         return c->args.verb->changes && !c->args.dry_run && geteuid() == 0;
 }
@@ -89,6 +88,7 @@ Exit context_open(Context *c) {
                 output_error("cannot look at this host: %s", strerror(-r));
                 return EXIT_FAILED;
         }
+        /* PID 1 greets us while others tell who the caller is and where the process belongs. */
         if (is_changing(c) && c->backend->ops->prepare)
                 c->backend->ops->prepare(c->backend);
         c->invoker = find_invoker();

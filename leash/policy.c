@@ -279,7 +279,7 @@ static Exit apply_to(Context *c, const Reading *reading, const UserInfo *u) {
         if (r >= 0)
                 r = defaults_set(c->backend, c->ledger, &q, &d);
         if (r < 0) {
-                (void) snprintf(target, sizeof(target), "user-%u.slice", (unsigned) u->uid);
+                context_target(TARGET_USER, u->uid, "", 0, target);
                 output_error("%s: cannot apply the policy: %s", u->name,
                              r == -EXDEV ? "a leash by another backend is on; release it first"
                                          : context_explain(c, target, r, why));
