@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* claim SESSION TYPE [DISPLAY]: tells logind, as a session's user may, that the session is of
- * another type and has another display; for as long as it runs, since letting go takes it back. */
+/* claim SESSION TYPE: tells logind, as a session's user may, that the session is of another type;
+ * for as long as it runs, since letting go takes it back. */
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,8 +34,6 @@ int main(int argc, char *argv[]) {
             sd_bus_path_encode("/org/freedesktop/login1/session", argv[1], &path) < 0)
                 return EXIT_FAILURE;
         call(bus, path, "TakeControl", NULL);
-        if (argc > 3) /* while it is graphical still */
-                call(bus, path, "SetDisplay", argv[3]);
         call(bus, path, "SetType", argv[2]);
         for (;;)
                 (void) pause();
