@@ -10,6 +10,7 @@
 #include "core/parse.h"
 #include "options.h"
 #include "os/clock.h"
+#include "os/completion.h"
 #include "os/machine.h"
 #include "os/output.h"
 
@@ -354,80 +355,46 @@ void options_help(FILE *f) {
                 f);
 }
 
-static const char *option_name(size_t i, const char **ret_metavar, const char **ret_help) {
+static CompletionValue value_of(const char *name) {
+        if (strcmp(name, "user") == 0)
+                return COMPLETION_USERS;
+        if (strcmp(name, "session") == 0)
+                return COMPLETION_SESSIONS;
+        return strcmp(name, "scope") == 0 ? COMPLETION_WORDS : COMPLETION_NOTHING;
+}
+
+static CompletionOption option_described(size_t i) {
         bool own = i < ELEMENTSOF(options);
         const LimitInfo *info = own ? NULL : &limits_table[i - ELEMENTSOF(options)];
 
-        *ret_metavar = own ? options[i].metavar : info->metavar;
-        *ret_help = own ? options[i].help : info->help;
-        return own ? options[i].name : info->option;
-}
-
-static void completion_bash(FILE *f) {
-        const char *metavar, *help;
-
-        (void) fputs(
-                "# bash completion for leash(1), made from its option table\n_leash() {\n"
-                "    local cur=$2 prev=$3\n    COMPREPLY=()\n    case $prev in\n"
-                "    -u | --user) COMPREPLY=($(compgen -u -- \"$cur\")); return ;;\n"
-                "    -s | --session) COMPREPLY=($(compgen -W \"$(loginctl list-sessions "
-                "--no-legend 2>/dev/null | awk '{ print $1 }')\" -- \"$cur\")); return ;;\n"
-                "    --scope) COMPREPLY=($(compgen -W 'user session tree' -- \"$cur\")); return ;;\n"
-                "    esac\n    if [[ $cur == -* ]]; then\n        COMPREPLY=($(compgen -W '",
-                f);
-        for (size_t i = 0; i < N_OPTIONS; i++) {
-                const char *name = option_name(i, &metavar, &help);
-
-                if (help)
-                        (void) fprintf(f, "--%s ", name);
-        }
-        (void) fputs("' -- \"$cur\"))\n    else\n        COMPREPLY=($(compgen -W '", f);
-        for (VerbId i = 0; i < _VERB_MAX; i++)
-                if (verbs[i].name)
-                        (void) fprintf(f, "%s ", verbs[i].name);
-        (void) fputs(
-                "' -- \"$cur\") $(compgen -W \"$(ps -e -o pid= 2>/dev/null)\" -- \"$cur\"))\n"
-                "    fi\n}\ncomplete -F _leash leash\n",
-                f);
-}
-
-static void completion_zsh(FILE *f) {
-        const char *metavar, *help;
-
-        (void) fputs(
-                "#compdef leash\n# zsh completion for leash(1), made from its option table\n"
-                "_arguments -s \\\n",
-                f);
-        for (size_t i = 0; i < N_OPTIONS; i++) {
-                const char *name = option_name(i, &metavar, &help);
-
-                if (!help)
-                        continue;
-                (void) fprintf(f, "  '--%s%s[", name, metavar ? "=" : "");
-                for (const char *p = help; *p; p++) {
-                        if (strchr("[]':\\", *p))
-                                (void) fputs(*p == '\'' ? "'\\'" : "\\", f);
-                        (void) fputc(*p, f);
-                }
-                (void) fprintf(f, "]%s%s%s' \\\n", metavar ? ":" : "", metavar ?: "",
-                               !metavar                     ? ""
-                               : strcmp(name, "user") == 0  ? ":_users"
-                               : strcmp(name, "scope") == 0 ? ":(user session tree)"
-                                                            : ":");
-        }
-        (void) fputs("  '1:verb or process:_alternative \"verbs\\:verb\\:(", f);
-        for (VerbId i = 0; i < _VERB_MAX; i++)
-                if (verbs[i].name)
-                        (void) fprintf(f, "%s ", verbs[i].name);
-        (void) fputs(")\" \"pids\\:process\\:_pids\"' \\\n  '*:process:_pids'\n", f);
+        return own ? (CompletionOption){ options[i].name, options[i].short_name, options[i].metavar,
+                                         options[i].help, value_of(options[i].name) }
+                   : (CompletionOption){ info->option, info->short_option, info->metavar,
+                                         info->help, COMPLETION_NOTHING };
 }
 
 Exit options_completion(const char *shell, FILE *f) {
-        if (strcmp(shell, "bash") == 0)
-                completion_bash(f);
-        else if (strcmp(shell, "zsh") == 0)
-                completion_zsh(f);
-        else
-                return usage("--completion takes bash or zsh");
-        return EXIT_DONE;
+        CompletionOption shown[N_OPTIONS];
+        const char *names[_VERB_MAX];
+        Completion c = {
+                .program = "leash",
+                .page = "leash(1)",
+                .options = shown,
+                .verbs = names,
+                .operand_first = true,
+                .operand = "process",
+                .operands = COMPLETION_PIDS,
+        };
+
+        for (size_t i = 0; i < N_OPTIONS; i++) {
+                CompletionOption o = option_described(i);
+
+                if (o.help)
+                        shown[c.n_options++] = o;
+        }
+        for (VerbId i = 0; i < _VERB_MAX; i++)
+                if (verbs[i].name)
+                        names[c.n_verbs++] = verbs[i].name;
+        return completion_print(&c, shell, f) < 0 ? usage("--completion takes bash or zsh")
+                                                  : EXIT_DONE;
 }

@@ -10,6 +10,7 @@
 #include "core/parse.h"
 #include "core/record.h"
 #include "options.h"
+#include "os/completion.h"
 #include "os/output.h"
 
 typedef struct Option {
@@ -247,67 +248,38 @@ void options_help(FILE *f) {
                 f);
 }
 
-static void completion_bash(FILE *f) {
-        (void) fputs(
-                "# bash completion for leash-xrdp(8), made from its option table\n"
-                "_leash_xrdp() {\n    local cur=$2 prev=$3\n    COMPREPLY=()\n"
-                "    case $prev in\n"
-                "    -u | --user) COMPREPLY=($(compgen -u -- \"$cur\")); return ;;\n"
-                "    esac\n    if [[ $cur == -* ]]; then\n        COMPREPLY=($(compgen -W '",
-                f);
+Exit options_completion(const char *shell, FILE *f) {
+        CompletionOption shown[_OPTION_MAX];
+        _cleanup_free_ const char **names = calloc(n_verbs, sizeof(char *));
+        Completion c = {
+                .program = "leash-xrdp",
+                .page = "leash-xrdp(8)",
+                .options = shown,
+                .verbs = names,
+                .n_verbs = n_verbs,
+                .operand = "session",
+                .operands = COMPLETION_SESSIONS,
+        };
+
+        if (!names) {
+                output_error("%s", strerror(ENOMEM));
+                return EXIT_FAILED;
+        }
         for (OptionId i = 0; i < _OPTION_MAX; i++)
                 if (options[i].help)
-                        (void) fprintf(f, "--%s ", options[i].name);
-        (void) fputs(
-                "' -- \"$cur\"))\n    elif ((COMP_CWORD == 1)); then\n"
-                "        COMPREPLY=($(compgen -W '",
-                f);
+                        shown[c.n_options++] = (CompletionOption){
+                                options[i].name,
+                                options[i].short_name,
+                                options[i].metavar,
+                                options[i].help,
+                                i == OPTION_USER      ? COMPLETION_USERS
+                                : i == OPTION_SESSION ? COMPLETION_SESSIONS
+                                                      : COMPLETION_NOTHING,
+                        };
         for (size_t i = 0; i < n_verbs; i++)
-                (void) fprintf(f, "%s ", verbs[i].name);
-        (void) fputs(
-                "' -- \"$cur\"))\n    else\n"
-                "        COMPREPLY=($(compgen -W \"$(loginctl list-sessions --no-legend "
-                "2>/dev/null | awk '{ print $1 }')\" -- \"$cur\"))\n"
-                "    fi\n}\ncomplete -F _leash_xrdp leash-xrdp\n",
-                f);
-}
-
-static void completion_zsh(FILE *f) {
-        (void) fputs(
-                "#compdef leash-xrdp\n"
-                "# zsh completion for leash-xrdp(8), made from its option table\n"
-                "_arguments -s \\\n",
-                f);
-        for (OptionId i = 0; i < _OPTION_MAX; i++) {
-                const Option *o = &options[i];
-
-                if (!o->help)
-                        continue;
-                (void) fprintf(f, "  '--%s%s[", o->name, o->metavar ? "=" : "");
-                for (const char *p = o->help; *p; p++) {
-                        if (strchr("[]':\\", *p))
-                                (void) fputs(*p == '\'' ? "'\\'" : "\\", f);
-                        (void) fputc(*p, f);
-                }
-                (void) fprintf(f, "]%s%s%s' \\\n", o->metavar ? ":" : "", o->metavar ?: "",
-                               !o->metavar        ? ""
-                               : i == OPTION_USER ? ":_users"
-                                                  : ":");
-        }
-        (void) fputs("  '1:verb:(", f);
-        for (size_t i = 0; i < n_verbs; i++)
-                (void) fprintf(f, "%s ", verbs[i].name);
-        (void) fputs(")' \\\n  '*:session:'\n", f);
-}
-
-Exit options_completion(const char *shell, FILE *f) {
-        if (strcmp(shell, "bash") == 0)
-                completion_bash(f);
-        else if (strcmp(shell, "zsh") == 0)
-                completion_zsh(f);
-        else {
-                output_error("--completion takes bash or zsh");
-                return EXIT_USAGE;
-        }
-        return EXIT_DONE;
+                names[i] = verbs[i].name;
+        if (completion_print(&c, shell, f) >= 0)
+                return EXIT_DONE;
+        output_error("--completion takes bash or zsh");
+        return EXIT_USAGE;
 }
