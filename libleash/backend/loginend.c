@@ -10,6 +10,7 @@
 #include "backend/login.h"
 #include "backend/loginend.h"
 #include "core/placement.h"
+#include "core/sessions.h"
 #include "os/file.h"
 #include "os/proc.h"
 
@@ -66,6 +67,31 @@ static void ask_program(pid_t pid, uid_t uid, const char *top) {
                 (void) proc_signal(pidfd, SIGTERM); /* who has gone needs no asking */
 }
 
+/* The cgroup of a session of xrdp's, as systemd knows it. Its leader may have gone, and the desktop
+ * run on; see viewers.h. Returns 0; -EMEDIUMTYPE if it is not xrdp's, or has none; -errno. */
+static int find_scope(const LoginSession *s, char **ret) {
+        char program[64];
+        int r = -ESRCH;
+
+        if (s->leader > 0)
+                r = proc_read_program(s->leader, program, sizeof(program));
+        if (r == -ESRCH && s->service && strcmp(s->service, SESSION_SERVICE_XRDP) == 0) {
+                *ret = file_path("/user.slice/user-%u.slice/session-%s.scope", (unsigned) s->uid,
+                                 s->id);
+                return *ret ? 0 : -ENOMEM;
+        }
+        if (r < 0)
+                return r;
+        if (strcmp(program, "xrdp-sesman") != 0 && strcmp(program, "xrdp-sesexec") != 0)
+                return -EMEDIUMTYPE;
+        r = proc_read_unit_cgroup(s->leader, ret);
+        if (r >= 0 && !strstr(*ret, ".scope")) {
+                free(TAKE_PTR(*ret));
+                r = -EMEDIUMTYPE;
+        }
+        return MIN_OF(r, 0);
+}
+
 /* A desktop's programs, for xrdp leaves them to what comes later: its session process stops the
  * display as soon as the window manager has gone, and the end of the scope is a SIGHUP right behind
  * the SIGTERM, which kills who was about to save (SendSIGHUP= in systemd.kill(5), logind's scopes
@@ -75,14 +101,9 @@ static void ask_programs(const char *id) {
         _cleanup_(login_session_done) LoginSession s = {};
         _cleanup_free_ char *top = NULL;
         _cleanup_free_ pid_t *pids = NULL;
-        char program[64];
         size_t n;
 
-        if (login_session(id, &s) < 0 || s.leader == 0 ||
-            proc_read_program(s.leader, program, sizeof(program)) < 0 ||
-            (strcmp(program, "xrdp-sesman") != 0 && strcmp(program, "xrdp-sesexec") != 0) ||
-            proc_read_unit_cgroup(s.leader, &top) < 0 || !strstr(top, ".scope") ||
-            proc_list(&pids, &n) < 0)
+        if (login_session(id, &s) < 0 || find_scope(&s, &top) < 0 || proc_list(&pids, &n) < 0)
                 return;
         for (size_t i = 0; i < n; i++)
                 ask_program(pids[i], s.uid, top);

@@ -3,10 +3,12 @@
 
 #define _GNU_SOURCE
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "backend/viewers.h"
 #include "core/array.h"
+#include "os/cgroupfs.h"
 #include "os/proc.h"
 #include "os/procsocket.h"
 
@@ -24,16 +26,18 @@ static const char *const programs[_PROGRAM_MAX] = {
 };
 
 struct XrdpProcesses {
+        CgroupFs fs;
         ProgramProcess *all;
         size_t n;
 };
 
-int xrdp_processes_read(uid_t uid_min, XrdpProcesses **ret) {
+int xrdp_processes_read(const char *root, uid_t uid_min, XrdpProcesses **ret) {
         _cleanup_(xrdp_processes_freep) XrdpProcesses *x = calloc(1, sizeof(XrdpProcesses));
         int r;
 
         if (!x)
                 return -ENOMEM;
+        x->fs = cgroupfs_detect(root);
         r = procsocket_find_programs(programs, _PROGRAM_MAX, uid_min, &x->all, &x->n);
         if (r < 0)
                 return r;
@@ -328,28 +332,60 @@ static int is_connected(const Known *k, pid_t leader) {
         return k->error;
 }
 
+/* Those that xrdp starts; a user's own for tests and the like is no desktop. */
+static bool is_server(const char *program) {
+        return strcmp(program, "Xorg") == 0 || (program[0] == 'X' && strstr(program, "vnc"));
+}
+
+/* Whether an X server runs in the session. Returns 1, 0 or -errno. */
+static int has_server(const XrdpProcesses *x, const Session *s) {
+        char cgroup[SESSION_ID_MAX + 64], program[64];
+        _cleanup_free_ pid_t *pids = NULL;
+        size_t n;
+        int r;
+
+        (void) snprintf(cgroup, sizeof(cgroup), "/user.slice/user-%u.slice/session-%s.scope",
+                        (unsigned) s->uid, s->id);
+        r = cgroupfs_list_procs(&x->fs, "systemd", cgroup, NULL, &pids, &n);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        for (size_t i = 0; i < n; i++)
+                if (proc_read_program(pids[i], program, sizeof(program)) >= 0 && is_server(program))
+                        return 1;
+        return 0;
+}
+
 /* Returns 1 if no xrdp-sesman knows the session, 0 if one does, -ENODATA if none runs that could,
  * -errno if it cannot be seen. */
 static int ask_orphan(const XrdpProcesses *x, const Sessions *sessions, const Session *s,
                       Known *known) {
-        bool any = false;
+        bool any = false, closing = s->since[SESSION_CLOSING] != 0, led = s->leader != 0;
         ProcStat leader;
         int r;
 
-        if (s->leader == 0)
+        if (!led && !closing)
                 return -ENODATA;
-        r = proc_read_stat(s->leader, &leader);
-        if (r < 0)
-                return r == -ESRCH || r == -ENOENT ? 1 : r;
+        r = led ? proc_read_stat(s->leader, &leader) : 0;
+        if (r == -ESRCH || r == -ENOENT)
+                led = false;
+        else if (r < 0)
+                return r;
+        if (!led && !closing)
+                return 1;
         for (size_t i = 0; i < x->n; i++) {
                 if (!is_sesman(x, sessions, i))
                         continue;
-                if (x->all[i].pid == leader.ppid)
+                if (led && x->all[i].pid == leader.ppid)
                         return 0;
                 any = true;
         }
         if (!any)
                 return -ENODATA;
+        if (closing) {
+                r = has_server(x, s);
+                if (r <= 0 || !led)
+                        return r;
+        }
         if (!known->read)
                 read_known(x, sessions, known);
         r = is_connected(known, s->leader);
@@ -357,7 +393,7 @@ static int ask_orphan(const XrdpProcesses *x, const Sessions *sessions, const Se
 }
 
 static bool may_be_orphan(const Session *s) {
-        return session_is_xrdp(s) && session_is_desktop(s) && s->since[SESSION_CLOSING] == 0;
+        return session_is_xrdp(s) && session_is_desktop(s);
 }
 
 int xrdp_is_orphan(const XrdpProcesses *x, const Sessions *sessions, const Session *s) {

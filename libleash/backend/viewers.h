@@ -22,8 +22,10 @@ typedef struct Viewer {
 
 typedef struct XrdpProcesses XrdpProcesses;
 
-/* Looks for xrdp's processes. Returns 0 or -errno. */
-int xrdp_processes_read(uid_t uid_min, XrdpProcesses **ret);
+/* Looks for xrdp's processes; `root` is kept, and stands before /sys/fs/cgroup. Returns 0 or
+ * -errno.
+ */
+int xrdp_processes_read(const char *root, uid_t uid_min, XrdpProcesses **ret);
 XrdpProcesses *xrdp_processes_free(XrdpProcesses *x);
 DEFINE_CLEANUP(XrdpProcesses *, xrdp_processes_free);
 
@@ -38,8 +40,9 @@ int viewers_disconnect_vnc(int display, uid_t uid);
 
 /* Says of a session whether it is an orphan: xrdp-sesman's by its PAM service, with a leader that
  * is neither the child of an xrdp-sesman nor connected to one (as 0.10's are). Such a session
- * lives, and nobody can come back to it. Returns 1; 0; -ENODATA if no xrdp-sesman runs, which may
- * be back in a moment; -errno if that cannot be seen. */
+ * lives, and nobody can come back to it. 0.10's leaders go with xrdp-sesman, and logind takes that
+ * for the end: of a session that is closing, the X server has to run still. Returns 1; 0; -ENODATA
+ * if no xrdp-sesman runs, which may be back in a moment; -errno if that cannot be seen. */
 int xrdp_is_orphan(const XrdpProcesses *x, const Sessions *sessions, const Session *s);
 
 /* Sets Session.orphan of each session; where it cannot be told it stays as it was. Returns true if

@@ -244,6 +244,10 @@ bool session_is_desktop(const Session *s) {
                (s->display >= 0 || session_is_xrdp(s));
 }
 
+bool session_has_ended(const Session *s) {
+        return s->since[SESSION_CLOSING] != 0 && !s->orphan;
+}
+
 const char *session_type_of(const char *service, const char *type) {
         return type && service && strcmp(service, SESSION_SERVICE_XRDP) == 0 ? "x11" : type;
 }
@@ -311,7 +315,7 @@ static SessionDisplay *find_display(SessionDisplay *displays, size_t n, uid_t ui
 
 /* A number is free again as soon as the X server has gone, the session not. */
 static bool may_have_display(const Session *s) {
-        return s->present && session_is_desktop(s) && s->since[SESSION_CLOSING] == 0;
+        return s->present && session_is_desktop(s) && !session_has_ended(s);
 }
 
 static bool is_younger(const Session *a, const Session *b) {

@@ -209,6 +209,11 @@ Session *sessions_find(const Sessions *s, const char *id);
 /* True if somebody has logged in to a desktop that is, or may be, looked at from elsewhere. */
 bool session_is_desktop(const Session *s);
 
+/* True of one that was logged out, and that has no more than processes: it has no display and takes
+ * no place. An orphan is a desktop still, though logind has it for closing as well once its leader
+ * has gone. */
+bool session_has_ended(const Session *s);
+
 /* True if xrdp-sesman began it. */
 bool session_is_xrdp(const Session *s);
 

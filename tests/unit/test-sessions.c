@@ -129,6 +129,27 @@ static void test_a_display_is_its_living_session(void **state) {
         sessions_done(&s);
 }
 
+/* Its leader has gone, which is all that logind looks at, and its X server has not. */
+static void test_an_orphan_that_is_closing_keeps_its_display(void **state) {
+        SessionFacts f = facts("5", 1001, 10);
+        Sessions s = {};
+
+        (void) state;
+        update(&s, f, SECOND);
+        assert_true(set_link(&s, 10, SESSION_LINK_CONNECTED, false, SECOND));
+        f.closing = true;
+        update(&s, f, 2 * SECOND);
+        assert_false(session_has_ended(&(Session){ .orphan = true }));
+        assert_true(session_has_ended(s.all[0]));
+        s.all[0]->orphan = true;
+        assert_false(session_has_ended(s.all[0]));
+        assert_false(set_link(&s, 10, SESSION_LINK_CONNECTED, false, 3 * SECOND));
+        assert_int_equal(s.all[0]->link, SESSION_LINK_CONNECTED);
+        assert_true(set_link(&s, 10, SESSION_LINK_DISCONNECTED, false, 4 * SECOND));
+        assert_int_equal(s.all[0]->since[SESSION_DISCONNECTED], 4 * SECOND);
+        sessions_done(&s);
+}
+
 /* Of a number used again the younger's, also when the elder does not say that it is closing. */
 static void test_a_display_is_one_session_s(void **state) {
         SessionFacts old = facts("9", 1001, 10), new = facts("10", 1001, 10);
@@ -525,6 +546,7 @@ int main(void) {
                 cmocka_unit_test(test_names),
                 cmocka_unit_test(test_conditions_begin_and_end),
                 cmocka_unit_test(test_a_display_is_its_living_session),
+                cmocka_unit_test(test_an_orphan_that_is_closing_keeps_its_display),
                 cmocka_unit_test(test_a_display_is_one_session_s),
                 cmocka_unit_test(test_what_a_user_says_decides_nothing),
                 cmocka_unit_test(test_two_of_one_user),

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # leash-xrdp and [xrdp] with a real xrdp and real RDP clients: who is connected, from where, after each change;
 # many users at once; a sesman that was restarted; Xvnc; ending, disconnecting, messages; a full host. xrdp.sh [USERS]:
-# how many desktops there are at once, 4 to 10; each takes half a minute to come up under emulation, and ten
+# how many desktops there are at once, 5 to 10; each takes half a minute to come up under emulation, and ten
 # want 3 GB: run -m 3072 -t 3600.
 . "${LEASH_TESTS:-/usr/lib/leash-tests}/guest/suite/common.sh"
 suite_begin
@@ -212,8 +212,27 @@ shown "and the list says so" alice false null
 check_equal "the session goes on" "$(session_of alice)" "$before"
 policy "[exempt nobody]" "match-user=nobody" exempt=yes
 
+# notes_its_end USER: the user's next desktop has a window manager that notes its TERM, and a program that saves on exit
+notes_its_end() {
+    cat >"/home/$1/saver" <<'EOF'
+#!/bin/bash
+trap 'echo saved >~/saved; exit' TERM
+while :; do sleep 0.2; done
+EOF
+    cat >"/home/$1/.xsession" <<'EOF'
+#!/bin/bash
+setsid ~/saver </dev/null >/dev/null 2>&1 &
+trap 'echo term >~/wm.term; kill $wm; exit' TERM
+openbox & wm=$!
+wait $wm
+EOF
+    chmod 755 "/home/$1/saver" "/home/$1/.xsession"
+    chown "$1:" "/home/$1/saver" "/home/$1/.xsession"
+}
+
 # ---- many users ------------------------------------------------------------------------------------
 
+notes_its_end u2
 failed=0
 for user in carol "${crowd[@]}"; do rdp "$user" || failed=$((failed + 1)); done
 check_equal "$users users: desktops that did not come up" "$failed" 0
@@ -231,23 +250,10 @@ echo "# a list of $users takes $took ms, loginctl show-session for ${#crowd[@]} 
 
 # ---- ending ----------------------------------------------------------------------------------------
 
-# u1's next desktop notes what it is told: its window manager, and a program that saves on exit.
+# u1's next desktop notes what it is told.
 leash-xrdp end -u u1 --grace 10s >/dev/null
 hang_up u1
-cat >/home/u1/saver <<'EOF'
-#!/bin/bash
-trap 'echo saved >~/saved; exit' TERM
-while :; do sleep 0.2; done
-EOF
-cat >/home/u1/.xsession <<'EOF'
-#!/bin/bash
-setsid ~/saver </dev/null >/dev/null 2>&1 &
-trap 'echo term >~/wm.term; kill $wm; exit' TERM
-openbox & wm=$!
-wait $wm
-EOF
-chmod 755 /home/u1/saver /home/u1/.xsession
-chown u1: /home/u1/saver /home/u1/.xsession
+notes_its_end u1
 rdp u1 || not_ok "another desktop for u1"
 check "its window manager" wait_for 60 pgrep -u u1 -x openbox
 check "and its program" wait_for 30 pgrep -u u1 -f /home/u1/saver
@@ -282,6 +288,7 @@ status_is 0
 verdict "the oldest is ended"
 policy "[xrdp all]" orphans=end warn=0s
 check "the policy ends all orphans" wait_for 300 eval 'list && [[ $(rows) == 0 ]]'
+check_equal "and lets them save first" "$(cat /home/u2/wm.term /home/u2/saved 2>&1)" "term"$'\n'"saved"
 policy "[exempt nobody]" "match-user=nobody" exempt=yes
 rdp alice || not_ok "a desktop after the restart"
 list
