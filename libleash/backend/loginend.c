@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <string.h>
 #include <systemd/sd-bus.h>
+#include <systemd/sd-login.h>
 
 #include "backend/login.h"
 #include "backend/loginend.h"
@@ -109,9 +110,15 @@ static void ask_programs(const char *id) {
                 ask_program(pids[i], s.uid, top);
 }
 
+static bool is_closing(const char *id) {
+        _cleanup_free_ char *state = NULL;
+
+        return sd_session_get_state(id, &state) >= 0 && strcmp(state, "closing") == 0;
+}
+
 int loginend_on(sd_bus *bus, const char *id, SessionRung rung, usec_t timeout) {
         _cleanup_message_ sd_bus_message *m = NULL;
-        bool terminate = rung == SESSION_RUNG_TERMINATED;
+        bool terminate = rung == SESSION_RUNG_TERMINATED && !is_closing(id);
         int r;
 
         if (rung == SESSION_RUNG_NONE || rung == SESSION_RUNG_STUCK)
@@ -122,7 +129,7 @@ int loginend_on(sd_bus *bus, const char *id, SessionRung rung, usec_t timeout) {
                 r = sd_bus_message_append(m, "s", id);
         if (r >= 0 && !terminate)
                 r = sd_bus_message_append(m, "si", rung == SESSION_RUNG_ASKED ? "leader" : "all",
-                                          rung == SESSION_RUNG_ASKED ? SIGTERM : SIGKILL);
+                                          rung == SESSION_RUNG_KILLED ? SIGKILL : SIGTERM);
         if (r < 0)
                 return r;
         if (rung == SESSION_RUNG_ASKED)

@@ -7,7 +7,9 @@
 typedef struct sd_bus sd_bus;
 
 /* Takes a rung: SIGTERM to the session's leader, and before that to the programs of a desktop of
- * xrdp's; TerminateSession; SIGKILL to all that is left.
+ * xrdp's; TerminateSession; SIGKILL to all that is left. A session that is closing has been stopped
+ * by logind's reckoning, whatever runs on in it, and TerminateSession does nothing (seen with
+ * systemd 257): there it is SIGTERM to all.
  * Returns 0, also for a rung that does nothing; -ENXIO if there is no such session; -errno. */
 int loginend_on(sd_bus *bus, const char *id, SessionRung rung, usec_t timeout);
 

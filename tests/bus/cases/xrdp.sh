@@ -248,6 +248,16 @@ test_xrdp_ends_a_session_by_rungs() {
     expect 0 "c1: ended" ""
     equal calls "$(tail -n 1 "$root/fake/logind-calls")" "KillSession c1 all 9"
     tell new c1 $uid 10
+    tell set c1 State closing # what TerminateSession does nothing about
+    with_host
+    host_session c1 $uid
+    sed -i 's/^STATE=.*/STATE=closing/' "$root/host/systemd/sessions/c1"
+    xrdp end c1 --grace 300ms
+    as=()
+    expect 0 "c1: ended" ""
+    equal "calls of one that is closing" "$(tail -n 3 "$root/fake/logind-calls")" \
+        $'KillSession c1 leader 15\nKillSession c1 all 15\nKillSession c1 all 9'
+    tell new c1 $uid 10
     tell stubborn 0
     xrdp end c1 --grace 200ms
     expect 4 "" "leash-xrdp: c1: something of it is still there"
