@@ -87,9 +87,9 @@ LIB_SOURCES = \
     core/hours.c core/idle.c core/incident.c core/layers.c core/limits.c core/offenders.c core/pamstack.c core/parse.c \
     core/placement.c core/places.c core/plan.c core/policy.c core/policykeys.c core/policyread.c core/record.c \
     core/runaway.c core/sessions.c core/statefile.c core/states.c core/xrdpconf.c \
-    os/cgroupfs.c os/clock.c os/completion.c os/file.c os/identity.c os/machine.c os/output.c os/policyfile.c os/proc.c \
+    os/cgroupfs.c os/clock.c os/file.c os/identity.c os/machine.c os/output.c os/policyfile.c os/proc.c \
     os/procsocket.c os/psi.c os/sockdiag.c os/user.c os/watch.c \
-    backend/backend.c backend/bus.c backend/buslink.c backend/choose.c $(CGROUP_SOURCE) \
+    backend/backend.c backend/bus.c backend/buslink.c backend/choose.c backend/completion.c $(CGROUP_SOURCE) \
     backend/defaults.c backend/desktops.c backend/displays.c backend/drain.c backend/dropin.c backend/incidents.c backend/inhibit.c \
     backend/journal.c backend/json.c backend/layer.c backend/ledger.c backend/login.c backend/logind.c backend/loginend.c \
     backend/loginwatch.c backend/metrics.c backend/notify.c backend/overview.c backend/spare.c \

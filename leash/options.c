@@ -7,10 +7,10 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "backend/completion.h"
 #include "core/parse.h"
 #include "options.h"
 #include "os/clock.h"
-#include "os/completion.h"
 #include "os/machine.h"
 #include "os/output.h"
 

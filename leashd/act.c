@@ -10,6 +10,7 @@
 #include "backend/incidents.h"
 #include "backend/layer.h"
 #include "backend/notify.h"
+#include "backend/viewers.h"
 #include "core/parse.h"
 #include "daemon.h"
 #include "os/clock.h"
@@ -228,7 +229,12 @@ static int climb(Daemon *d, const StateAction *a) {
 
         if (!d->logind && !d->watch && a->kind != STATE_STUCK)
                 return -ENOTCONN;
-        /* What was seen a while ago may have been xrdp-sesman's restart. */
+        /* What was seen a while ago may have been xrdp-sesman's restart, or have logged out since.
+         */
+        if (a->kind == STATE_ASK && xrdp_look_served(&d->backend->fs, &d->sessions, a->session)) {
+                loop_evaluate(d);
+                return -EAGAIN;
+        }
         if (a->kind == STATE_ASK && a->condition == SESSION_SURPLUS &&
             a->session->surplus == SESSION_SURPLUS_ORPHAN &&
             remote_confirm_orphan(d, a->session) <= 0)

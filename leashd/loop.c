@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "backend/displays.h"
+#include "backend/viewers.h"
 #include "core/guard.h"
 #include "daemon.h"
 #include "os/clock.h"
@@ -168,6 +169,8 @@ static void look_at_displays(Daemon *d) {
                 set_poll(d); /* what was known stays, and is looked at again */
                 return;
         }
+        if (xrdp_mark_served(&d->backend->fs, &d->sessions))
+                loop_evaluate(d);
         remote_mark_orphans(d);
         if (sessions_set_displays(&d->sessions, displays, n, clock_boottime()))
                 loop_evaluate(d);
@@ -188,6 +191,7 @@ static void on_session(const LogindSession *s, void *userdata) {
                 return;
         }
         session = sessions_find(&d->sessions, s->facts.id);
+        (void) xrdp_look_served(&d->backend->fs, &d->sessions, session);
         /* Root is nobody's to limit, but is seen. */
         r = s->facts.uid == 0 ? 0 : rules_for_session(d->rules, s, &rules);
         if (r < 0)

@@ -47,7 +47,7 @@ void remote_mark_orphans(Daemon *d) {
                          places_of(d->sessions.all[i])->end_orphans;
         if (!wanted)
                 return;
-        r = xrdp_processes_read(d->root, d->uid_min, &processes);
+        r = xrdp_processes_read(d->uid_min, &processes);
         if (r < 0) {
                 daemon_log(LOG_WARNING, "cannot tell orphans: %s", strerror(-r));
                 return;
@@ -60,7 +60,7 @@ int remote_confirm_orphan(Daemon *d, Session *s) {
         _cleanup_(xrdp_processes_freep) XrdpProcesses *processes = NULL;
         int r;
 
-        r = xrdp_processes_read(d->root, d->uid_min, &processes);
+        r = xrdp_processes_read(d->uid_min, &processes);
         if (r >= 0)
                 r = xrdp_is_orphan(processes, &d->sessions, s);
         if (r == 0) {
@@ -86,6 +86,8 @@ void remote_sample(Daemon *d) {
                         break;
         }
         hours_sweep(&d->hours, now);
+        if (xrdp_mark_served(&d->backend->fs, &d->sessions))
+                loop_evaluate(d);
         remote_mark_orphans(d);
 }
 

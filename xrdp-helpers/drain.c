@@ -38,7 +38,7 @@ static Left count(const Desktops *d) {
         for (size_t i = 0; i < d->n; i++) {
                 const Session *s = &d->all[i].session;
 
-                if (session_has_ended(s))
+                if (s->since[SESSION_CLOSING] != 0)
                         continue;
                 left.sessions++;
                 left.connected += s->link == SESSION_LINK_CONNECTED;

@@ -64,7 +64,7 @@ static void count_kept(Look *l, const Sessions *sessions) {
         for (size_t i = 0; i < sessions->n; i++) {
                 const Session *s = sessions->all[i];
 
-                if (!session_is_desktop(s) || session_has_ended(s))
+                if (!session_is_desktop(s) || s->since[SESSION_CLOSING] != 0)
                         continue;
                 l->facts.sessions++;
                 l->facts.disconnected += s->link == SESSION_LINK_DISCONNECTED;

@@ -7,10 +7,10 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "backend/completion.h"
 #include "core/parse.h"
 #include "core/record.h"
 #include "options.h"
-#include "os/completion.h"
 #include "os/output.h"
 
 typedef struct Option {

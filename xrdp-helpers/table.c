@@ -54,7 +54,7 @@ static bool is_older(const Desktop *a, const Desktop *b) {
                        : x->created < y->created;
 }
 
-/* Who is there for longest without anybody looking; a session that has ended goes by itself. */
+/* Who is there for longest without anybody looking; a session that is closing goes by itself. */
 static Desktop *find_oldest(const Desktops *d) {
         Desktop *oldest = NULL;
 
@@ -62,7 +62,7 @@ static Desktop *find_oldest(const Desktops *d) {
                 Desktop *one = &d->all[i];
 
                 if (one->session.link != SESSION_LINK_DISCONNECTED || one->session.id[0] == '\0' ||
-                    session_has_ended(&one->session))
+                    one->session.since[SESSION_CLOSING] != 0)
                         continue;
                 if (!oldest || is_older(one, oldest))
                         oldest = one;

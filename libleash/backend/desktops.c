@@ -180,8 +180,8 @@ static void mark_duplicates(Desktops *d) {
         for (size_t i = 0; i < d->n; i++)
                 for (size_t k = i + 1; k < d->n && d->all[k].session.uid == d->all[i].session.uid;
                      k++)
-                        if (!session_has_ended(&d->all[i].session) &&
-                            !session_has_ended(&d->all[k].session))
+                        if (d->all[i].session.since[SESSION_CLOSING] == 0 &&
+                            d->all[k].session.since[SESSION_CLOSING] == 0)
                                 d->all[i].duplicate = d->all[k].duplicate = true;
 }
 
@@ -189,17 +189,19 @@ static int build(const DesktopsOptions *o, Sessions *sessions, Desktops *d) {
         _cleanup_(xrdp_processes_freep) XrdpProcesses *processes = NULL;
         _cleanup_free_ SessionDisplay *displays = NULL;
         _cleanup_free_ Viewer *viewers = NULL;
+        CgroupFs fs = cgroupfs_detect(o->root);
         usec_t now = clock_boottime();
         size_t n_displays, n_viewers;
         int r;
 
         r = displays_scan(o->root, o->uid_min, &displays, &n_displays);
         if (r >= 0)
-                r = xrdp_processes_read(o->root, o->uid_min, &processes);
+                r = xrdp_processes_read(o->uid_min, &processes);
         if (r >= 0)
                 r = viewers_read(processes, displays, n_displays, &viewers, &n_viewers);
         if (r < 0)
                 return r;
+        (void) xrdp_mark_served(&fs, sessions); /* a leashd has done it, if one runs */
         (void) xrdp_mark_orphans(processes, sessions);
         (void) sessions_set_displays(sessions, displays, n_displays, now);
         d->all = calloc(sessions->n + n_displays + 1, sizeof(Desktop));

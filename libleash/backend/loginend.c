@@ -68,31 +68,6 @@ static void ask_program(pid_t pid, uid_t uid, const char *top) {
                 (void) proc_signal(pidfd, SIGTERM); /* who has gone needs no asking */
 }
 
-/* The cgroup of a session of xrdp's, as systemd knows it. Its leader may have gone, and the desktop
- * run on; see viewers.h. Returns 0; -EMEDIUMTYPE if it is not xrdp's, or has none; -errno. */
-static int find_scope(const LoginSession *s, char **ret) {
-        char program[64];
-        int r = -ESRCH;
-
-        if (s->leader > 0)
-                r = proc_read_program(s->leader, program, sizeof(program));
-        if (r == -ESRCH && s->service && strcmp(s->service, SESSION_SERVICE_XRDP) == 0) {
-                *ret = file_path("/user.slice/user-%u.slice/session-%s.scope", (unsigned) s->uid,
-                                 s->id);
-                return *ret ? 0 : -ENOMEM;
-        }
-        if (r < 0)
-                return r;
-        if (strcmp(program, "xrdp-sesman") != 0 && strcmp(program, "xrdp-sesexec") != 0)
-                return -EMEDIUMTYPE;
-        r = proc_read_unit_cgroup(s->leader, ret);
-        if (r >= 0 && !strstr(*ret, ".scope")) {
-                free(TAKE_PTR(*ret));
-                r = -EMEDIUMTYPE;
-        }
-        return MIN_OF(r, 0);
-}
-
 /* A desktop's programs, for xrdp leaves them to what comes later: its session process stops the
  * display as soon as the window manager has gone, and the end of the scope is a SIGHUP right behind
  * the SIGTERM, which kills who was about to save (SendSIGHUP= in systemd.kill(5), logind's scopes
@@ -104,7 +79,11 @@ static void ask_programs(const char *id) {
         _cleanup_free_ pid_t *pids = NULL;
         size_t n;
 
-        if (login_session(id, &s) < 0 || find_scope(&s, &top) < 0 || proc_list(&pids, &n) < 0)
+        if (login_session(id, &s) < 0 || !s.service || strcmp(s.service, SESSION_SERVICE_XRDP) != 0)
+                return;
+        /* By its id, since the leader may have gone, and its number be another's. */
+        top = file_path("/user.slice/user-%u.slice/session-%s.scope", (unsigned) s.uid, id);
+        if (!top || proc_list(&pids, &n) < 0)
                 return;
         for (size_t i = 0; i < n; i++)
                 ask_program(pids[i], s.uid, top);

@@ -3,12 +3,14 @@
 
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "backend/viewers.h"
 #include "core/array.h"
-#include "os/cgroupfs.h"
+#include "os/clock.h"
+#include "os/file.h"
 #include "os/proc.h"
 #include "os/procsocket.h"
 
@@ -26,18 +28,16 @@ static const char *const programs[_PROGRAM_MAX] = {
 };
 
 struct XrdpProcesses {
-        CgroupFs fs;
         ProgramProcess *all;
         size_t n;
 };
 
-int xrdp_processes_read(const char *root, uid_t uid_min, XrdpProcesses **ret) {
+int xrdp_processes_read(uid_t uid_min, XrdpProcesses **ret) {
         _cleanup_(xrdp_processes_freep) XrdpProcesses *x = calloc(1, sizeof(XrdpProcesses));
         int r;
 
         if (!x)
                 return -ENOMEM;
-        x->fs = cgroupfs_detect(root);
         r = procsocket_find_programs(programs, _PROGRAM_MAX, uid_min, &x->all, &x->n);
         if (r < 0)
                 return r;
@@ -233,6 +233,88 @@ int viewers_disconnect_vnc(int display, uid_t uid) {
         return any ? first : -ENOTCONN;
 }
 
+/* ---- closing, and served ------------------------------------------------------------------------
+ */
+
+/* xrdp starts the X server of a session in its first seconds. */
+#define SERVER_START (2 * 60 * USEC_PER_SEC)
+
+static bool is_server(const char *program) {
+        return strcmp(program, "Xorg") == 0 || (program[0] == 'X' && strstr(program, "vnc"));
+}
+
+/* True if one of the words that it was started with is that display. Its user could change them,
+ * of a server that was started as this one: that says no more than that the session goes on. */
+static bool is_for_display(pid_t pid, int display) {
+        _cleanup_free_ char *path = file_path("/proc/%d/cmdline", (int) pid), *words = NULL;
+        size_t size;
+        char want[16];
+
+        if (!path || file_read(AT_FDCWD, path, 64 * 1024, &words, &size) < 0)
+                return false;
+        (void) snprintf(want, sizeof(want), ":%d", display);
+        for (const char *w = words; w < words + size; w += strlen(w) + 1)
+                if (strcmp(w, want) == 0)
+                        return true;
+        return false;
+}
+
+/* Returns 1, 0 or -errno. */
+static int serves(pid_t pid, const Session *s) {
+        char program[64];
+        ProcStat st;
+        int r;
+
+        r = proc_read_program(pid, program, sizeof(program));
+        if (r == -ESRCH || r == -EPERM || r == -ENAMETOOLONG) /* gone, or no program of root's */
+                return 0;
+        if (r < 0)
+                return r;
+        return is_server(program) && proc_read_stat(pid, &st) >= 0 &&
+               proc_ticks(st.start_ticks) < s->created + SERVER_START &&
+               (s->told < 0 || is_for_display(pid, s->told));
+}
+
+/* Returns 1, 0 or -errno. A server that the user starts later, or beside it, is not the desktop's.
+ */
+static int is_served(const CgroupFs *fs, const Session *s) {
+        char cgroup[SESSION_ID_MAX + 64];
+        _cleanup_free_ pid_t *pids = NULL;
+        int r, error = 0;
+        size_t n;
+
+        (void) snprintf(cgroup, sizeof(cgroup), "/user.slice/user-%u.slice/session-%s.scope",
+                        (unsigned) s->uid, s->id);
+        r = cgroupfs_list_procs(fs, "systemd", cgroup, NULL, &pids, &n);
+        if (r < 0)
+                return r == -ENOENT ? 0 : r;
+        for (size_t i = 0; i < n; i++) {
+                r = serves(pids[i], s);
+                if (r > 0)
+                        return r;
+                if (r < 0)
+                        error = r;
+        }
+        return error;
+}
+
+bool xrdp_look_served(const CgroupFs *fs, Sessions *sessions, Session *s) {
+        int r;
+
+        if (!s->closing || !session_is_xrdp(s) || !session_is_desktop(s))
+                return false;
+        r = is_served(fs, s);
+        return r >= 0 && sessions_set_served(sessions, s, r > 0, clock_boottime());
+}
+
+bool xrdp_mark_served(const CgroupFs *fs, Sessions *sessions) {
+        bool news = false;
+
+        for (size_t i = 0; i < sessions->n; i++)
+                news |= xrdp_look_served(fs, sessions, sessions->all[i]);
+        return news;
+}
+
 /* ---- orphans ----------------------------------------------------------------------------------
  */
 
@@ -332,46 +414,20 @@ static int is_connected(const Known *k, pid_t leader) {
         return k->error;
 }
 
-/* Those that xrdp starts; a user's own for tests and the like is no desktop. */
-static bool is_server(const char *program) {
-        return strcmp(program, "Xorg") == 0 || (program[0] == 'X' && strstr(program, "vnc"));
-}
-
-/* Whether an X server runs in the session. Returns 1, 0 or -errno. */
-static int has_server(const XrdpProcesses *x, const Session *s) {
-        char cgroup[SESSION_ID_MAX + 64], program[64];
-        _cleanup_free_ pid_t *pids = NULL;
-        size_t n;
-        int r;
-
-        (void) snprintf(cgroup, sizeof(cgroup), "/user.slice/user-%u.slice/session-%s.scope",
-                        (unsigned) s->uid, s->id);
-        r = cgroupfs_list_procs(&x->fs, "systemd", cgroup, NULL, &pids, &n);
-        if (r < 0)
-                return r == -ENOENT ? 0 : r;
-        for (size_t i = 0; i < n; i++)
-                if (proc_read_program(pids[i], program, sizeof(program)) >= 0 && is_server(program))
-                        return 1;
-        return 0;
-}
-
 /* Returns 1 if no xrdp-sesman knows the session, 0 if one does, -ENODATA if none runs that could,
  * -errno if it cannot be seen. */
 static int ask_orphan(const XrdpProcesses *x, const Sessions *sessions, const Session *s,
                       Known *known) {
-        bool any = false, closing = s->since[SESSION_CLOSING] != 0, led = s->leader != 0;
+        /* One that has gone is what logind calls closing, and its number may be another's. */
+        bool any = false, led = s->leader != 0 && !s->served;
         ProcStat leader;
         int r;
 
-        if (!led && !closing)
+        if (!led && !s->served)
                 return -ENODATA;
         r = led ? proc_read_stat(s->leader, &leader) : 0;
-        if (r == -ESRCH || r == -ENOENT)
-                led = false;
-        else if (r < 0)
-                return r;
-        if (!led && !closing)
-                return 1;
+        if (r < 0)
+                return r == -ESRCH || r == -ENOENT ? 1 : r;
         for (size_t i = 0; i < x->n; i++) {
                 if (!is_sesman(x, sessions, i))
                         continue;
@@ -381,11 +437,8 @@ static int ask_orphan(const XrdpProcesses *x, const Sessions *sessions, const Se
         }
         if (!any)
                 return -ENODATA;
-        if (closing) {
-                r = has_server(x, s);
-                if (r <= 0 || !led)
-                        return r;
-        }
+        if (!led)
+                return 1;
         if (!known->read)
                 read_known(x, sessions, known);
         r = is_connected(known, s->leader);
@@ -393,7 +446,7 @@ static int ask_orphan(const XrdpProcesses *x, const Sessions *sessions, const Se
 }
 
 static bool may_be_orphan(const Session *s) {
-        return session_is_xrdp(s) && session_is_desktop(s);
+        return session_is_xrdp(s) && session_is_desktop(s) && s->since[SESSION_CLOSING] == 0;
 }
 
 int xrdp_is_orphan(const XrdpProcesses *x, const Sessions *sessions, const Session *s) {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include "core/sessions.h"
+#include "os/cgroupfs.h"
 #include "os/sockdiag.h"
 
 /* One connection to a display. */
@@ -22,10 +23,8 @@ typedef struct Viewer {
 
 typedef struct XrdpProcesses XrdpProcesses;
 
-/* Looks for xrdp's processes; `root` is kept, and stands before /sys/fs/cgroup. Returns 0 or
- * -errno.
- */
-int xrdp_processes_read(const char *root, uid_t uid_min, XrdpProcesses **ret);
+/* Looks for xrdp's processes. Returns 0 or -errno. */
+int xrdp_processes_read(uid_t uid_min, XrdpProcesses **ret);
 XrdpProcesses *xrdp_processes_free(XrdpProcesses *x);
 DEFINE_CLEANUP(XrdpProcesses *, xrdp_processes_free);
 
@@ -38,11 +37,20 @@ int viewers_read(const XrdpProcesses *x, const SessionDisplay *displays, size_t 
  * are none; as sockdiag_destroy(), the first that failed. */
 int viewers_disconnect_vnc(int display, uid_t uid);
 
+/* Finds out whether the X server still runs of a session of xrdp's that logind calls closing: the
+ * session processes of xrdp 0.10 go with xrdp-sesman, and the desktops do not. See
+ * sessions_set_served(). Where that cannot be seen it stays as it was. Returns true if that is
+ * news. */
+bool xrdp_look_served(const CgroupFs *fs, Sessions *sessions, Session *s);
+
+/* The same for all. */
+bool xrdp_mark_served(const CgroupFs *fs, Sessions *sessions);
+
 /* Says of a session whether it is an orphan: xrdp-sesman's by its PAM service, with a leader that
  * is neither the child of an xrdp-sesman nor connected to one (as 0.10's are). Such a session
- * lives, and nobody can come back to it. 0.10's leaders go with xrdp-sesman, and logind takes that
- * for the end: of a session that is closing, the X server has to run still. Returns 1; 0; -ENODATA
- * if no xrdp-sesman runs, which may be back in a moment; -errno if that cannot be seen. */
+ * lives, and nobody can come back to it. One that logind calls closing has no leader any more.
+ * Returns 1; 0; -ENODATA if no xrdp-sesman runs, which may be back in a moment; -errno if that
+ * cannot be seen. */
 int xrdp_is_orphan(const XrdpProcesses *x, const Sessions *sessions, const Session *s);
 
 /* Sets Session.orphan of each session; where it cannot be told it stays as it was. Returns true if

@@ -16,7 +16,7 @@ typedef struct Place {
 
 /* One that is on its way out for another reason has left its place. */
 static bool takes_place(const Session *s) {
-        return s->present && session_is_desktop(s) && !session_has_ended(s) &&
+        return s->present && session_is_desktop(s) && s->since[SESSION_CLOSING] == 0 &&
                (s->rung == SESSION_RUNG_NONE || s->rung_for == SESSION_SURPLUS);
 }
 

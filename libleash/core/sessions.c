@@ -225,12 +225,24 @@ int sessions_update(Sessions *s, const SessionFacts *f, usec_t now) {
         if (session->told < 0 && f->display >= 0)
                 session->told = session->display = f->display;
         changed |= set_condition(session, SESSION_LOCKED, f->locked, now);
-        changed |= set_condition(session, SESSION_CLOSING, f->closing, now);
+        session->closing = f->closing;
+        session->served &= f->closing;
+        changed |= set_condition(session, SESSION_CLOSING, f->closing && !session->served, now);
         /* logind may know for how long already; a time to come is a mistake of somebody's. */
         changed |= set_condition(session, SESSION_IDLE, f->idle,
                                  f->idle_since > 0 && f->idle_since < now ? f->idle_since : now);
         session->present = true;
         session->seen = true;
+        s->changed |= changed;
+        return changed;
+}
+
+bool sessions_set_served(Sessions *s, Session *session, bool served, usec_t now) {
+        bool changed;
+
+        session->served = served && session->closing;
+        changed =
+                set_condition(session, SESSION_CLOSING, session->closing && !session->served, now);
         s->changed |= changed;
         return changed;
 }
@@ -242,10 +254,6 @@ bool session_is_xrdp(const Session *s) {
 bool session_is_desktop(const Session *s) {
         return s->class == SESSION_CLASS_USER && s->graphical &&
                (s->display >= 0 || session_is_xrdp(s));
-}
-
-bool session_has_ended(const Session *s) {
-        return s->since[SESSION_CLOSING] != 0 && !s->orphan;
 }
 
 const char *session_type_of(const char *service, const char *type) {
@@ -315,7 +323,7 @@ static SessionDisplay *find_display(SessionDisplay *displays, size_t n, uid_t ui
 
 /* A number is free again as soon as the X server has gone, the session not. */
 static bool may_have_display(const Session *s) {
-        return s->present && session_is_desktop(s) && !session_has_ended(s);
+        return s->present && session_is_desktop(s) && s->since[SESSION_CLOSING] == 0;
 }
 
 static bool is_younger(const Session *a, const Session *b) {
@@ -439,6 +447,7 @@ static const Field fields[] = {
         FIELD("Locked", since[SESSION_LOCKED], UINT64_MAX),
         FIELD("Idle", since[SESSION_IDLE], UINT64_MAX),
         FIELD("Closing", since[SESSION_CLOSING], UINT64_MAX),
+        FIELD("Served", served, 1),
         FIELD("Surplus", since[SESSION_SURPLUS], UINT64_MAX),
         FIELD("SurplusFor", surplus, _SESSION_SURPLUS_MAX - 1),
         FIELD("Away", away, UINT64_MAX),

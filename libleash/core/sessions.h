@@ -112,6 +112,8 @@ typedef struct Session {
         SessionVia via; /* of the last display of its that was seen */
         SessionLink link;
         bool announced;                       /* its comings and goings show in xrdp's folder */
+        bool closing;                         /* logind says so; see sessions_set_served() */
+        bool served;                          /* and its X server runs still */
         bool orphan;                          /* no xrdp-sesman knows it: see backend/viewers.h */
         usec_t created;                       /* by logind; else when it was first seen */
         bool visited;                         /* somebody has been there */
@@ -173,6 +175,10 @@ void sessions_set_surplus(Sessions *s, Session *session, SessionSurplus surplus,
  * -EINVAL for an id that cannot be one; -ENOBUFS beyond SESSIONS_MAX; -ENOMEM. */
 int sessions_update(Sessions *s, const SessionFacts *facts, usec_t now);
 
+/* logind has a session for closing once its leader has gone. While the X server of its display runs
+ * it has not been logged out, and is not SESSION_CLOSING here. Returns true if that is news. */
+bool sessions_set_served(Sessions *s, Session *session, bool served, usec_t now);
+
 /* Forgets one. Returns true if it was there. */
 bool sessions_remove(Sessions *s, const char *id);
 
@@ -208,11 +214,6 @@ Session *sessions_find(const Sessions *s, const char *id);
 
 /* True if somebody has logged in to a desktop that is, or may be, looked at from elsewhere. */
 bool session_is_desktop(const Session *s);
-
-/* True of one that was logged out, and that has no more than processes: it has no display and takes
- * no place. An orphan is a desktop still, though logind has it for closing as well once its leader
- * has gone. */
-bool session_has_ended(const Session *s);
 
 /* True if xrdp-sesman began it. */
 bool session_is_xrdp(const Session *s);

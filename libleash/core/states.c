@@ -325,6 +325,10 @@ static void end(Run *run, Session *s) {
                 if (due < 0 || c == s->rung_for)
                         due = c;
         }
+        /* What SIGTERM has made of a desktop without a leader is a session that is closing, and may
+         * be none of what is due any more; what is left of it does not go by itself. */
+        if (due < 0 && rules && s->closing && s->rung >= SESSION_RUNG_TERMINATED)
+                due = s->rung_for;
         if (due >= 0)
                 climb(run, s, due, &rules->when[due]);
         else

@@ -203,21 +203,6 @@ static void the_exempt_take_a_place_and_keep_it(void **state _unused_) {
         sessions_done(&w.sessions);
 }
 
-/* logind has it for closing where the orphan's leader has gone; one that is no orphan has ended. */
-static void an_orphan_that_is_closing_makes_room(void **state _unused_) {
-        World w = world(&(PlaceRules){ .end_orphans = true });
-        char got[256];
-
-        set_up(&w, "a1- b1- c1+");
-        for (size_t i = 0; i < w.sessions.n; i++)
-                w.sessions.all[i]->since[SESSION_CLOSING] = w.now;
-        sessions_find(&w.sessions, "a1")->orphan = true;
-        sessions_find(&w.sessions, "c1")->orphan = true;
-        run(&w);
-        assert_string_equal(surplus(&w, got), "a1:O");
-        sessions_done(&w.sessions);
-}
-
 static void duplicates_orphans_and_too_many_of_one(void **state _unused_) {
         static const struct {
                 const char *words;
@@ -386,7 +371,6 @@ int main(void) {
                 cmocka_unit_test(coming_back_passes_it_on),
                 cmocka_unit_test(pools_are_apart),
                 cmocka_unit_test(the_exempt_take_a_place_and_keep_it),
-                cmocka_unit_test(an_orphan_that_is_closing_makes_room),
                 cmocka_unit_test(duplicates_orphans_and_too_many_of_one),
                 cmocka_unit_test(who_goes_already_is_not_counted),
                 cmocka_unit_test(who_is_arriving_is_not_left),

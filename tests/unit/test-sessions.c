@@ -130,23 +130,26 @@ static void test_a_display_is_its_living_session(void **state) {
 }
 
 /* Its leader has gone, which is all that logind looks at, and its X server has not. */
-static void test_an_orphan_that_is_closing_keeps_its_display(void **state) {
+static void test_a_desktop_that_is_served_is_not_closing(void **state) {
         SessionFacts f = facts("5", 1001, 10);
         Sessions s = {};
 
         (void) state;
         update(&s, f, SECOND);
         assert_true(set_link(&s, 10, SESSION_LINK_CONNECTED, false, SECOND));
+        assert_false(sessions_set_served(&s, s.all[0], true, SECOND)); /* nobody says it ends */
+        assert_false(s.all[0]->served);
         f.closing = true;
         update(&s, f, 2 * SECOND);
-        assert_false(session_has_ended(&(Session){ .orphan = true }));
-        assert_true(session_has_ended(s.all[0]));
-        s.all[0]->orphan = true;
-        assert_false(session_has_ended(s.all[0]));
+        assert_int_equal(s.all[0]->since[SESSION_CLOSING], 2 * SECOND);
+        assert_true(sessions_set_served(&s, s.all[0], true, 2 * SECOND));
+        assert_int_equal(s.all[0]->since[SESSION_CLOSING], 0);
+        update(&s, f, 3 * SECOND);
+        assert_int_equal(s.all[0]->since[SESSION_CLOSING], 0);
         assert_false(set_link(&s, 10, SESSION_LINK_CONNECTED, false, 3 * SECOND));
-        assert_int_equal(s.all[0]->link, SESSION_LINK_CONNECTED);
-        assert_true(set_link(&s, 10, SESSION_LINK_DISCONNECTED, false, 4 * SECOND));
-        assert_int_equal(s.all[0]->since[SESSION_DISCONNECTED], 4 * SECOND);
+        assert_int_equal(s.all[0]->connected_since, SECOND); /* one visit */
+        assert_true(sessions_set_served(&s, s.all[0], false, 4 * SECOND));
+        assert_int_equal(s.all[0]->since[SESSION_CLOSING], 4 * SECOND);
         sessions_done(&s);
 }
 
@@ -546,7 +549,7 @@ int main(void) {
                 cmocka_unit_test(test_names),
                 cmocka_unit_test(test_conditions_begin_and_end),
                 cmocka_unit_test(test_a_display_is_its_living_session),
-                cmocka_unit_test(test_an_orphan_that_is_closing_keeps_its_display),
+                cmocka_unit_test(test_a_desktop_that_is_served_is_not_closing),
                 cmocka_unit_test(test_a_display_is_one_session_s),
                 cmocka_unit_test(test_what_a_user_says_decides_nothing),
                 cmocka_unit_test(test_two_of_one_user),

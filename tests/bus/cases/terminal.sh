@@ -29,6 +29,8 @@ test_bash_completes() {
     equal "of leash-xrdp" "$(offered leash-xrdp -- | sort)" "$("$tools/leash-xrdp" --help | sed -nE 's/^  (-., |    )(--[a-z-]+)[ =].*/\2/p' | sort)"
     equal "a verb" "$(offered leash rel)" release
     equal "a verb of leash-xrdp" "$(offered leash-xrdp dis)" disconnect
+    equal "a verb after an option" "$(offered leash --json doc) $(offered leash -u nobody rel)" "doctor release"
+    equal "one verb is enough" "$(offered leash release sho)" ""
     equal "a user" "$(offered leash -u nobod) $(offered leash --user=nobod)" "nobody nobody"
     equal "a scope" "$(offered leash --scope '' | tr '\n' ' ')" "user session tree "
     equal "the same after =" "$(offered leash --scope= | tr '\n' ' ')" "user session tree "

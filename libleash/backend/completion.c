@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "os/completion.h"
+#include "backend/completion.h"
 
 /* What each kind of value is to a shell; NULL for nothing to offer. */
 static const struct {
@@ -58,8 +58,15 @@ static void bash(const Completion *c, FILE *f) {
         print_name(c->program, f);
         (void) fputs(
                 "() {\n"
-                "    local cur=$2 prev=$3\n"
+                "    local cur=$2 prev=$3 i verbs='",
+                f);
+        print_verbs(c, f);
+        (void) fputs(
+                "'\n"
                 "    COMPREPLY=()\n"
+                "    for ((i = 1; i < COMP_CWORD; i++)); do\n"
+                "        [[ \" $verbs \" != *\" ${COMP_WORDS[i]} \"* ]] || verbs= # there is one\n"
+                "    done\n"
                 "    # the = of --option=value is a word of its own to bash\n"
                 "    [[ $cur != = ]] || cur=\n"
                 "    [[ $prev != = ]] || prev=${COMP_WORDS[COMP_CWORD - 2]}\n"
@@ -76,12 +83,10 @@ static void bash(const Completion *c, FILE *f) {
         for (size_t i = 0; i < c->n_options; i++)
                 (void) fprintf(f, "%s--%s", i ? " " : "", c->options[i].name);
         (void) fputs("' -- \"$cur\"))\n            return\n        fi\n", f);
-        (void) fputs("        ((COMP_CWORD > 1)) || COMPREPLY=($(compgen -W '", f);
-        print_verbs(c, f);
-        (void) fputs("' -- \"$cur\"))\n", f);
+        (void) fputs("        COMPREPLY=($(compgen -W \"$verbs\" -- \"$cur\"))\n", f);
         if (values[c->operands].bash)
                 (void) fprintf(f, "        %sCOMPREPLY+=($(compgen %s -- \"$cur\"))\n",
-                               c->operand_first ? "" : "((COMP_CWORD == 1)) || ",
+                               c->operand_first ? "" : "[[ $verbs ]] || ",
                                values[c->operands].bash);
         (void) fputs("        ;;\n    esac\n}\ncomplete -F _", f);
         print_name(c->program, f);
