@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "backend/viewers.h"
+#include "backend/vncserver.h"
 #include "core/array.h"
 #include "os/clock.h"
 #include "os/file.h"
@@ -240,7 +241,7 @@ int viewers_disconnect_vnc(int display, uid_t uid) {
 #define SERVER_START (2 * 60 * USEC_PER_SEC)
 
 static bool is_server(const char *program) {
-        return strcmp(program, "Xorg") == 0 || (program[0] == 'X' && strstr(program, "vnc"));
+        return strcmp(program, "Xorg") == 0 || vncserver_is_program(program);
 }
 
 /* True if one of the words that it was started with is that display. Its user could change them,

@@ -13,8 +13,7 @@
 #include "os/proc.h"
 #include "os/procsocket.h"
 
-/* Xvnc, Xtigervnc, Xtightvnc, Xrealvnc, ... */
-static bool is_server(const char *program) {
+bool vncserver_is_program(const char *program) {
         return program[0] == 'X' && strstr(program, "vnc") != NULL;
 }
 
@@ -39,7 +38,7 @@ static int ask(pid_t pid, uid_t uid, const SessionDisplay *displays, size_t n, V
         size_t n_inodes;
         int r;
 
-        if (proc_read_program(pid, program, sizeof(program)) < 0 || !is_server(program))
+        if (proc_read_program(pid, program, sizeof(program)) < 0 || !vncserver_is_program(program))
                 return 0;
         r = procsocket_read(pid, &inodes, &n_inodes);
         if (r < 0)

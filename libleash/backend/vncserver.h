@@ -11,5 +11,8 @@ typedef struct VncServer {
         usec_t started; /* CLOCK_BOOTTIME */
 } VncServer;
 
+/* By the file it runs: Xvnc, Xtigervnc, Xtightvnc, Xrealvnc, ... */
+bool vncserver_is_program(const char *program);
+
 /* A new array; at most one for each display. Returns 0 or -errno. */
 int vncservers_read(const SessionDisplay *displays, size_t n, VncServer **ret, size_t *ret_n);

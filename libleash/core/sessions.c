@@ -170,6 +170,12 @@ static bool set_condition(Session *s, SessionCondition c, bool holds, usec_t sin
         return true;
 }
 
+static bool set_closing(Session *s, bool closing, bool served, usec_t now) {
+        s->closing = closing;
+        s->served = served && closing;
+        return set_condition(s, SESSION_CLOSING, closing && !s->served, now);
+}
+
 static bool set_link(Session *s, SessionLink link, usec_t now) {
         bool changed = s->link != link;
         usec_t since = s->since[SESSION_DISCONNECTED];
@@ -225,9 +231,7 @@ int sessions_update(Sessions *s, const SessionFacts *f, usec_t now) {
         if (session->told < 0 && f->display >= 0)
                 session->told = session->display = f->display;
         changed |= set_condition(session, SESSION_LOCKED, f->locked, now);
-        session->closing = f->closing;
-        session->served &= f->closing;
-        changed |= set_condition(session, SESSION_CLOSING, f->closing && !session->served, now);
+        changed |= set_closing(session, f->closing, session->served, now);
         /* logind may know for how long already; a time to come is a mistake of somebody's. */
         changed |= set_condition(session, SESSION_IDLE, f->idle,
                                  f->idle_since > 0 && f->idle_since < now ? f->idle_since : now);
@@ -238,11 +242,8 @@ int sessions_update(Sessions *s, const SessionFacts *f, usec_t now) {
 }
 
 bool sessions_set_served(Sessions *s, Session *session, bool served, usec_t now) {
-        bool changed;
+        bool changed = set_closing(session, session->closing, served, now);
 
-        session->served = served && session->closing;
-        changed =
-                set_condition(session, SESSION_CLOSING, session->closing && !session->served, now);
         s->changed |= changed;
         return changed;
 }
