@@ -16,6 +16,7 @@
 #include "backend/notify.h"
 #include "context.h"
 #include "core/parse.h"
+#include "core/placement.h"
 #include "os/file.h"
 #include "os/output.h"
 #include "os/proc.h"
@@ -352,7 +353,7 @@ void context_target(TargetScope scope, uid_t uid, const char *session, pid_t roo
                                 (int) root);
                 break;
         default:
-                (void) snprintf(ret, PLACEMENT_NAME_MAX, "user-%u.slice", (unsigned) uid);
+                placement_user_slice(uid, ret);
         }
 }
 

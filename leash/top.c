@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/parse.h"
+#include "core/placement.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/output.h"
@@ -48,12 +49,11 @@ static int look_at_processes(Top *t) {
         _cleanup_free_ TopProcess *processes = NULL;
         _cleanup_free_ pid_t *pids = NULL;
         usec_t now = clock_monotonic();
-        char cgroup[64];
+        char cgroup[PLACEMENT_CGROUP_MAX];
         size_t n, kept = 0;
         int r;
 
-        (void) snprintf(cgroup, sizeof(cgroup), "/user.slice/user-%u.slice",
-                        (unsigned) t->model.opened);
+        placement_user_cgroup(t->model.opened, NULL, cgroup);
         r = cgroupfs_list_procs(&t->c->backend->fs, "systemd", cgroup, NULL, &pids, &n);
         if (r < 0)
                 return r;

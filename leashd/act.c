@@ -12,6 +12,7 @@
 #include "backend/notify.h"
 #include "backend/viewers.h"
 #include "core/parse.h"
+#include "core/placement.h"
 #include "daemon.h"
 #include "os/clock.h"
 #include "os/file.h"
@@ -90,7 +91,7 @@ bool act_note_holder(Daemon *d, uid_t uid) {
         usec_t now = clock_monotonic();
         LedgerHolder holder;
 
-        (void) snprintf(target, sizeof(target), "user-%u.slice", (unsigned) uid);
+        placement_user_slice(uid, target);
         if (ledger_find_holder(d->ledger, target, &holder) < 0)
                 return false;
         if (d->holder != holder.pid) {

@@ -121,12 +121,15 @@ static int look_in(Daemon *d, const Session *s, const char *cgroup, bool (*count
 /* The same of all places where it may be: started with the session; by the user manager, of which
  * there is one for all sessions; and moved by us. */
 static int look(Daemon *d, const Session *s) {
-        char slice[64], scope[160], manager[128];
+        char slice[PLACEMENT_CGROUP_MAX], scope[PLACEMENT_CGROUP_MAX],
+                manager[PLACEMENT_CGROUP_MAX];
+        char service[PLACEMENT_NAME_MAX];
         int r;
 
-        (void) snprintf(slice, sizeof(slice), "/user.slice/user-%u.slice", (unsigned) s->uid);
-        (void) snprintf(scope, sizeof(scope), "%s/session-%s.scope", slice, s->id);
-        (void) snprintf(manager, sizeof(manager), "%s/user@%u.service", slice, (unsigned) s->uid);
+        (void) snprintf(service, sizeof(service), "user@%u.service", (unsigned) s->uid);
+        placement_user_cgroup(s->uid, NULL, slice);
+        placement_user_cgroup(s->uid, service, manager);
+        placement_session_cgroup(s->uid, s->id, scope);
         r = look_in(d, s, scope, NULL);
         if (r == 0)
                 r = look_in(d, s, manager, NULL);

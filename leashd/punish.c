@@ -11,6 +11,7 @@
 #include "backend/notify.h"
 #include "backend/usage.h"
 #include "core/parse.h"
+#include "core/placement.h"
 #include "core/plan.h"
 #include "daemon.h"
 #include "os/clock.h"
@@ -93,12 +94,12 @@ static bool is_excused(Daemon *d, uid_t uid, const PolicyList *exempt) {
         unsigned excused = 0, others = 0;
         _cleanup_free_ pid_t *pids = NULL;
         usec_t now = clock_boottime();
-        char cgroup[64];
+        char cgroup[PLACEMENT_CGROUP_MAX];
         size_t n;
 
         if (exempt->n == 0)
                 return false;
-        (void) snprintf(cgroup, sizeof(cgroup), "/user.slice/user-%u.slice", (unsigned) uid);
+        placement_user_cgroup(uid, NULL, cgroup);
         if (cgroupfs_list_procs(&d->backend->fs, "systemd", cgroup, NULL, &pids, &n) < 0)
                 return false;
         for (size_t i = 0; i < n && i < PROCESSES_MAX; i++) {
@@ -261,8 +262,7 @@ static void pardon_released(Daemon *d, Runaways *model, usec_t now) {
                 if (model->all[i].until <= now || d->watch ||
                     is_postponed(d, model->kind, model->all[i].uid))
                         continue;
-                (void) snprintf(target, sizeof(target), "user-%u.slice",
-                                (unsigned) model->all[i].uid);
+                placement_user_slice(model->all[i].uid, target);
                 if (ledger_read(d->ledger, target, &record) == -ENOENT ||
                     (record && limits_is_empty(&record->layers[LAYER_RUNAWAY].limits)))
                         runaways_pardon(model, model->all[i].uid, now);

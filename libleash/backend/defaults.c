@@ -9,6 +9,7 @@
 #include "backend/defaults.h"
 #include "backend/dropin.h"
 #include "backend/login.h"
+#include "core/placement.h"
 #include "os/clock.h"
 
 PolicyFacts defaults_facts(const UserInfo *u, uid_t uid_min, const char *host) {
@@ -305,17 +306,13 @@ int defaults_catch_up(Backend *b, Ledger *ledger, bool held) {
         return r < 0 ? r : k < 0 ? k : r + k;
 }
 
-static void target_of(uid_t uid, char ret[static PLACEMENT_NAME_MAX]) {
-        (void) snprintf(ret, PLACEMENT_NAME_MAX, "user-%u.slice", (unsigned) uid);
-}
-
 int defaults_set(Backend *b, Ledger *ledger, const DefaultsRequest *q, Defaults *ret) {
         _cleanup_(ledger_unlockp) LedgerLock *lock = NULL;
         char target[PLACEMENT_NAME_MAX];
         Defaults d = {};
         int r;
 
-        target_of(q->user->uid, target);
+        placement_user_slice(q->user->uid, target);
         r = ledger_lock(ledger, target, q->lock_timeout, &lock);
         if (r == -EBUSY && q->login && !limits_is_empty(q->limits))
                 r = leave_note(ledger, target, q, &lock) < 0 ? -EBUSY : 0;
@@ -339,7 +336,7 @@ int defaults_end(Backend *b, Ledger *ledger, uid_t uid, usec_t stamp, usec_t loc
         usec_t now;
         int r;
 
-        target_of(uid, target);
+        placement_user_slice(uid, target);
         r = ledger_lock(ledger, target, lock_timeout, &lock);
         if (r >= 0)
                 r = ledger_read(ledger, target, &record);

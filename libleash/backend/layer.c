@@ -8,6 +8,7 @@
 
 #include "backend/layer.h"
 #include "backend/login.h"
+#include "core/placement.h"
 #include "os/clock.h"
 
 int layer_load(Backend *b, Ledger *ledger, const char *target, TargetScope scope, uid_t uid,
@@ -125,7 +126,7 @@ int layer_change(Backend *b, Ledger *ledger, const LayerChange *c, LayerOutcome 
         LayerOutcome outcome = {};
         int r;
 
-        (void) snprintf(target, sizeof(target), "user-%u.slice", (unsigned) c->uid);
+        placement_user_slice(c->uid, target);
         r = ledger_lock(ledger, target, c->lock_timeout ?: LAYER_LOCK_TIMEOUT, &lock);
         if (r >= 0)
                 r = layer_load(b, ledger, target, TARGET_USER, c->uid, c->user, &record, &before);

@@ -75,15 +75,15 @@ static void ask_program(pid_t pid, uid_t uid, const char *top) {
  * seen on 0.9.21. */
 static void ask_programs(const char *id) {
         _cleanup_(login_session_done) LoginSession s = {};
-        _cleanup_free_ char *top = NULL;
+        char top[PLACEMENT_CGROUP_MAX];
         _cleanup_free_ pid_t *pids = NULL;
         size_t n;
 
         if (login_session(id, &s) < 0 || !s.service || strcmp(s.service, SESSION_SERVICE_XRDP) != 0)
                 return;
         /* By its id, since the leader may have gone, and its number be another's. */
-        top = file_path("/user.slice/user-%u.slice/session-%s.scope", (unsigned) s.uid, id);
-        if (!top || proc_list(&pids, &n) < 0)
+        placement_session_cgroup(s.uid, id, top);
+        if (proc_list(&pids, &n) < 0)
                 return;
         for (size_t i = 0; i < n; i++)
                 ask_program(pids[i], s.uid, top);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "backend/systemd-private.h"
+#include "core/placement.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/proc.h"
@@ -66,10 +67,9 @@ int systemd_restore_scopes(Systemd *s, const Record *record) {
 
 static int scope_path(Backend *b, const Record *record, const char *scope,
                       char ret[CGROUPFS_PATH_MAX]) {
-        char cgroup[PLACEMENT_NAME_MAX * 2];
+        char cgroup[PLACEMENT_CGROUP_MAX];
 
-        (void) snprintf(cgroup, sizeof(cgroup), "/user.slice/user-%u.slice/%s",
-                        (unsigned) record->uid, scope);
+        placement_user_cgroup(record->uid, scope, cgroup);
         return cgroupfs_path(&b->fs, "systemd", cgroup, ret);
 }
 
@@ -129,7 +129,7 @@ static int start_scope(Backend *b, const Record *record, const char *name, const
         char slice[PLACEMENT_NAME_MAX], description[128];
         int r = -ESRCH;
 
-        (void) snprintf(slice, sizeof(slice), "user-%u.slice", (unsigned) record->uid);
+        placement_user_slice(record->uid, slice);
         (void) snprintf(description, sizeof(description), "Processes of %.60s limited by leash",
                         record->user);
         for (size_t i = 0; i < n && r == -ESRCH; i++) {
@@ -247,7 +247,7 @@ int systemd_group(Backend *b, Record *record, pid_t named, const pid_t *pids, si
 /* Not named as the scopes of offenders are: it is limited by the slice alone. */
 int systemd_adopt(Backend *b, uid_t uid, const char *user, const char *what, pid_t pid) {
         char name[PLACEMENT_NAME_MAX], slice[PLACEMENT_NAME_MAX], description[256];
-        char cgroup[PLACEMENT_NAME_MAX * 2], path[CGROUPFS_PATH_MAX];
+        char cgroup[PLACEMENT_CGROUP_MAX], path[CGROUPFS_PATH_MAX];
         const Limits none = {};
         const BusScope scope = { .name = name,
                                  .slice = slice,
@@ -261,9 +261,9 @@ int systemd_adopt(Backend *b, uid_t uid, const char *user, const char *what, pid
         /* The time: an earlier job of that number may have left processes. */
         (void) snprintf(name, sizeof(name), "leash-job-%u-%d-%" PRIx64 ".scope", (unsigned) uid,
                         (int) pid, clock_boottime());
-        (void) snprintf(slice, sizeof(slice), "user-%u.slice", (unsigned) uid);
+        placement_user_slice(uid, slice);
         (void) snprintf(description, sizeof(description), "Job of %.60s by %.60s", user, what);
-        (void) snprintf(cgroup, sizeof(cgroup), "/user.slice/%s/%s", slice, name);
+        placement_user_cgroup(uid, name, cgroup);
         r = cgroupfs_path(&b->fs, "systemd", cgroup, path);
         if (r >= 0)
                 r = systemd_connect(s);

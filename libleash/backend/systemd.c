@@ -69,14 +69,14 @@ static Backend *systemd_free(Backend *b) {
 }
 
 int systemd_cgroup(Backend *b _unused_, const Record *record, char **ret) {
-        char *path;
+        char cgroup[PLACEMENT_CGROUP_MAX], *copy;
 
-        path = record->scope == TARGET_USER ? file_path("/user.slice/%s", record->target)
-                                            : file_path("/user.slice/user-%u.slice/%s",
-                                                        (unsigned) record->uid, record->target);
-        if (!path)
+        placement_user_cgroup(record->uid, record->scope == TARGET_USER ? NULL : record->target,
+                              cgroup);
+        copy = strdup(cgroup);
+        if (!copy)
                 return -ENOMEM;
-        *ret = path;
+        *ret = copy;
         return 0;
 }
 

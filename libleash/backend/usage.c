@@ -55,10 +55,11 @@ static int read_v2(int dir_fd, unsigned what, UserUsage *u) {
 }
 
 static int read_v1(const CgroupFs *fs, uid_t uid, unsigned what, UserUsage *u) {
-        char cgroup[64], path[CGROUPFS_PATH_MAX], file[CGROUPFS_PATH_MAX + 32], buf[64];
+        char cgroup[PLACEMENT_CGROUP_MAX], path[CGROUPFS_PATH_MAX], file[CGROUPFS_PATH_MAX + 32],
+                buf[64];
         int r;
 
-        (void) snprintf(cgroup, sizeof(cgroup), SLICES "/user-%u.slice", (unsigned) uid);
+        placement_user_cgroup(uid, NULL, cgroup);
         r = cgroupfs_read_cpu(fs, cgroup, &u->cpu);
         if (r < 0 || !(what & USAGE_MEMORY))
                 return r;
@@ -79,10 +80,10 @@ static int read_user(const CgroupFs *fs, int slices, uid_t uid, unsigned what, U
                 .memory = USAGE_UNKNOWN,
         };
         _cleanup_close_ int fd = -EBADF;
-        char name[32];
+        char name[PLACEMENT_NAME_MAX];
         int r;
 
-        (void) snprintf(name, sizeof(name), "user-%u.slice", (unsigned) uid);
+        placement_user_slice(uid, name);
         fd = openat(slices, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (fd < 0)
                 return -errno;

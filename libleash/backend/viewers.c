@@ -10,6 +10,7 @@
 #include "backend/viewers.h"
 #include "backend/vncserver.h"
 #include "core/array.h"
+#include "core/placement.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/proc.h"
@@ -279,13 +280,12 @@ static int serves(pid_t pid, const Session *s) {
 /* Returns 1, 0 or -errno. A server that the user starts later, or beside it, is not the desktop's.
  */
 static int is_served(const CgroupFs *fs, const Session *s) {
-        char cgroup[SESSION_ID_MAX + 64];
+        char cgroup[PLACEMENT_CGROUP_MAX];
         _cleanup_free_ pid_t *pids = NULL;
         int r, error = 0;
         size_t n;
 
-        (void) snprintf(cgroup, sizeof(cgroup), "/user.slice/user-%u.slice/session-%s.scope",
-                        (unsigned) s->uid, s->id);
+        placement_session_cgroup(s->uid, s->id, cgroup);
         r = cgroupfs_list_procs(fs, "systemd", cgroup, NULL, &pids, &n);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;

@@ -154,3 +154,17 @@ bool placement_is_inside(const char *cgroup, const char *group) {
 
         return strncmp(cgroup, group, n) == 0 && (cgroup[n] == '/' || cgroup[n] == '\0');
 }
+
+void placement_user_slice(uid_t uid, char ret[static PLACEMENT_NAME_MAX]) {
+        (void) snprintf(ret, PLACEMENT_NAME_MAX, "user-%u.slice", (unsigned) uid);
+}
+
+void placement_user_cgroup(uid_t uid, const char *unit, char ret[static PLACEMENT_CGROUP_MAX]) {
+        (void) snprintf(ret, PLACEMENT_CGROUP_MAX, "/user.slice/user-%u.slice%s%.255s",
+                        (unsigned) uid, unit ? "/" : "", unit ?: "");
+}
+
+void placement_session_cgroup(uid_t uid, const char *id, char ret[static PLACEMENT_CGROUP_MAX]) {
+        (void) snprintf(ret, PLACEMENT_CGROUP_MAX, "/user.slice/user-%u.slice/session-%.240s.scope",
+                        (unsigned) uid, id);
+}

@@ -43,5 +43,15 @@ int placement_parse(const char *cgroup, Placement *ret);
 /* True if one path is the other, or lies below it. */
 bool placement_is_inside(const char *cgroup, const char *group);
 
+/* A cgroup path of a unit in a user's slice */
+#define PLACEMENT_CGROUP_MAX (2 * PLACEMENT_NAME_MAX)
+
+/* The other way round, as systemd names them: the user's slice, "user-1000.slice"; the cgroup of a
+ * unit in it, or its own if unit is NULL; the cgroup of a session. Names longer than a unit's may
+ * be are cut, and so are nobody's. */
+void placement_user_slice(uid_t uid, char ret[static PLACEMENT_NAME_MAX]);
+void placement_user_cgroup(uid_t uid, const char *unit, char ret[static PLACEMENT_CGROUP_MAX]);
+void placement_session_cgroup(uid_t uid, const char *id, char ret[static PLACEMENT_CGROUP_MAX]);
+
 /* Reads "user-UID.slice". Returns 0, -EINVAL if the name is another. */
 int placement_uid_from_slice(const char *name, uid_t *ret);

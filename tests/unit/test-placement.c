@@ -318,6 +318,40 @@ static void what_is_inside(void **state) {
                           placement_is_inside(rows[i].cgroup, rows[i].group) == rows[i].inside);
 }
 
+static void what_is_named_is_found(void **state) {
+        char slice[PLACEMENT_NAME_MAX], cgroup[PLACEMENT_CGROUP_MAX];
+        Placement p;
+        uid_t uid;
+
+        (void) state;
+        placement_user_slice(1000, slice);
+        assert_string_equal(slice, "user-1000.slice");
+        assert_int_equal(placement_uid_from_slice(slice, &uid), 0);
+        assert_int_equal(uid, 1000);
+        placement_user_cgroup(1000, NULL, cgroup);
+        assert_string_equal(cgroup, "/user.slice/user-1000.slice");
+        placement_user_cgroup(4294967294, "leash-tree-1.scope", cgroup);
+        assert_string_equal(cgroup, "/user.slice/user-4294967294.slice/leash-tree-1.scope");
+        placement_session_cgroup(1000, "c12", cgroup);
+        assert_string_equal(cgroup, "/user.slice/user-1000.slice/session-c12.scope");
+        assert_int_equal(placement_parse(cgroup, &p), 0);
+        assert_int_equal(p.kind, PLACEMENT_SESSION);
+        assert_int_equal(p.owner, 1000);
+        assert_string_equal(p.session, "c12");
+}
+
+static void overlong_sessions_are_cut(void **state) {
+        char id[2 * PLACEMENT_CGROUP_MAX], cgroup[PLACEMENT_CGROUP_MAX];
+
+        (void) state;
+        memset(id, 'x', sizeof(id) - 1);
+        id[sizeof(id) - 1] = '\0';
+        placement_session_cgroup(1000, id, cgroup);
+        assert_string_equal(cgroup + strlen(cgroup) - strlen("x.scope"), "x.scope");
+        placement_user_cgroup(1000, id, cgroup);
+        assert_true(placement_is_inside(cgroup, "/user.slice/user-1000.slice"));
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(logins_are_found),
@@ -330,6 +364,8 @@ int main(void) {
                 cmocka_unit_test(only_absolute_paths_are_read),
                 cmocka_unit_test(slices_name_their_user),
                 cmocka_unit_test(what_is_inside),
+                cmocka_unit_test(what_is_named_is_found),
+                cmocka_unit_test(overlong_sessions_are_cut),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
