@@ -25,6 +25,7 @@ struct Option {
         /* Returns 0 or -errno; a flag has none. */
         int (*parse)(const char *text, void *dst);
         size_t offset; /* in Arguments */
+        CompletionValue offered;
 };
 
 static int parse_text(const char *text, void *dst) {
@@ -98,20 +99,22 @@ static int parse_since(const char *text, void *dst) {
         return 0;
 }
 
-#define AT(member) offsetof(Arguments, member)
+/* Where the value goes, and what a shell may offer for it */
+#define OFFERING(member, values) offsetof(Arguments, member), values
+#define AT(member) OFFERING(member, COMPLETION_NOTHING)
 
 static const Option options[] = {
         { "user", 'u', "USER", "a user's sessions, by name or number", "a user's name or number",
-          parse_text, AT(user) },
+          parse_text, OFFERING(user, COMPLETION_USERS) },
         { "session", 's', "SESSION", "the session of that id, see 'loginctl'",
-          "a session's id, see 'loginctl'", parse_text, AT(session) },
+          "a session's id, see 'loginctl'", parse_text, OFFERING(session, COMPLETION_SESSIONS) },
         { "all", 0, NULL, "release: every leash; apply: everybody who is logged in", NULL, NULL,
           AT(all) },
         { "service", 0, "NAME", "check: a login by that PAM service, such as sshd",
           "the name of a PAM service such as sshd", parse_text, AT(service) },
         { "scope", 0, "user|session|tree",
           "limit all of the user's sessions (default), one, or one process tree",
-          "user, session or tree", parse_scope, AT(scope) },
+          "user, session or tree", parse_scope, OFFERING(scope, COMPLETION_WORDS) },
         { "no-spare", 0, NULL, "leave the offenders where they are; the desktop will stutter", NULL,
           NULL, AT(no_spare) },
         { "capture", 0, NULL, "bring in the user's processes that run elsewhere", NULL, NULL,
@@ -355,20 +358,12 @@ void options_help(FILE *f) {
                 f);
 }
 
-static CompletionValue value_of(const char *name) {
-        if (strcmp(name, "user") == 0)
-                return COMPLETION_USERS;
-        if (strcmp(name, "session") == 0)
-                return COMPLETION_SESSIONS;
-        return strcmp(name, "scope") == 0 ? COMPLETION_WORDS : COMPLETION_NOTHING;
-}
-
 static CompletionOption option_described(size_t i) {
         bool own = i < ELEMENTSOF(options);
         const LimitInfo *info = own ? NULL : &limits_table[i - ELEMENTSOF(options)];
 
         return own ? (CompletionOption){ options[i].name, options[i].short_name, options[i].metavar,
-                                         options[i].help, value_of(options[i].name) }
+                                         options[i].help, options[i].offered }
                    : (CompletionOption){ info->option, info->short_option, info->metavar,
                                          info->help, COMPLETION_NOTHING };
 }

@@ -22,6 +22,7 @@ typedef struct Option {
         /* Returns 0 or -errno; a flag has none. */
         int (*parse)(const char *text, void *dst);
         size_t offset; /* in Arguments */
+        CompletionValue offered;
 } Option;
 
 static int parse_text(const char *text, void *dst) {
@@ -62,14 +63,16 @@ static int parse_wait(const char *text, void *dst) {
         return 0;
 }
 
-#define AT(member) offsetof(Arguments, member)
+/* Where the value goes, and what a shell may offer for it */
+#define OFFERING(member, values) offsetof(Arguments, member), values
+#define AT(member) OFFERING(member, COMPLETION_NOTHING)
 
 static const Option options[_OPTION_MAX] = {
         [OPTION_USER] = { "user", 'u', "USER", "a user's sessions, by name or number",
-                          "a user's name or number", parse_text, AT(user) },
+                          "a user's name or number", parse_text, OFFERING(user, COMPLETION_USERS) },
         [OPTION_SESSION] = { "session", 's', "SESSION", "that session, by its id or as :10",
                              "a session's id, see 'leash-xrdp list', or its display", parse_text,
-                             AT(session) },
+                             OFFERING(session, COMPLETION_SESSIONS) },
         [OPTION_ALL] = { "all", 0, NULL, "message: everybody's", NULL, NULL, AT(all) },
         [OPTION_OLDEST] = { "oldest-disconnected", 0, NULL,
                             "end: the one that nobody has looked at for longest", NULL, NULL,
@@ -268,13 +271,8 @@ Exit options_completion(const char *shell, FILE *f) {
         for (OptionId i = 0; i < _OPTION_MAX; i++)
                 if (options[i].help)
                         shown[c.n_options++] = (CompletionOption){
-                                options[i].name,
-                                options[i].short_name,
-                                options[i].metavar,
-                                options[i].help,
-                                i == OPTION_USER      ? COMPLETION_USERS
-                                : i == OPTION_SESSION ? COMPLETION_SESSIONS
-                                                      : COMPLETION_NOTHING,
+                                options[i].name, options[i].short_name, options[i].metavar,
+                                options[i].help, options[i].offered,
                         };
         for (size_t i = 0; i < n_verbs; i++)
                 names[i] = verbs[i].name;
