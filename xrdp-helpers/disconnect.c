@@ -23,7 +23,7 @@ static int send_away(const char *root, const Desktop *d) {
         case SESSION_VIA_VNC: /* no server of VNC's can be told; xrdp, if it is xrdp, gives up */
                 return viewers_disconnect_vnc(d->session.display, d->session.uid);
         default:
-                return -EOPNOTSUPP;
+                return -ENOTCONN;
         }
 }
 
@@ -60,6 +60,13 @@ static Exit disconnect(const char *root, const Desktop *d) {
                 return EXIT_DONE;
         }
         r = send_away(root, d);
+        if (r == -EOPNOTSUPP) {
+                output_error(
+                        "%s: this kernel closes nobody's connection for another (it was built without "
+                        "CONFIG_INET_DIAG_DESTROY); 'leash-xrdp end' ends the session",
+                        name);
+                return EXIT_FAILED;
+        }
         if (r < 0) {
                 output_error("%s: cannot disconnect: %s", name, strerror(-r));
                 return EXIT_FAILED;
