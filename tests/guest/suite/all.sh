@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # all.sh [NAME...]: runs the suites of these names in one boot, or all that share one, and adds up.
 suites=("$@")
-((${#suites[@]})) || suites=(cap undo refuse escape enforce crash spare leashd)
+((${#suites[@]})) || suites=(cap limits undo refuse escape enforce crash spare leashd runaways)
 dir=$(dirname "$(realpath "$0")")
 [[ -e $dir/common.sh ]] || dir=${LEASH_TESTS:-/usr/lib/leash-tests}/guest/suite
 passed=0 failed=0 skipped=0

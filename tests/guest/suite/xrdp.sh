@@ -341,7 +341,12 @@ if command -v Xtigervnc >/dev/null; then
     check "Xvnc: disconnected" wait_for 60 row_is u3 connected false
     start_client u3 $there
     check "Xvnc: back" wait_for 120 row_is u3 client_address $there
-    check "Xvnc: the viewer is sent away" leash-xrdp disconnect -u u3
+    if [[ $(systemd-detect-virt) == uml ]]; then
+        check "Xvnc: the viewer cannot be sent away by this kernel, which is said" \
+            bash -c 'leash-xrdp disconnect -u u3 2>&1 | grep -q CONFIG_INET_DIAG_DESTROY'
+    else
+        check "Xvnc: the viewer is sent away" leash-xrdp disconnect -u u3
+    fi
     check "Xvnc: and ended" leash-xrdp end -u u3 --grace 10s
     sudo -u u4 Xtigervnc :40 -SecurityTypes None -localhost >/dev/null 2>&1 &
     check "plain VNC" wait_for 60 row_is u4 backend vnc
