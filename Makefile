@@ -348,7 +348,7 @@ demo: deps
 
 .PHONY: demo-guest
 demo-guest: deps-test
-	@tests/guest/run -r bookworm -f tests/demo tests/guest/demo.sh
+	@tests/guest/run -r bookworm --own-kernel -f tests/demo tests/guest/demo.sh
 
 .PHONY: tools
 tools: $(TOOLS)
