@@ -1,81 +1,100 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
-# Runs inside the guest. Every figure stands beside a peer's, measured in the same minute: absolute
-# times under emulation mean nothing.
+# guest.sh [one|quota|delay|list]...: runs inside the guest, all parts or those named. Every figure stands
+# beside a peer's, measured in the same minute: absolute times under emulation mean nothing.
 # shellcheck source=tests/guest/lib.sh
 . "${LEASH_TESTS:-/usr/lib/leash-tests}/lib.sh"
 tools=$LEASH_TESTS
-many=${1:-1000}
+parts=("$@")
+((${#parts[@]})) || parts=(one quota delay list)
 
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
 
-echo "# Benchmarks: $(. /etc/os-release && echo "$PRETTY_NAME"), $(systemctl --version | head -n 1), Linux $(uname -r)"
-echo
-session_open alice
-session_spawn "$SESSION" burn 1
-pid=$SPAWNED
-sleep 3
+# unlimited: as before anybody set alice's slice a quota
+unlimited() {
+    systemctl set-property --runtime user-1001.slice CPUQuota=
+    rm -rf /run/systemd/system.control/user-1001.slice.d
+    systemctl daemon-reload
+}
 
-echo "## One command"
-echo
-echo "| command | median ms | peak KiB |"
-echo "|---|---|---|"
-# in turn, so that both see the same machine; the first of each warms up
-for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
-    read -r ms kib <<<"$(bench 1 leash --no-notify "$pid")"
-    leash release -u alice --no-notify >/dev/null
-    read -r ms2 kib2 <<<"$(bench 1 systemctl set-property --runtime user-1001.slice "CPUQuota=$((50 + i))%")"
-    echo "$ms $kib $ms2 $kib2" >>/tmp/one
-done
-systemctl set-property --runtime user-1001.slice CPUQuota=
-rm -rf /run/systemd/system.control/user-1001.slice.d
-systemctl daemon-reload
-median() { tail -n +2 /tmp/one | cut -d' ' -f"$1" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
-a=$(median 1) ak=$(median 2) b=$(median 3) bk=$(median 4)
-echo "| \`leash PID\`, verified, recorded, offenders moved | $a | $ak |"
-echo "| \`systemctl set-property --runtime\` | $b | $bk |"
-read -r c ck <<<"$(bench 10 leash --dry-run "$pid")"
-echo "| \`leash --dry-run PID\` | $c | $ck |"
-echo "| ratio leash / systemctl | $(ratio "$a" "$b") | $(ratio "$ak" "$bk") |"
-echo
+# median COLUMN FILE: without the first row, which warmed up
+median() { tail -n +2 "$2" | cut -d' ' -f"$1" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
-echo "## Quota error: CPU of the slice over 5 s, 50 % wanted"
-echo
-echo "| load | leash | leash --no-spare | cpulimit -l 50 on the process |"
-echo "|---|---|---|---|"
-kill "$pid"
-for load in "burn 1" "burn 4" "burn 64" forker; do
-    session_spawn "$SESSION" "$load"
+# in turn, so that all see the same machine. A rest after each: a process that was moved between cgroups makes
+# the kernel wait for all CPUs, and the next one that moves waits, too.
+one() {
+    local pid i
+    session_spawn "$SESSION" burn 1
     pid=$SPAWNED
-    sleep 4
-    leash --no-notify "$pid" >/dev/null
-    spared=$(cpu_of_slice 1001 5)
-    leash release -u alice --no-notify >/dev/null
-    leash --no-notify --no-spare "$pid" >/dev/null
-    unspared=$(cpu_of_slice 1001 5)
-    leash release -u alice --no-notify >/dev/null
-    timeout 12 cpulimit -l 50 -m -p "$pid" >/dev/null 2>&1 &
-    sleep 2
-    peer=$(cpu_of_slice 1001 5)
-    wait $!
-    echo "| $load | $spared | $unspared | $peer |"
-    pkill -KILL -u alice burn
-    pkill -KILL -u alice forker
-    sleep 1
-done
-echo
+    sleep 3
+    rm -f /tmp/one
+    for i in {1..15}; do
+        {
+            bench 1 leash --no-notify "$pid"
+            leash release -u alice --no-notify >/dev/null
+            bench 1 leash --no-notify --no-spare "$pid"
+            leash release -u alice --no-notify >/dev/null
+            bench 1 systemctl set-property --runtime user-1001.slice "CPUQuota=$((50 + i))%"
+            bench 1 onecall user-1001.slice "$((70 + i))"
+            bench 1 leash --dry-run "$pid"
+            bench 1 leash --version
+            bench 1 systemctl --version
+            bench 1 true
+            unlimited
+        } | tr '\n' ' ' >>/tmp/one
+        echo >>/tmp/one
+    done
+    kill "$pid"
+    echo "## One command"
+    echo
+    echo "| command | median ms | of set-property | peak KiB | of its |"
+    echo "|---|---|---|---|---|"
+    i=1
+    while read -r command; do
+        echo "| $command | $(median "$i" /tmp/one) | $(ratio "$(median "$i" /tmp/one)" "$(median 5 /tmp/one)") |" \
+            "$(median $((i + 1)) /tmp/one) | $(ratio "$(median $((i + 1)) /tmp/one)" "$(median 6 /tmp/one)") |"
+        i=$((i + 2))
+    done <<'END'
+`leash PID`: verified, recorded, offenders moved
+`leash --no-spare PID`: verified, recorded
+`systemctl set-property --runtime`
+one call to PID 1 and nothing else (`onecall`)
+`leash --dry-run PID`
+`leash --version`
+`systemctl --version`
+`true`
+END
+    echo
+}
 
-echo "## Wake-up delay of a small program beside three busy loops, in ms"
-echo
-echo "Sleeps 5 ms, works 0.2 ms, in the same session; one of the loops is named to leash."
-echo
-echo "| set-up | CPU of the slice | delay |"
-echo "|---|---|---|"
-session_spawn "$SESSION" burn 1
-pid=$SPAWNED
-session_spawn "$SESSION" burn 1
-session_spawn "$SESSION" burn 1
-session_spawn "$SESSION" probe 600 40
+quota() {
+    local load pid spared unspared peer
+    echo "## Quota error: CPU of the slice over 5 s, 50 % wanted"
+    echo
+    echo "| load | leash | leash --no-spare | cpulimit -l 50 on the process |"
+    echo "|---|---|---|---|"
+    for load in "burn 1" "burn 4" "burn 64" forker; do
+        session_spawn "$SESSION" "$load"
+        pid=$SPAWNED
+        sleep 4
+        leash --no-notify "$pid" >/dev/null
+        spared=$(cpu_of_slice 1001 5)
+        leash release -u alice --no-notify >/dev/null
+        leash --no-notify --no-spare "$pid" >/dev/null
+        unspared=$(cpu_of_slice 1001 5)
+        leash release -u alice --no-notify >/dev/null
+        timeout 12 cpulimit -l 50 -m -p "$pid" >/dev/null 2>&1 &
+        sleep 2
+        peer=$(cpu_of_slice 1001 5)
+        wait $!
+        echo "| $load | $spared | $unspared | $peer |"
+        pkill -KILL -u alice burn
+        pkill -KILL -u alice forker
+        sleep 1
+    done
+    echo
+}
+
 row() {
     local cpu
     sleep 1
@@ -84,57 +103,80 @@ row() {
     wait $!
     echo "| $1 | $cpu % | $(cat /tmp/delay) |"
 }
-row "no cap"
-systemctl set-property --runtime user-1001.slice CPUQuota=50%
-row "\`systemctl set-property CPUQuota=50%\` (period 100 ms)"
-systemctl set-property --runtime user-1001.slice CPUQuota= 
-rm -rf /run/systemd/system.control/user-1001.slice.d
-systemctl daemon-reload
-leash --no-notify --no-spare --cpu-period=100ms "$pid" >/dev/null
-row "\`leash --no-spare --cpu-period=100ms\`"
-leash release -u alice --no-notify >/dev/null
-leash --no-notify --no-spare "$pid" >/dev/null
-row "\`leash --no-spare\` (period 10 ms)"
-leash release -u alice --no-notify >/dev/null
-leash --no-notify "$pid" >/dev/null
-row "\`leash PID\` (offenders in a scope of 80 %, period 10 ms)"
-leash release -u alice --no-notify >/dev/null
-pkill -KILL -u alice burn
-pkill -KILL -u alice probe
-echo
 
-echo "## \`leash list\` with $many leashes"
-echo
-# One is leashed; its record and drop-in serve as the pattern of the others.
-systemctl start user-20000.slice
-leash --no-notify --force -u 20000 >/dev/null
-seq 20001 $((20000 + many - 1)) | sed 's|.*|/run/systemd/system/user-&.slice.d|' | xargs mkdir
-(
-    umask 077
+delay() {
+    local pid
+    echo "## Wake-up delay of a small program beside three busy loops, in ms"
+    echo
+    echo "Sleeps 5 ms, works 0.2 ms, in the same session; one of the loops is named to leash."
+    echo
+    echo "| set-up | CPU of the slice | delay |"
+    echo "|---|---|---|"
+    session_spawn "$SESSION" burn 1
+    pid=$SPAWNED
+    session_spawn "$SESSION" burn 1
+    session_spawn "$SESSION" burn 1
+    session_spawn "$SESSION" probe 600 40
+    row "no cap"
+    systemctl set-property --runtime user-1001.slice CPUQuota=50%
+    row "\`systemctl set-property CPUQuota=50%\` (period 100 ms)"
+    unlimited
+    leash --no-notify --no-spare --cpu-period=100ms "$pid" >/dev/null
+    row "\`leash --no-spare --cpu-period=100ms\`"
+    leash release -u alice --no-notify >/dev/null
+    leash --no-notify --no-spare "$pid" >/dev/null
+    row "\`leash --no-spare\` (period 10 ms)"
+    leash release -u alice --no-notify >/dev/null
+    leash --no-notify "$pid" >/dev/null
+    row "\`leash PID\` (offenders in a scope of 80 %, period 10 ms)"
+    leash release -u alice --no-notify >/dev/null
+    pkill -KILL -u alice burn
+    pkill -KILL -u alice probe
+    echo
+}
+
+list() {
+    local many=1000 a ak b bk c ck
+    echo "## \`leash list\` with $many leashes"
+    echo
+    # One is leashed; its record and drop-in serve as the pattern of the others.
+    systemctl start user-20000.slice
+    leash --no-notify --force -u 20000 >/dev/null
+    seq 20001 $((20000 + many - 1)) | sed 's|.*|/run/systemd/system/user-&.slice.d|' | xargs mkdir
+    (
+        umask 077
+        awk -v last=$((20000 + many - 1)) '{ line[NR] = $0 } END {
+            for (uid = 20001; uid <= last; uid++) {
+                file = "/run/leash/user-" uid ".slice"
+                for (i = 1; i <= NR; i++) { text = line[i]; gsub(/20000/, uid, text); print text >file }
+                close(file)
+            } }' /run/leash/user-20000.slice
+    )
     awk -v last=$((20000 + many - 1)) '{ line[NR] = $0 } END {
         for (uid = 20001; uid <= last; uid++) {
-            file = "/run/leash/user-" uid ".slice"
+            file = "/run/systemd/system/user-" uid ".slice.d/zz-leash.conf"
             for (i = 1; i <= NR; i++) { text = line[i]; gsub(/20000/, uid, text); print text >file }
             close(file)
-        } }' /run/leash/user-20000.slice
-)
-awk -v last=$((20000 + many - 1)) '{ line[NR] = $0 } END {
-    for (uid = 20001; uid <= last; uid++) {
-        file = "/run/systemd/system/user-" uid ".slice.d/zz-leash.conf"
-        for (i = 1; i <= NR; i++) { text = line[i]; gsub(/20000/, uid, text); print text >file }
-        close(file)
-    } }' /run/systemd/system/user-20000.slice.d/zz-leash.conf
-systemctl daemon-reload
-seq 20001 $((20000 + many - 1)) | sed 's/.*/user-&.slice/' | xargs systemctl start
-echo "On the books and enforced: $(leash list --json | jq '[.[] | select(.enforced)] | length')."
+        } }' /run/systemd/system/user-20000.slice.d/zz-leash.conf
+    systemctl daemon-reload
+    seq 20001 $((20000 + many - 1)) | sed 's/.*/user-&.slice/' | xargs systemctl start
+    echo "On the books and enforced: $(leash list --json | jq '[.[] | select(.enforced)] | length')."
+    echo
+    read -r a ak <<<"$(bench 5 leash list --json)"
+    read -r b bk <<<"$(bench 5 loginctl list-sessions)"
+    read -r c ck <<<"$(seq 20000 $((20000 + many - 1)) | sed 's/.*/user-&.slice/' | xargs bench 3 systemctl show)"
+    echo "| command | median ms | peak KiB |"
+    echo "|---|---|---|"
+    echo "| \`leash list --json\`, verified in the kernel, CPU measured over 200 ms | $a | $ak |"
+    echo "| \`loginctl list-sessions\` | $b | $bk |"
+    echo "| \`systemctl show\` for all of them | $c | $ck |"
+    echo "| ratio leash / the other two together | $(ratio "$a" "$(awk -v b="$b" -v c="$c" 'BEGIN { print b + c }')") | |"
+}
+
+echo "# Benchmarks: $(. /etc/os-release && echo "$PRETTY_NAME"), $(systemctl --version | head -n 1), Linux $(uname -r)"
 echo
-read -r a ak <<<"$(bench 5 leash list --json)"
-read -r b bk <<<"$(bench 5 loginctl list-sessions)"
-read -r c ck <<<"$(seq 20000 $((20000 + many - 1)) | sed 's/.*/user-&.slice/' | xargs bench 3 systemctl show)"
-echo "| command | median ms | peak KiB |"
-echo "|---|---|---|"
-echo "| \`leash list --json\`, verified in the kernel, CPU measured over 200 ms | $a | $ak |"
-echo "| \`loginctl list-sessions\` | $b | $bk |"
-echo "| \`systemctl show\` for all of them | $c | $ck |"
-echo "| ratio leash / the other two together | $(ratio "$a" "$(awk -v b="$b" -v c="$c" 'BEGIN { print b + c }')") | |"
+session_open alice
+for part in "${parts[@]}"; do
+    "$part"
+done
 exit 0
