@@ -69,14 +69,15 @@ static Backend *systemd_free(Backend *b) {
 }
 
 int systemd_cgroup(Backend *b _unused_, const Record *record, char **ret) {
-        char cgroup[PLACEMENT_CGROUP_MAX], *copy;
+        char cgroup[PLACEMENT_CGROUP_MAX];
+        char *path;
 
-        placement_user_cgroup(record->uid, record->scope == TARGET_USER ? NULL : record->target,
-                              cgroup);
-        copy = strdup(cgroup);
-        if (!copy)
+        placement_user_cgroup(record->uid, record->target, cgroup);
+        path = record->scope == TARGET_USER ? file_path("/user.slice/%s", record->target)
+                                            : strdup(cgroup);
+        if (!path)
                 return -ENOMEM;
-        *ret = copy;
+        *ret = path;
         return 0;
 }
 

@@ -20,8 +20,7 @@ unlimited() {
 # median COLUMN FILE: without the first row, which warmed up
 median() { tail -n +2 "$2" | cut -d' ' -f"$1" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
-# in turn, so that all see the same machine. A rest after each: a process that was moved between cgroups makes
-# the kernel wait for all CPUs, and the next one that moves waits, too.
+# in turn, so that all see the same machine
 one() {
     local pid i
     session_spawn "$SESSION" burn 1
@@ -173,7 +172,7 @@ list() {
     echo "| ratio leash / the other two together | $(ratio "$a" "$(awk -v b="$b" -v c="$c" 'BEGIN { print b + c }')") | |"
 }
 
-echo "# Benchmarks: $(. /etc/os-release && echo "$PRETTY_NAME"), $(systemctl --version | head -n 1), Linux $(uname -r)"
+echo "# Benchmarks: $(. /etc/os-release && echo "$PRETTY_NAME"), $(systemctl --version | head -n 1), Linux $(uname -r), $(systemd-detect-virt), $(nproc) CPUs"
 echo
 session_open alice
 for part in "${parts[@]}"; do

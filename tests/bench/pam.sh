@@ -40,7 +40,7 @@ with_libsystemd=(env LD_PRELOAD=libsystemd.so.0)
 
 # measure FILE [PROGRAM...]: a line for each round
 measure() {
-    local file=$1 i e s a t x y
+    local file=$1 i e s a t x y o u
     shift
     for i in $(seq "$rounds"); do
         e=$(open_close empty "$@")
@@ -50,8 +50,11 @@ measure() {
         x=$(open_close exec "$@")
         rm -rf /run/systemd/system.control/user-1001.slice.d
         y=$(open_close systemd "$@")
+        o=$(bench 1 onecall user-1001.slice $((40 + i)) | cut -d' ' -f1)
+        u=$(bench 1 true | cut -d' ' -f1)
+        rm -rf /run/systemd/system.control/user-1001.slice.d
         # the first rounds warm up
-        ((i <= 2)) || echo "$e $s $a $t $x $y" >>"$file"
+        ((i <= 2)) || echo "$e $s $a $t $x $y $o $u" >>"$file"
     done
 }
 median() { cut -d' ' -f"$2" "$1" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
@@ -60,9 +63,10 @@ ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", (b > 0 ? a / b : 0) }'
 
 # table FILE: and whether it is as fast as wanted
 table() {
-    local e s a x y
+    local e s a x y o
     e=$(median "$1" 1) s=$(less "$(median "$1" 2)" "$e") a=$(less "$(median "$1" 3)" "$e")
     x=$(less "$(median "$1" 5)" "$e") y=$(less "$(median "$1" 6)" "$e")
+    o=$(less "$(median "$1" 7)" "$(median "$1" 8)") # as a program, less what one takes that does nothing
     echo "Less what an empty stack takes, $e ms."
     echo
     echo "| stack | ms | to pam_exec | to pam_systemd |"
@@ -70,6 +74,7 @@ table() {
     echo "| pam_leash, limits to be set | $s | $(ratio "$s" "$x") | $(ratio "$s" "$y") |"
     echo "| pam_leash, limits right already | $a | $(ratio "$a" "$x") | $(ratio "$a" "$y") |"
     echo "| pam_exec, shell, systemctl set-property | $x | 1 | $(ratio "$x" "$y") |"
+    echo "| one call to PID 1 and nothing else | $o | $(ratio "$o" "$x") | $(ratio "$o" "$y") |"
     echo "| pam_systemd | $y | $(ratio "$y" "$x") | 1 |"
     echo
     awk -v s="$s" -v x="$x" -v y="$y" 'BEGIN { exit !(s <= 0.2 * x && s <= 0.3 * y) }' &&
@@ -81,7 +86,7 @@ measure /tmp/pam-bench
 measure /tmp/pam-bench-linked "${with_libsystemd[@]}"
 echo "# Logins: $(. /etc/os-release && echo "$PRETTY_NAME"), $(systemctl --version | head -n 1), Linux $(uname -r)"
 echo
-echo "Medians of $((rounds - 2)) sessions opened and closed. Emulated: only ratios mean anything."
+echo "Medians of $((rounds - 2)) sessions opened and closed ($(systemd-detect-virt), $(nproc) CPUs). In a guest only ratios mean anything."
 echo
 echo "## In a program that loads libsystemd for pam_leash"
 echo
