@@ -138,8 +138,11 @@ list() {
     local many=1000 a ak b bk c ck
     echo "## \`leash list\` with $many leashes"
     echo
-    # One is leashed; its record and drop-in serve as the pattern of the others.
-    systemctl start user-20000.slice
+    # One is leashed; its record and drop-in serve as the pattern of the others. Each has a process: an empty
+    # slice is nobody's login.
+    printf '[Service]\nSlice=user-%%i.slice\nExecStart=sleep infinity\n' >/run/systemd/system/leash-bench@.service
+    systemctl daemon-reload
+    systemctl start leash-bench@20000.service
     leash --no-notify --force -u 20000 >/dev/null
     seq 20001 $((20000 + many - 1)) | sed 's|.*|/run/systemd/system/user-&.slice.d|' | xargs mkdir
     (
@@ -158,7 +161,7 @@ list() {
             close(file)
         } }' /run/systemd/system/user-20000.slice.d/zz-leash.conf
     systemctl daemon-reload
-    seq 20001 $((20000 + many - 1)) | sed 's/.*/user-&.slice/' | xargs systemctl start
+    seq 20001 $((20000 + many - 1)) | sed 's/.*/leash-bench@&.service/' | xargs systemctl start
     echo "On the books and enforced: $(leash list --json | jq '[.[] | select(.enforced)] | length')."
     echo
     read -r a ak <<<"$(bench 5 leash list --json)"
