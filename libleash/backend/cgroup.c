@@ -105,6 +105,21 @@ static int set_scopes(const Site *s, const Record *record, const Limits *wanted)
         return 0;
 }
 
+/* The user's processes have the quota of the target twice: in the group above and in their own.
+ * When a quota is used up, Linux 7.2 stops, of those in groups below, the one that is running and
+ * none of the next (set_next_task_fair(), kernel/sched/fair.c, ends its way up at the first group
+ * that they share): 64 busy loops had a whole CPU for ten seconds (seen with 7.2.7 and 7.2.12), and
+ * none for as long afterwards. In the group itself it stops all of them. */
+static int set_home(const Site *s, const Limits *wanted) {
+        Limits quota = {};
+
+        if (limits_has(wanted, LIMIT_CPU_QUOTA))
+                limits_copy_one(&quota, wanted, LIMIT_CPU_QUOTA);
+        if (limits_has(wanted, LIMIT_CPU_PERIOD))
+                limits_copy_one(&quota, wanted, LIMIT_CPU_PERIOD);
+        return site_has_group(s, "cpu", s->home) ? group_set_limits(s, s->home, &quota) : 0;
+}
+
 static int cgroup_apply(Backend *b, Record *record) {
         Limits effective, wanted = record->base;
         Site s;
@@ -125,7 +140,9 @@ static int cgroup_apply(Backend *b, Record *record) {
         group_set_share(&s);
         if (record->scope == TARGET_TREE) /* group() knows who is in it */
                 return 0;
-        r = set_scopes(&s, record, &wanted);
+        r = set_home(&s, &wanted);
+        if (r >= 0)
+                r = set_scopes(&s, record, &wanted);
         return r < 0 ? r : moves_capture(&s, record);
 }
 
@@ -144,6 +161,8 @@ static int cgroup_restore(Backend *b, Record *record) {
         /* First, so that whatever is still inside neither sleeps nor slows us. What is gone has no
          * limits either. A user's group stays while a process tree of theirs is leashed. */
         r = site_has_group(&s, "cpu", s.target) ? group_set_limits(&s, s.target, &record->base) : 0;
+        if (r >= 0 && record->scope != TARGET_TREE)
+                r = set_home(&s, &record->base);
         if (r < 0)
                 return r;
         r = moves_release(&s, record);
