@@ -16,6 +16,8 @@ struct Context {
         uid_t invoker; /* the user behind pkexec, or (uid_t) -1; see context_is_restricted() */
         struct json_object *json; /* what --json has gathered so far, or NULL */
         char *by;                 /* who is doing this, for the ledger: the login's user */
+        Record **settled; /* what the ledger held when it was opened, all in order; or NULL */
+        size_t n_settled;
 };
 
 /* Where this program is, as a new string; NULL if /proc does not tell. */

@@ -117,7 +117,7 @@ static int open_backend(Daemon *d) {
                 r = ledger_open(d->root, true, &d->ledger);
         if (r < 0)
                 return r;
-        r = backend_settle(d->backend, d->ledger, 0, told, d);
+        r = backend_settle(d->backend, d->ledger, 0, told, d, NULL, NULL);
         if (r < 0)
                 daemon_log(LOG_WARNING,
                            "an earlier leash was interrupted, and bringing it to order failed: %s",

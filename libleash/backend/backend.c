@@ -314,24 +314,29 @@ static int settle_one(const Settling *s, const char *target) {
 }
 
 int backend_settle(Backend *b, Ledger *ledger, usec_t patience,
-                   void (*told)(const Record *, Settled, void *), void *userdata) {
+                   void (*told)(const Record *, Settled, void *), void *userdata, Record ***ret,
+                   size_t *ret_n) {
         const Settling settling = { b, ledger, patience, told, userdata };
         usec_t now = clock_realtime();
         Record **records;
         size_t n, damaged;
         int r, first = 0, settled = 0;
+        bool in_order = true;
 
+        if (ret)
+                *ret = NULL;
         ledger_sweep(ledger);
         r = ledger_read_all(ledger, &records, &n, &damaged);
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < damaged; i++)
+        for (size_t i = 0; i < damaged; i++, in_order = false)
                 told(NULL, SETTLED_DAMAGED, userdata);
         for (size_t i = 0; i < n; i++) {
                 Settled what;
 
                 if (!needs_work(b, ledger, records[i], now, &what))
                         continue;
+                in_order = false;
                 r = settle_one(&settling, records[i]->target);
                 if (r > 0)
                         settled++;
@@ -340,6 +345,11 @@ int backend_settle(Backend *b, Ledger *ledger, usec_t patience,
                 if (r == -ETIMEDOUT) /* the others would wait as long for nothing */
                         break;
         }
-        ledger_free_records(records, n);
+        if (ret && in_order) {
+                *ret = records;
+                *ret_n = n;
+        } else {
+                ledger_free_records(records, n);
+        }
         return first < 0 ? first : settled;
 }

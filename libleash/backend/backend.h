@@ -190,6 +190,8 @@ typedef enum Settled {
  * its timer, for every record that nobody is working on, or that is let go of within `patience`.
  * told() hears of each, with the record as it was before. Returns how many records were brought to
  * order, or the first -errno, -EBUSY for a record that was not let go of; it goes on after all but
- * -ETIMEDOUT. */
+ * -ETIMEDOUT. If nothing was to be done, *ret (may be NULL) gets the records that it has read, for
+ * ledger_free_records(); else NULL. */
 int backend_settle(Backend *b, Ledger *ledger, usec_t patience,
-                   void (*told)(const Record *, Settled, void *), void *userdata);
+                   void (*told)(const Record *, Settled, void *), void *userdata, Record ***ret,
+                   size_t *ret_n);

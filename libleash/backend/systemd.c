@@ -92,13 +92,15 @@ static int cgroup_exists(Backend *b, const char *cgroup) {
 /* A slice that has stopped may leave its group behind, where something was set between the stop and
  * the unit's end, as the end of the policy's limits does (seen with 252): nobody is in there. v1
  * does not tell. */
-static bool is_deserted(Backend *b, const char *cgroup) {
+static int slice_is_populated(Backend *b, const char *cgroup) {
         char path[CGROUPFS_PATH_MAX], file[CGROUPFS_PATH_MAX + 32], events[256];
 
         if (b->fs.version != CGROUPFS_V2 || cgroupfs_path(&b->fs, "systemd", cgroup, path) < 0)
-                return false;
+                return cgroup_exists(b, cgroup);
         (void) snprintf(file, sizeof(file), "%s/cgroup.events", path);
-        return file_read_buffer(file, events, sizeof(events)) > 0 && strstr(events, "populated 0");
+        return file_read_buffer(file, events, sizeof(events)) > 0
+                       ? strstr(events, "populated 0") == NULL
+                       : cgroup_exists(b, cgroup);
 }
 
 static int systemd_exists(Backend *b, const Record *record) {
@@ -106,9 +108,10 @@ static int systemd_exists(Backend *b, const Record *record) {
         int r;
 
         r = systemd_cgroup(b, record, &cgroup);
-        if (r >= 0)
-                r = cgroup_exists(b, cgroup);
-        return r > 0 && record->scope == TARGET_USER && is_deserted(b, cgroup) ? 0 : r;
+        if (r < 0)
+                return r;
+        return record->scope == TARGET_USER ? slice_is_populated(b, cgroup)
+                                            : cgroup_exists(b, cgroup);
 }
 
 /* A drop-in of ours that no record tells of would pass for the admin's: somebody has deleted the

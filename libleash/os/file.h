@@ -35,6 +35,9 @@ int file_read_fd(int fd, size_t max, char **ret, size_t *ret_size);
  * Returns the number of bytes, or -errno. */
 ssize_t file_read_buffer(const char *path, char *buf, size_t size);
 
+/* The same, of a file that is open, from its beginning: as often as one likes. */
+ssize_t file_read_buffer_fd(int fd, char *buf, size_t size);
+
 /* Replaces a file at once, on the disk before it returns where `durable` is set: written beside it
  * as ".NAME.tmp", then renamed, so that no reader and no crash sees a half. The caller sees to it
  * that nobody else writes the same file. Returns 0 or -errno; only a kill leaves the temporary
