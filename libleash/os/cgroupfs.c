@@ -102,6 +102,34 @@ int cgroupfs_read_cpu(const CgroupFs *fs, const char *cgroup, CpuStat *ret) {
         return 0;
 }
 
+int cgroupfs_open_cpu(const CgroupFs *fs, const char *cgroup) {
+        char dir[CGROUPFS_PATH_MAX], path[CGROUPFS_PATH_MAX + 64];
+        int r, fd;
+
+        if (fs->version != CGROUPFS_V2)
+                return -EOPNOTSUPP;
+        r = cgroupfs_path(fs, "cpu", cgroup, dir);
+        if (r < 0)
+                return r;
+        (void) snprintf(path, sizeof(path), "%s/cpu.stat", dir);
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        return fd < 0 ? -errno : fd;
+}
+
+int cgroupfs_read_cpu_of(int fd, CpuStat *ret) {
+        char buf[1024];
+        /* The kernel makes the text anew for each read from the beginning, and all of it at once.
+         */
+        ssize_t n = pread(fd, buf, sizeof(buf) - 1, 0);
+
+        if (n < 0)
+                return -errno;
+        buf[n] = '\0';
+        *ret = (CpuStat){};
+        cgfile_parse_cpu_stat(buf, ret);
+        return 0;
+}
+
 typedef struct PidList {
         pid_t *pids;
         size_t n, room;

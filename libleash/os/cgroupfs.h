@@ -38,6 +38,12 @@ int cgroupfs_read_limit(const CgroupFs *fs, const char *cgroup, Limit limit, cha
 /* CPU time and throttling of a group and all below it. Returns 0 or -errno. */
 int cgroupfs_read_cpu(const CgroupFs *fs, const char *cgroup, CpuStat *ret);
 
+/* The same, for who asks more than once of many: the file is opened and closed once. Returns an
+ * open file; -EOPNOTSUPP for v1, where it takes two; -errno. */
+int cgroupfs_open_cpu(const CgroupFs *fs, const char *cgroup);
+/* Returns 0; -ENODEV if the group has been removed; -errno. */
+int cgroupfs_read_cpu_of(int fd, CpuStat *ret);
+
 /* The processes of a group and all groups below it, at most 16 deep, as a new array. Groups named
  * `skip` (may be NULL) are left out. Returns 0 or -errno. */
 int cgroupfs_list_procs(const CgroupFs *fs, const char *controller, const char *cgroup,

@@ -18,6 +18,10 @@
 /* Half of what seq_file(9) holds at a time. */
 #define SEQ_HALF 2048
 
+/* Of a regular file, or one of the kernel's. fs/seq_file.c, seq_read_iter(), gives less than it was
+ * asked for at the end only, or where the next record does not fit its page any more: what is
+ * shorter than half of that was all, unless a record has the other half, which none of /proc's and
+ * cgroup's lists has. That spares the read that finds the end, one call in four. */
 static ssize_t read_full(int fd, char *buf, size_t size) {
         size_t at = 0;
 
@@ -28,9 +32,9 @@ static ssize_t read_full(int fd, char *buf, size_t size) {
                         continue;
                 if (n < 0)
                         return -errno;
-                if (n == 0)
-                        break;
                 at += n;
+                if (n == 0 || at < SEQ_HALF)
+                        break;
         }
         return at;
 }
@@ -73,32 +77,16 @@ int file_read(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_
         return fd < 0 ? -errno : file_read_fd(fd, max, ret, ret_size);
 }
 
-/* fs/seq_file.c, seq_read_iter(), gives less than it was asked for at the end only, or where the
- * next record does not fit its page any more: what is shorter than half of that was all, unless a
- * record has the other half, which none of /proc's and cgroup's lists has. That spares the read
- * that finds the end, one call in four. */
-ssize_t file_read_buffer_fd(int fd, char *buf, size_t size) {
-        size_t at = 0;
-
-        for (;;) {
-                ssize_t n = pread(fd, buf + at, size - 1 - at, at);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0)
-                        return -errno;
-                at += n;
-                if (n == 0 || at < SEQ_HALF || at == size - 1)
-                        break;
-        }
-        buf[at] = '\0';
-        return at;
-}
-
 ssize_t file_read_buffer(const char *path, char *buf, size_t size) {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        ssize_t n;
 
-        return fd < 0 ? -errno : file_read_buffer_fd(fd, buf, size);
+        if (fd < 0)
+                return -errno;
+        n = read_full(fd, buf, size - 1);
+        if (n >= 0)
+                buf[n] = '\0';
+        return n;
 }
 
 static int write_full(int fd, const char *data, size_t size) {

@@ -28,15 +28,12 @@ static inline _unused_ void dir_closep(DIR **d) {
  * Returns 0; -EFBIG for more than `max` bytes; -errno. */
 int file_read(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_size);
 
-/* The same, of a file that is open. */
+/* The same, of a file that is open, and no pipe. */
 int file_read_fd(int fd, size_t max, char **ret, size_t *ret_size);
 
 /* The same into a caller's buffer: for files of the kernel. A longer content is cut.
  * Returns the number of bytes, or -errno. */
 ssize_t file_read_buffer(const char *path, char *buf, size_t size);
-
-/* The same, of a file that is open, from its beginning: as often as one likes. */
-ssize_t file_read_buffer_fd(int fd, char *buf, size_t size);
 
 /* Replaces a file at once, on the disk before it returns where `durable` is set: written beside it
  * as ".NAME.tmp", then renamed, so that no reader and no crash sees a half. The caller sees to it
