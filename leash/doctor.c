@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "backend/dropin.h"
+#include "core/kernel.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/output.h"
@@ -111,6 +112,21 @@ static Health check_rt(Context *c, char detail[static DETAIL_MAX]) {
         (void) snprintf(detail, DETAIL_MAX, "%s",
                         on ? "CONFIG_RT_GROUP_SCHED is set" : "not in the way");
         return on ? HEALTH_WARNING : HEALTH_OK;
+}
+
+/* The cgroup backend has the quota in the group of the processes itself. */
+static Health check_kernel(Context *c, char detail[static DETAIL_MAX]) {
+        const KernelFault *fault;
+        struct utsname name;
+
+        if (uname(&name) < 0) {
+                (void) snprintf(detail, DETAIL_MAX, "%s", strerror(errno));
+                return HEALTH_WARNING;
+        }
+        fault = has_placement(c) ? kernel_find_fault(name.release) : NULL;
+        (void) snprintf(detail, DETAIL_MAX, "%s%s%s", name.release, fault ? ": " : "",
+                        fault ? fault->what : "");
+        return fault ? HEALTH_WARNING : HEALTH_OK;
 }
 
 static Health check_pidfd(Context *c _unused_, char detail[static DETAIL_MAX]) {
@@ -258,6 +274,7 @@ static const Check checks[] = {
           "look for DisableControllers= in unit files, cgroup_disable= on the kernel command line, and at the container's manager" },
         { "real-time groups", check_rt,
           "a kernel without CONFIG_RT_GROUP_SCHED, or no real-time processes outside the root cgroup (rtkit)" },
+        { "kernel", check_kernel, "another kernel, older or newer; see leash(1), NOTES" },
         { "pidfds", check_pidfd, "Linux 5.3 or newer" },
         { "load averages", check_averages,
           "a kernel with CONFIG_SCHED_DEBUG finds offenders at once" },

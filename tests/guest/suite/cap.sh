@@ -81,6 +81,26 @@ test_loads() {
     holds "a load that forks all the time" forker 2
 }
 
+# Whatever is known of kernels, this is one: a quota on the slice alone, several loops in a session.
+test_kernel() {
+    local most=0 got want=ok
+    session_spawn "$alice" burn 16
+    systemctl set-property --runtime user-1001.slice CPUQuota=50%
+    for _ in 1 2 3 4 5 6; do
+        got=$(cpu_of_slice 1001 1)
+        most=$(awk -v a="$got" -v b="$most" 'BEGIN { print (a > b) ? a : b }')
+    done
+    systemctl set-property --runtime user-1001.slice CPUQuota=
+    rm -r /run/systemd/system.control/user-1001.slice.d
+    systemctl daemon-reload
+    kill -KILL "$SPAWNED"
+    awk -v m="$most" 'BEGIN { exit !(m > 75) }' && want=warning
+    run leash doctor --json
+    check_equal "doctor: a kernel that lets a slice have $most % for a second where 50 % is set is $want" \
+        "$STATUS $(jq -r '.[] | select(.check == "kernel") | .health' "$lib_run/out")" "0 $want"
+    same "what was before is back" "$base" "$(snapshot 1001)"
+}
+
 looks_measured() {
     leash list --json >"$lib_run/out" && json_is '.[0] | (.cpu_percent | type) == "number" and .cpu_percent > 20
         and .cpu_percent < 100 and .throttled_percent > 0 and .throttled_percent <= 100' "$lib_run/out"
@@ -209,6 +229,7 @@ test_nothing_changes() {
 
 test_origins
 test_loads
+test_kernel
 test_json
 test_selectors
 test_scopes
