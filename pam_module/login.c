@@ -64,6 +64,7 @@ static size_t log_mistakes(const Policy *policy, const char *user) {
 /* Everything that is looked up: the user, the policy, what it says. */
 typedef struct Wanted {
         UserInfo user;
+        uid_t uid_min;
         Policy *policy;
         PolicyLimits limits;
 } Wanted;
@@ -106,7 +107,7 @@ static int read_policy(const ModuleArgs *args, Wanted *w, LoginOutcome *outcome)
 
 static int decide(const LoginFacts *facts, Wanted *w) {
         char host[MACHINE_NAME_MAX];
-        PolicyFacts common = defaults_facts(&w->user, user_uid_min(), machine_name(host));
+        PolicyFacts common = defaults_facts(&w->user, w->uid_min, machine_name(host));
         PolicyFacts opening = common;
         int r;
 
@@ -128,7 +129,8 @@ static int find_wanted(const ModuleArgs *args, const LoginFacts *facts, Wanted *
                 return r;
         outcome->known = true;
         outcome->uid = w->user.uid;
-        outcome->system = plan_is_system_uid(w->user.uid, user_uid_min());
+        w->uid_min = user_uid_min();
+        outcome->system = plan_is_system_uid(w->user.uid, w->uid_min);
         outcome->failed = NULL;
         r = read_policy(args, w, outcome);
         if (r >= 0)

@@ -94,7 +94,8 @@ tidy_policy() {
         jobs_stack
         disable
         sed -i '/pam_leash.so/d' /etc/pam.d/common-session
-        rm -rf /etc/leash
+        sed -i 's/ nested$//' /etc/nsswitch.conf
+        rm -rf /etc/leash /usr/lib/libnss_nested.so.2
         gpasswd -d alice students
         for i in $(seq 40); do groupdel "many$i"; done
         groupdel students
@@ -291,6 +292,22 @@ test_many() {
     check "nothing is left of them" ends 1002
 }
 
+# A directory in which carol's group is a member of another, which names no users.
+test_nested() {
+    install -m 644 "$LEASH_TESTS/libnss_nested.so.2" /usr/lib/
+    sed -i 's/^group:.*/& nested/' /etc/nsswitch.conf
+    policy '[limits everyone]' 'cpu-quota=90%' 'tasks-max=900' '[limits faculty]' 'match-group=faculty' 'cpu-quota=35%'
+    check_equal "nested groups: the outer group names no users" "$(getent group faculty)" faculty:x:4712:
+    run leash check -u carol
+    [[ $OUT == *35%*'[limits faculty]'* ]] || problem "does not name the section"
+    verdict "nested groups: leash check says which section decides"
+    login carol carol
+    limits "nested groups: ssh" 1003 35 900
+    check "nested groups: nothing is left of carol" gone carol
+    sed -i 's/ nested$//' /etc/nsswitch.conf
+    rm /usr/lib/libnss_nested.so.2
+}
+
 suite_epoch=$EPOCHSECONDS
 test_ssh "before pam_systemd"
 if [[ ${1-} != quick ]]; then
@@ -305,4 +322,5 @@ test_jobs
 test_manual
 test_broken
 test_many "$EPOCHSECONDS"
+test_nested
 suite_end
