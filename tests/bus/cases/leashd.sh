@@ -756,13 +756,13 @@ test_leashd_orphans_are_ended_if_the_policy_says_so() {
 
 # What looked like an orphan is looked at again when its end is due.
 test_leashd_orphans_are_not_ended_by_an_old_look() {
-    orphan 1s || return
+    orphan 3s || return # in which it has to have ended
     play xrdp-sesman sesman child
     tell hangup 10
     wait_until incident_is warned 1
     pkill -KILL -P "$(pgrep -d, -P $player)" # it is being restarted
     pkill -KILL -P $player
-    sleep 2
+    sleep 4
     equal "asked" "$(incidents asked)" 0
     stop_leashd KILL
 }
