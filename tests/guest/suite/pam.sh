@@ -163,12 +163,14 @@ test_login_and_su() {
     sleep 90 | timeout 90 setsid script -qec 'login -f bob' /dev/null >"$lib_run/login.out" 2>&1 &
     wait_for 60 test -e /run/leash/user-1002.slice
     limits "login" 1002 60 600
-    gone bob
+    # the record is there before the session is, and who is not in yet cannot be sent away
+    check "login: the shell runs" wait_for 60 pgrep -u bob bash
+    check "nothing is left of it" gone bob
     systemd-run -q --unit=leash-su --collect su - carol -c 'sleep 60' || problem "su"
     wait_for 60 test -e /run/systemd/system/user-1003.slice.d/zz-leash.conf || problem "no drop-in"
     systemctl stop leash-su
     verdict "su - starts inside the limits"
-    gone carol
+    check "nothing is left of it" gone carol
 }
 
 test_xrdp() {
