@@ -112,7 +112,7 @@ AGENT_SOURCES = leash-agent.c look.c serve.c
 
 XRDP_SOURCES = audit.c disconnect.c drain.c end.c greet.c leash-xrdp.c list.c message.c options.c table.c
 
-UNIT_TESTS = array audit balance ccache cgfile displays drain dropin guard hours identity idle incident kernel layers ledger limits \
+UNIT_TESTS = array audit balance ccache cgfile displays drain dropin file guard hours identity idle incident kernel layers ledger limits \
     login notify offenders pamstack parse placement places plan policy policyfile program record runaway sessions sockdiag states \
     topmodel xrdpconf
 

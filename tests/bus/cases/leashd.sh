@@ -683,7 +683,7 @@ newcomer() {
 }
 
 test_leashd_full_host_ends_the_oldest_disconnected_after_its_warning() {
-    full_host 1s || return
+    full_host 3s || return
     with_notify
     sleep 0.3
     equal "warned while there is room" "$(incidents warned)" 0
@@ -701,14 +701,14 @@ test_leashd_full_host_ends_the_oldest_disconnected_after_its_warning() {
 }
 
 test_leashd_full_host_never_ends_who_is_back() {
-    full_host 1s || return
+    full_host 3s || return
     newcomer
     wait_until incident_is warned 1
     tell call 10 # back in time: now it is the other's turn
     wait_until incident_is warned 2
     tell call 11
     wait_until noted_some Connected c2
-    sleep 1.5
+    sleep 4
     equal "asked" "$(incidents asked)" 0
     equal "calls" "$(grep -c KillSession "$root/fake/logind-calls")" 0
     stop_leashd

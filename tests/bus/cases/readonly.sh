@@ -78,6 +78,22 @@ test_show_tells_what_was_before() {
     like leash "$out" "*$slice: CPU 30%, enforced*manual*: builds*before*CPU 150%*kernel*cpu.max 30000 100000*"
 }
 
+test_list_measures_all_where_few_files_may_be_open() {
+    local i name
+    login $uid && pid1
+    leash -u $uid
+    for ((i = 1; i < 10; i++)); do
+        name=user-$((uid + i)).slice
+        sed "s/$uid/$((uid + i))/g" "$root/run/leash/$slice" >"$root/run/leash/$name"
+        chmod 600 "$root/run/leash/$name"
+        cp -r "$root/sys/fs/cgroup/user.slice/$slice" "$root/sys/fs/cgroup/user.slice/$name"
+    done
+    as=(prlimit --nofile=16:16) # half of them stay open between the two looks
+    leash list --json
+    equal "exit status" "$status" 0
+    equal "all are enforced and measured" "$(jq 'length == 10 and all(.enforced and (.cpu_percent | type) == "number")' <<<"$out")" true
+}
+
 test_list_and_show_in_json_parse() {
     command -v jq >/dev/null || skip "needs jq"
     login $uid && pid1

@@ -81,22 +81,24 @@ test_loads() {
     holds "a load that forks all the time" forker 2
 }
 
-# Whatever is known of kernels, this is one: a quota on the slice alone, several loops in a session.
+# What doctor knows of kernels is true of this one: with a quota on the slice alone, several loops in a session.
 test_kernel() {
-    local most=0 got want=ok
+    local over=0 got all='' want=ok
     session_spawn "$alice" burn 16
     systemctl set-property --runtime user-1001.slice CPUQuota=50%
     for _ in 1 2 3 4 5 6; do
         got=$(cpu_of_slice 1001 1)
-        most=$(awk -v a="$got" -v b="$most" 'BEGIN { print (a > b) ? a : b }')
+        all+=" $got"
+        ! awk -v g="$got" 'BEGIN { exit !(g > 75) }' || over=$((over + 1))
     done
     systemctl set-property --runtime user-1001.slice CPUQuota=
     rm -r /run/systemd/system.control/user-1001.slice.d
     systemctl daemon-reload
     kill -KILL "$SPAWNED"
-    awk -v m="$most" 'BEGIN { exit !(m > 75) }' && want=warning
+    # once may be the host, whose other work counts as this guest's
+    ((over < 2)) || want=warning
     run leash doctor --json
-    check_equal "doctor: a kernel that lets a slice have $most % for a second where 50 % is set is $want" \
+    check_equal "doctor: a kernel that lets a slice have$all % where 50 % is set is $want" \
         "$STATUS $(jq -r '.[] | select(.check == "kernel") | .health' "$lib_run/out")" "0 $want"
     same "what was before is back" "$base" "$(snapshot 1001)"
 }
