@@ -162,14 +162,15 @@ static void tell_settled(const Record *record, Settled what, void *userdata) {
                 output_line("%s: %s", record->user, texts[what]);
 }
 
-static Exit settle(Context *c) {
+/* Who changes nothing afterwards may keep what was read. */
+static Exit settle(Context *c, bool keep) {
         int r;
 
         if (geteuid() != 0 || c->args.dry_run || !c->backend)
                 return EXIT_DONE;
         forget_settled(c);
         r = backend_settle(c->backend, c->ledger, c->args.expired ? LAYER_LOCK_TIMEOUT : 0,
-                           tell_settled, c, &c->settled, &c->n_settled);
+                           tell_settled, c, keep ? &c->settled : NULL, &c->n_settled);
         if (r < 0)
                 output_error(
                         "an earlier leash was interrupted, and bringing it to order failed: %s",
@@ -185,7 +186,7 @@ Exit context_open_ledger(Context *c) {
                 output_error("cannot open the ledger /run/leash: %s", strerror(-r));
                 return EXIT_FAILED;
         }
-        return settle(c);
+        return settle(c, false);
 }
 
 Exit context_look_at_ledger(Context *c) {
@@ -197,7 +198,7 @@ Exit context_look_at_ledger(Context *c) {
                 output_error("cannot read the ledger /run/leash: %s", strerror(-r));
                 return EXIT_FAILED;
         }
-        return settle(c);
+        return settle(c, true);
 }
 
 /* What others than root may see; the names have to be looked up. */

@@ -16,7 +16,7 @@ struct Context {
         uid_t invoker; /* the user behind pkexec, or (uid_t) -1; see context_is_restricted() */
         struct json_object *json; /* what --json has gathered so far, or NULL */
         char *by;                 /* who is doing this, for the ledger: the login's user */
-        Record **settled; /* what the ledger held when it was opened, all in order; or NULL */
+        Record **settled; /* what the ledger held when it was looked at, all in order; or NULL */
         size_t n_settled;
 };
 
@@ -44,8 +44,9 @@ Exit context_open_ledger(Context *c);
  * interrupted leash left behind. */
 Exit context_look_at_ledger(Context *c);
 
-/* Reads the leashes in force: from the ledger, or for others than root what our drop-ins tell. The
- * caller frees with ledger_free_records(). Returns 0 or -errno. */
+/* Reads the leashes in force: from the ledger, the first time as context_look_at_ledger() has found
+ * it, or for others than root what our drop-ins tell. The caller frees with ledger_free_records().
+ * Returns 0 or -errno. */
 int context_read_records(Context *c, Record ***ret, size_t *ret_n, size_t *ret_damaged);
 
 /* True for a caller that polkit let in: capping and releasing of ordinary users alone. */

@@ -114,8 +114,7 @@ static Health check_rt(Context *c, char detail[static DETAIL_MAX]) {
         return on ? HEALTH_WARNING : HEALTH_OK;
 }
 
-/* The cgroup backend has the quota in the group of the processes itself. */
-static Health check_kernel(Context *c, char detail[static DETAIL_MAX]) {
+static Health check_kernel(Context *c _unused_, char detail[static DETAIL_MAX]) {
         const KernelFault *fault;
         struct utsname name;
 
@@ -123,7 +122,7 @@ static Health check_kernel(Context *c, char detail[static DETAIL_MAX]) {
                 (void) snprintf(detail, DETAIL_MAX, "%s", strerror(errno));
                 return HEALTH_WARNING;
         }
-        fault = has_placement(c) ? kernel_find_fault(name.release) : NULL;
+        fault = kernel_find_fault(name.release);
         (void) snprintf(detail, DETAIL_MAX, "%s%s%s", name.release, fault ? ": " : "",
                         fault ? fault->what : "");
         return fault ? HEALTH_WARNING : HEALTH_OK;

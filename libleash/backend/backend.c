@@ -323,8 +323,6 @@ int backend_settle(Backend *b, Ledger *ledger, usec_t patience,
         int r, first = 0, settled = 0;
         bool in_order = true;
 
-        if (ret)
-                *ret = NULL;
         ledger_sweep(ledger);
         r = ledger_read_all(ledger, &records, &n, &damaged);
         if (r < 0)

@@ -191,7 +191,7 @@ typedef enum Settled {
  * told() hears of each, with the record as it was before. Returns how many records were brought to
  * order, or the first -errno, -EBUSY for a record that was not let go of; it goes on after all but
  * -ETIMEDOUT. If nothing was to be done, *ret (may be NULL) gets the records that it has read, for
- * ledger_free_records(); else NULL. */
+ * ledger_free_records(); else it is left alone. */
 int backend_settle(Backend *b, Ledger *ledger, usec_t patience,
                    void (*told)(const Record *, Settled, void *), void *userdata, Record ***ret,
                    size_t *ret_n);

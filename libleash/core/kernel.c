@@ -10,9 +10,8 @@
 static const KernelFault faults[] = {
         /* Of the processes in groups below the one whose quota is used up, as a user's sessions
          * are, set_next_task_fair() in kernel/sched/fair.c stops the one that is running and none
-         * of the next. Seen with 7.2.6, 7.2.7 and 7.2.12: 64 busy loops in a session have a whole
-         * CPU for ten seconds, and none for as long afterwards. Not with 6.1, 6.18.15 and
-         * 7.3.4. */
+         * of the next. Seen with 7.2.6, 7.2.7 and 7.2.12: 64 busy loops have a whole CPU for
+         * seconds, up to ten, and none for as long afterwards. Not with 6.1, 6.18.15 and 7.3.4. */
         { "7.2",
           "a user's quota is kept on average only, over many seconds; that of offenders who are moved is" },
 };

@@ -3,7 +3,7 @@
 #pragma once
 
 typedef struct KernelFault {
-        const char *series; /* "7.2": all of its stable releases, 7.2.1 and on */
+        const char *series; /* "7.2": with all of its stable releases */
         const char *what;   /* for people */
 } KernelFault;
 

@@ -24,11 +24,13 @@ static inline _unused_ void dir_closep(DIR **d) {
 #define _cleanup_closedir_ _cleanup_(dir_closep)
 
 /* Reads a whole file into a new string, which is terminated by a zero byte not counted in
- * *ret_size (may be NULL). The last path component must not be a symbolic link.
+ * *ret_size (may be NULL). The last path component must not be a symbolic link. What comes in
+ * pieces, as from a pipe, ends with a short one; so does a list of the kernel's whose records are
+ * longer than 2 KiB.
  * Returns 0; -EFBIG for more than `max` bytes; -errno. */
 int file_read(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_size);
 
-/* The same, of a file that is open, and no pipe. */
+/* The same, of a file that is open. */
 int file_read_fd(int fd, size_t max, char **ret, size_t *ret_size);
 
 /* The same into a caller's buffer: for files of the kernel. A longer content is cut.
