@@ -220,7 +220,7 @@ test_session_cron_job_in_a_pid_namespace_is_captured() {
     setpriv --reuid $uid --regid $uid --clear-groups unshare -Urpf --kill-child sleep 60 &
     sandbox=$!
     for _ in {1..100}; do
-        job=$(pgrep -u $uid -x sleep | tail -n 1)
+        job=$(pgrep -P $sandbox -x sleep) # other cases have theirs, as the same user
         [[ -z $job ]] || break
         sleep 0.05
     done
