@@ -31,8 +31,13 @@ static void take_sample(Context *c, const Record *record, bool keep, Sample *ret
                         : c->backend->ops->cgroup(c->backend, record, &cgroup);
 
         *ret = (Sample){ .fd = -EBADF };
-        if (r >= 0 && keep)
-                ret->fd = cgroupfs_open_cpu(&c->backend->fs, cgroup);
+        if (r >= 0 && keep) {
+                r = cgroupfs_open_cpu(&c->backend->fs, cgroup);
+                if (r >= 0)
+                        ret->fd = r;
+                else if (r == -EOPNOTSUPP)
+                        r = 0;
+        }
         if (r >= 0)
                 r = ret->fd >= 0 ? cgroupfs_read_cpu_of(ret->fd, &ret->stat)
                                  : cgroupfs_read_cpu(&c->backend->fs, cgroup, &ret->stat);
@@ -40,15 +45,17 @@ static void take_sample(Context *c, const Record *record, bool keep, Sample *ret
                 ret->at = clock_monotonic();
 }
 
-/* Closes the first one's file. */
+/* Closes the first one's file. Without a first one there is nothing to compare with. */
 static void take_second(Context *c, const Record *record, Sample *first, Sample *ret) {
         _cleanup_close_ int fd = TAKE_FD(first->fd);
 
+        *ret = (Sample){ .fd = -EBADF };
+        if (first->at == 0)
+                return;
         if (fd < 0) {
                 take_sample(c, record, false, ret);
                 return;
         }
-        *ret = (Sample){ .fd = -EBADF };
         if (cgroupfs_read_cpu_of(fd, &ret->stat) >= 0)
                 ret->at = clock_monotonic();
 }

@@ -44,15 +44,27 @@ int cgroupfs_path(const CgroupFs *fs, const char *controller, const char *cgroup
         return n >= CGROUPFS_PATH_MAX ? -ENAMETOOLONG : 0;
 }
 
-static ssize_t read_file(const CgroupFs *fs, const char *controller, const char *cgroup,
-                         const char *file, char *buf, size_t size) {
-        char dir[CGROUPFS_PATH_MAX], path[CGROUPFS_PATH_MAX + 64];
+#define FILE_PATH_MAX (CGROUPFS_PATH_MAX + 64)
+
+static int path_of_file(const CgroupFs *fs, const char *controller, const char *cgroup,
+                        const char *file, char ret[static FILE_PATH_MAX]) {
+        char dir[CGROUPFS_PATH_MAX];
         int r;
 
         r = cgroupfs_path(fs, controller, cgroup, dir);
+        if (r >= 0)
+                (void) snprintf(ret, FILE_PATH_MAX, "%s/%s", dir, file);
+        return r;
+}
+
+static ssize_t read_file(const CgroupFs *fs, const char *controller, const char *cgroup,
+                         const char *file, char *buf, size_t size) {
+        char path[FILE_PATH_MAX];
+        int r;
+
+        r = path_of_file(fs, controller, cgroup, file, path);
         if (r < 0)
                 return r;
-        (void) snprintf(path, sizeof(path), "%s/%s", dir, file);
         r = file_read_buffer(path, buf, size);
         return r == -ENODEV ? -ENOENT : r; /* removed since it was opened */
 }
@@ -103,23 +115,21 @@ int cgroupfs_read_cpu(const CgroupFs *fs, const char *cgroup, CpuStat *ret) {
 }
 
 int cgroupfs_open_cpu(const CgroupFs *fs, const char *cgroup) {
-        char dir[CGROUPFS_PATH_MAX], path[CGROUPFS_PATH_MAX + 64];
+        char path[FILE_PATH_MAX];
         int r, fd;
 
         if (fs->version != CGROUPFS_V2)
                 return -EOPNOTSUPP;
-        r = cgroupfs_path(fs, "cpu", cgroup, dir);
+        r = path_of_file(fs, "cpu", cgroup, "cpu.stat", path);
         if (r < 0)
                 return r;
-        (void) snprintf(path, sizeof(path), "%s/cpu.stat", dir);
         fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
         return fd < 0 ? -errno : fd;
 }
 
 int cgroupfs_read_cpu_of(int fd, CpuStat *ret) {
         char buf[1024];
-        /* The kernel makes the text anew for each read from the beginning, and all of it at once.
-         */
+        /* The kernel makes the text anew for each read from the beginning, all of it at once. */
         ssize_t n = pread(fd, buf, sizeof(buf) - 1, 0);
 
         if (n < 0)

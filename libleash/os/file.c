@@ -21,8 +21,7 @@
 /* Of a regular file, or one of the kernel's. fs/seq_file.c, seq_read_iter(), gives less than it was
  * asked for at the end only, or where the next record does not fit its page any more: what is
  * shorter than half of that was all, unless a record has the other half, as a line of mountinfo may
- * and none of those that are read here. That spares the read that finds the end, one call in four.
- */
+ * and none of those read here. That spares the read that finds the end, one call in four. */
 static ssize_t read_full(int fd, char *buf, size_t size) {
         size_t at = 0;
 
