@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -336,11 +337,41 @@ void format_duration(usec_t usec, char *buf, size_t size) {
         (void) snprintf(buf, size, "0s");
 }
 
-char *format_timestamp(usec_t realtime, char buf[static TIMESTAMP_MAX]) {
-        time_t t = realtime / USEC_PER_SEC;
-        struct tm tm;
+/* Gregorian, of days since 1970. */
+typedef struct Date {
+        unsigned year, month, day;
+} Date;
 
-        if (!gmtime_r(&t, &tm) || strftime(buf, TIMESTAMP_MAX, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+/* Not gmtime_r(): glibc has even that read the time zone first (__tz_convert() in time/tzset.c),
+ * from wherever TZ says, and this runs in other people's programs while they log somebody in. */
+static Date date_from_days(unsigned days) {
+        const unsigned of_year = 365, of_4 = 4 * of_year + 1, of_100 = 25 * of_4 - 1,
+                       of_400 = 4 * of_100 + 1, to_1970 = 719468;
+        unsigned d = days + to_1970, era, year, month;
+
+        /* From the first of March of the year 0, so that a leap day ends its year. */
+        era = d / of_400;
+        d %= of_400;
+        year = (d - d / (of_4 - 1) + d / of_100 - d / (of_400 - 1)) / of_year;
+        d -= year * of_year + year / 4 - year / 100;
+        /* March to July have 153 days, and so have August to December. */
+        month = (5 * d + 2) / 153;
+        return (Date){
+                .year = era * 400 + year + (month >= 10),
+                .month = month < 10 ? month + 3 : month - 9,
+                .day = d - (153 * month + 2) / 5 + 1,
+        };
+}
+
+char *format_timestamp(usec_t realtime, char buf[static TIMESTAMP_MAX]) {
+        uint64_t seconds = realtime / USEC_PER_SEC, days = seconds / 86400;
+        unsigned second = seconds % 86400;
+        Date date = days < UINT32_MAX / 2 ? date_from_days(days) : (Date){ .year = UINT_MAX };
+
+        if (date.year <= 9999)
+                (void) snprintf(buf, TIMESTAMP_MAX, "%04u-%02u-%02uT%02u:%02u:%02uZ", date.year,
+                                date.month, date.day, second / 3600, second / 60 % 60, second % 60);
+        else
                 (void) snprintf(buf, TIMESTAMP_MAX, "?");
         return buf;
 }

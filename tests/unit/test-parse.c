@@ -429,8 +429,24 @@ static void rfc3339_is_read_back(void **state _unused_) {
                 check_row(refused[i], parse_rfc3339(refused[i], &when) < 0);
                 check_row(refused[i], when == UNTOUCHED);
         }
-        format_timestamp(USEC_INFINITY, buf);
-        assert_true(strlen(buf) < sizeof(buf));
+        assert_string_equal(format_timestamp(USEC_INFINITY, buf), "?");
+        assert_string_equal(format_timestamp(UINT64_C(253402300799999999), buf),
+                            "9999-12-31T23:59:59Z");
+        assert_string_equal(format_timestamp(UINT64_C(253402300800000000), buf), "?");
+}
+
+static void dates_are_those_of_the_c_library(void **state _unused_) {
+        char buf[TIMESTAMP_MAX], expected[TIMESTAMP_MAX];
+        time_t last = 253402300799;
+        struct tm tm;
+
+        /* Each day of the first five hundred years, one in seven after that, at changing times. */
+        for (time_t t = 0; t <= last; t += t < INT64_C(15778800000) ? 86461 : 7 * 86400 + 61) {
+                assert_non_null(gmtime_r(&t, &tm));
+                assert_int_not_equal(
+                        strftime(expected, sizeof(expected), "%Y-%m-%dT%H:%M:%SZ", &tm), 0);
+                assert_string_equal(format_timestamp((usec_t) t * USEC_PER_SEC, buf), expected);
+        }
 }
 
 static void sizes_are_formatted(void **state _unused_) {
@@ -650,6 +666,7 @@ int main(void) {
                 cmocka_unit_test(booleans_are_eight_words),
                 cmocka_unit_test(timestamps_are_local_dates_and_times),
                 cmocka_unit_test(timestamps_take_no_blanks_and_no_leap_seconds),
+                cmocka_unit_test(dates_are_those_of_the_c_library),
                 cmocka_unit_test(timestamps_know_summer_time),
                 cmocka_unit_test(a_time_of_day_is_never_past),
                 cmocka_unit_test(rfc3339_is_read_back),
