@@ -121,6 +121,8 @@ static int change(Backend *b, Ledger *ledger, Record *record, const Limits *want
                   Enforcement *ret) {
         int r;
 
+        if (b->ops->prepare) /* PID 1 lets us in while we write down what is to be */
+                b->ops->prepare(b);
         r = limits_is_empty(wanted) ? 0 : note_base(b, record, wanted);
         if (r < 0)
                 return r;

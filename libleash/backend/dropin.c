@@ -59,17 +59,28 @@ void dropin_forget(Record *record, uint32_t which) {
                         record_drop_file(record, control_name(i, name));
 }
 
+/* *ret is -EBADF where there is no such folder, as is the rule. */
+static int open_control(const char *root, const char *unit, int *ret) {
+        _cleanup_free_ char *path = dropin_dir(root, CONTROL_DIR, unit);
+        int fd;
+
+        if (!path)
+                return -ENOMEM;
+        fd = open_dir(path);
+        if (fd < 0 && fd != -ENOENT && fd != -ENOTDIR)
+                return fd;
+        *ret = fd < 0 ? -EBADF : fd;
+        return 0;
+}
+
 /* *ret is NULL where there is no such file. */
-static int read_saved(const char *root, const char *unit, const char *name, char **ret) {
-        _cleanup_free_ char *path = NULL, *content = NULL;
+static int read_saved(int control_fd, const char *name, char **ret) {
+        _cleanup_free_ char *content = NULL;
         size_t size;
         int r;
 
-        path = file_path("%s" CONTROL_DIR "/%s.d/%s", root, unit, name);
-        if (!path)
-                return -ENOMEM;
-        r = file_read(AT_FDCWD, path, CONTENT_MAX, &content, &size);
-        if (r < 0 && r != -ENOENT && r != -ENOTDIR)
+        r = control_fd < 0 ? -ENOENT : file_read(control_fd, name, CONTENT_MAX, &content, &size);
+        if (r < 0 && r != -ENOENT)
                 return r;
         /* No unit file; and the ledger keeps text, so it could not be given back byte for byte. */
         if (content && strlen(content) != size)
@@ -80,11 +91,14 @@ static int read_saved(const char *root, const char *unit, const char *name, char
 
 int dropin_save(const char *root, Record *record, Limit limit) {
         _cleanup_free_ char *content = NULL;
+        _cleanup_close_ int fd = -EBADF;
         char name[NAME_SIZE];
         int r;
 
         control_name(limit, name);
-        r = read_saved(root, record->target, name, &content);
+        r = open_control(root, record->target, &fd);
+        if (r >= 0)
+                r = read_saved(fd, name, &content);
         return r < 0 ? r : record_add_file(record, name, content);
 }
 
@@ -118,11 +132,11 @@ int dropin_restore_saved(const char *root, const Record *record) {
 }
 
 /* *ret is what stands there now. */
-static int differs(const char *root, const char *unit, const RecordFile *f, char **ret) {
+static int differs(int control_fd, const RecordFile *f, char **ret) {
         _cleanup_free_ char *now = NULL;
         int r;
 
-        r = read_saved(root, unit, f->name, &now);
+        r = read_saved(control_fd, f->name, &now);
         if (r < 0)
                 return r;
         r = !now != !f->content || (now && strcmp(now, f->content) != 0);
@@ -131,24 +145,31 @@ static int differs(const char *root, const char *unit, const RecordFile *f, char
 }
 
 bool dropin_saved_differ(const char *root, const Record *record) {
+        _cleanup_close_ int fd = -EBADF;
+
+        if (record->n_files > 0 && open_control(root, record->target, &fd) < 0)
+                return true;
         for (size_t i = 0; i < record->n_files; i++) {
                 _cleanup_free_ char *now = NULL;
 
-                if (differs(root, record->target, &record->files[i], &now) != 0)
+                if (differs(fd, &record->files[i], &now) != 0)
                         return true;
         }
         return false;
 }
 
 int dropin_refresh_saved(const char *root, Record *record) {
-        int changed = 0;
+        _cleanup_close_ int fd = -EBADF;
+        int r, changed = 0;
 
+        r = record->n_files > 0 ? open_control(root, record->target, &fd) : 0;
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < record->n_files; i++) {
                 _cleanup_free_ char *now = NULL;
                 RecordFile *f = &record->files[i];
-                int r;
 
-                r = differs(root, record->target, f, &now);
+                r = differs(fd, f, &now);
                 if (r < 0)
                         return r;
                 if (r == 0)

@@ -61,25 +61,20 @@ static int sync_parent(const char *path) {
 }
 
 static int make_place(const char *path) {
-        int r;
+        int r = file_mkdir_parents(path, 0700);
 
-        if (mkdir(path, 0700) < 0) {
-                if (errno == EEXIST)
-                        return 0;
-                r = errno == ENOENT ? file_mkdir_parents(path, 0700) : -errno;
-                if (r < 0)
-                        return r;
-        }
-        return sync_parent(path);
+        return r < 0 ? r : sync_parent(path);
 }
 
 static int open_place(const char *path, bool create, int *ret) {
-        int r;
-
-        r = create ? make_place(path) : 0;
         /* Base values and file contents are put back from here with root's rights. */
-        if (r >= 0)
-                r = file_open_own_folder(path, ret);
+        int r = file_open_own_folder(path, ret);
+
+        if (r == -ENOENT && create) {
+                r = make_place(path);
+                if (r >= 0)
+                        r = file_open_own_folder(path, ret);
+        }
         return r == -EPERM && geteuid() != 0 ? -EACCES : r; /* it is root's, as it should be */
 }
 

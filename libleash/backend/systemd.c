@@ -141,6 +141,7 @@ static int read_frozen(Systemd *s, Record *record) {
 static int systemd_note_base(Backend *b, Record *record, uint32_t which) {
         const char *root = b->options.root;
 
+        which &= ~dropin_open_bases(record);
         for (Limit i = 0; i < _LIMIT_MAX; i++) {
                 int r;
 
