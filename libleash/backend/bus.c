@@ -412,27 +412,48 @@ int bus_attach(Bus *b, const char *unit, pid_t pid) {
         return r < 0 ? r : call(b, m, b->timeout, NULL);
 }
 
-/* ExecStartEx is a(sasas): path, argv, flags. What users wrote is among the arguments, and must not
- * be taken for the name of a variable. */
+/* A word of a command line in which nothing is taken for the name of a variable, which what users
+ * wrote may look like: systemd.service(5), "Command lines". */
+static int append_word(sd_bus_message *m, const char *word) {
+        _cleanup_free_ char *literal = malloc(2 * strlen(word) + 1);
+        size_t n = 0;
+
+        if (!literal)
+                return -ENOMEM;
+        for (const char *p = word; *p; p++) {
+                if (*p == '$')
+                        literal[n++] = '$';
+                literal[n++] = *p;
+        }
+        literal[n] = '\0';
+        return sd_bus_message_append(m, "s", literal);
+}
+
+/* ExecStart is a(sasb): path, argv, whether it may fail. ExecStartEx has a flag for literal words,
+ * but 252 writes the unit down with that name, which it does not know any more when it reads its
+ * units again: after a daemon-reload the timer had nothing to start (not so with 257). */
 static int append_exec(sd_bus_message *m, const char *const argv[], bool may_fail) {
         int r;
 
         r = sd_bus_message_open_container(m, 'r', "sv");
         if (r >= 0)
-                r = sd_bus_message_append(m, "s", "ExecStartEx");
+                r = sd_bus_message_append(m, "s", "ExecStart");
         if (r >= 0)
-                r = sd_bus_message_open_container(m, 'v', "a(sasas)");
+                r = sd_bus_message_open_container(m, 'v', "a(sasb)");
         if (r >= 0)
-                r = sd_bus_message_open_container(m, 'a', "(sasas)");
+                r = sd_bus_message_open_container(m, 'a', "(sasb)");
         if (r >= 0)
-                r = sd_bus_message_open_container(m, 'r', "sasas");
+                r = sd_bus_message_open_container(m, 'r', "sasb");
         if (r >= 0)
                 r = sd_bus_message_append(m, "s", argv[0]);
         if (r >= 0)
-                r = sd_bus_message_append_strv(m, (char **) argv);
+                r = sd_bus_message_open_container(m, 'a', "s");
+        for (size_t i = 0; r >= 0 && argv[i]; i++)
+                r = append_word(m, argv[i]);
         if (r >= 0)
-                r = may_fail ? sd_bus_message_append(m, "as", 2, "ignore-failure", "no-env-expand")
-                             : sd_bus_message_append(m, "as", 1, "no-env-expand");
+                r = sd_bus_message_close_container(m);
+        if (r >= 0)
+                r = sd_bus_message_append(m, "b", (int) may_fail);
         for (unsigned i = 0; i < 4 && r >= 0; i++)
                 r = sd_bus_message_close_container(m);
         return r;

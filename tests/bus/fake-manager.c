@@ -261,19 +261,19 @@ static int check_property(sd_bus_message *m) {
         int r;
 
         r = sd_bus_message_read(m, "s", &name);
-        if (r < 0 || strcmp(name, "ExecStartEx") != 0)
+        if (r < 0 || strcmp(name, "ExecStart") != 0)
                 return r < 0 ? r : sd_bus_message_skip(m, "v");
-        r = sd_bus_message_enter_container(m, 'v', "a(sasas)");
+        r = sd_bus_message_enter_container(m, 'v', "a(sasb)");
         if (r >= 0)
-                r = sd_bus_message_enter_container(m, 'a', "(sasas)");
+                r = sd_bus_message_enter_container(m, 'a', "(sasb)");
         if (r >= 0)
-                r = sd_bus_message_enter_container(m, 'r', "sasas");
+                r = sd_bus_message_enter_container(m, 'r', "sasb");
         if (r >= 0)
                 r = sd_bus_message_read(m, "s", &path);
         if (r >= 0 && path[0] != '/')
                 return -EINVAL;
         if (r >= 0)
-                r = sd_bus_message_skip(m, "asas");
+                r = sd_bus_message_skip(m, "asb");
         for (int i = 0; r >= 0 && i < 3; i++)
                 r = sd_bus_message_exit_container(m);
         return r;

@@ -20,7 +20,7 @@ test_expiry_arms_a_timer_that_runs_release() {
     like "name of the timer" "$name" "leash-expire-$uid-*.timer"
     equal "ledger's timer" "$(ledger Timer)" "$name"
     like call "$call" "StartTransientUnit $name fail *(AccuracyUSec t:100000)*(RemainAfterElapse b:false)*"
-    like service "$call" "*[[](${name%.timer}.service [[]*(Type s:oneshot)*(ExecStartEx a(sasas):[[](*/leash [[]*/leash release --expired] [[]no-env-expand[]])])])]"
+    like service "$call" "*[[](${name%.timer}.service [[]*(Type s:oneshot)*(ExecStart a(sasb):[[](*/leash [[]*/leash release --expired] false)])])]"
     at=$(sed -n 's/.*(OnCalendar \([^)]*\)).*/\1/p' <<<"$call")
     # Rounded up: when it fires, the time has come.
     [[ "$at" == "$(calendar $((start + 5400)))" || "$at" > "$(calendar $((start + 5400)))" ]] || fail "too early: $at"

@@ -7,7 +7,7 @@ shown_as() {
     like "who runs it" "$1" "StartTransientUnit leash-notify-$2-*.service fail *(User s:$2)*"
     like "its bounds" "$1" "*(NoNewPrivileges b:true)*(TasksMax t:16)*(MemoryMax t:*)*(RuntimeMaxUSec t:30000000)*(KillSignal i:9)*"
     like "its silence" "$1" "*(StandardOutput s:null) (StandardError s:null) (LogLevelMax i:3)*"
-    like "its command line" "$1" "*(ExecStartEx a(sasas):[[]($notify [[]$notify --tag=$3 *[]] [[]ignore-failure no-env-expand[]])])*"
+    like "its command line" "$1" "*(ExecStart a(sasb):[[]($notify [[]$notify --tag=$3 *[]] true)])*"
 }
 
 test_notice_of_a_leash_and_of_its_end() {
@@ -16,7 +16,7 @@ test_notice_of_a_leash_and_of_its_end() {
     leash -u $uid -q 25% --reason '$HOME is %h'
     expect 0 "*" ""
     shown_as "$(notices)" $uid leash
-    like "what is shown" "$(notices)" "* -- Your session is limited *25%*Reason: \$HOME is %h*"
+    like "what is shown" "$(notices)" "* -- Your session is limited *25%*Reason: \$\$HOME is %h*"
     forget
     leash release -u $uid
     shown_as "$(notices)" $uid leash

@@ -229,12 +229,23 @@ test_nothing_changes() {
     kill -KILL "$SPAWNED"
 }
 
+# PID 1 reads its units again, those that it was told over D-Bus as well: 252 has been seen to know one no more
+test_reload() {
+    run leash -u alice --for 5s
+    status_is 0
+    systemctl daemon-reload
+    wait_for 60 eval '[[ ! -e /run/leash/user-1001.slice ]]' || problem "not over after a minute"
+    [[ $(quota 1001) == none ]] || problem "quota $(quota 1001)"
+    verdict "--for: it ends in time in spite of a daemon-reload, with no leash to see to it"
+}
+
 test_origins
 test_loads
 test_kernel
 test_json
 test_selectors
 test_scopes
+test_reload
 test_nothing_changes
 check_equal "nothing is left behind" "$(leftovers)" ""
 suite_end

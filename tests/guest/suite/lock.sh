@@ -145,15 +145,19 @@ wait_for 60 state_is open
 as_alice "$LEASH_TESTS/fake-desktop" /tmp/shown >/dev/null 2>&1 &
 fake=$!
 sleep 2
-leash -u alice -q 80% --reason "<b>too much</b>" >/dev/null
+# shellcheck disable=SC2016
+leash -u alice -q 80% --reason '<b>too much</b> of $HOME, ${PATH} and $$' >/dev/null
 check "leash tells her on her desktop" wait_for 20 grep -q 'Your session is limited|' /tmp/shown
 check "its text is no markup" grep -q '&lt;b&gt;too much' /tmp/shown
+# shellcheck disable=SC2016
+check "and names no variable of PID 1's" grep -qF ' of $HOME, ${PATH} and $$' /tmp/shown
 leash release -u alice >/dev/null
 check "and when it is over, in the place of that" wait_for 20 grep -q '^1 .*no longer limited' /tmp/shown
 check_equal "nothing of it is left" "$(pgrep -c -x leash-notify)" 0
 # The service that ends it is cleared away when it has done so, and the notice must not go with it.
 rm -f /tmp/shown
 leash -u alice -q 80% --for=5s --no-notify >/dev/null
+systemctl daemon-reload
 check "an end by time is told, too" wait_for 60 grep -q 'no longer limited' /tmp/shown
 check "no service of it is left" wait_for 20 no_notice_runs
 

@@ -162,7 +162,7 @@ test_a_leash_with_an_end_keeps_it() {
     opened
     like timers "$(timers)" "leash-expire-$uid-*.timer"
     equal "ledger's timer" "$(ledger Timer)" "$(timers)"
-    like call "$(calls | grep '^StartTransientUnit leash-expire-')" "*(ExecStartEx a(sasas):[[](/*/leash [[]/*/leash release --expired] [[]no-env-expand])])*"
+    like call "$(calls | grep '^StartTransientUnit leash-expire-')" "*(ExecStart a(sasb):[[](/*/leash [[]/*/leash release --expired] false)])*"
 }
 
 test_a_session_that_closes_leaves_the_slice_to_its_end() {
