@@ -156,13 +156,15 @@ static int make_dir(const char *path, mode_t mode) {
 }
 
 int file_mkdir_parents(const char *path, mode_t mode) {
-        _cleanup_free_ char *copy = strdup(path);
+        _cleanup_free_ char *copy = NULL;
+        int r = make_dir(path, mode);
 
+        if (r != -ENOENT) /* mostly only the last one is not there */
+                return r;
+        copy = strdup(path);
         if (!copy)
                 return -ENOMEM;
         for (char *slash = strchr(copy + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-                int r;
-
                 *slash = '\0';
                 r = make_dir(copy, mode);
                 if (r < 0)
