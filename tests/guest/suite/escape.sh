@@ -27,6 +27,7 @@ escapees() {
 
 test_each() {
     local way outside
+    for way in "${ways[@]}"; do job_pid "$way"; done # who did not start is told of below
     outside=" $(escapees | tr '\n' ' ')"
     for way in "${ways[@]}"; do
         if ! job_pid "$way"; then

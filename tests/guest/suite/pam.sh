@@ -159,8 +159,9 @@ test_untouched() {
 }
 
 test_login_and_su() {
-    # a real login(1) on a terminal of its own, whose shell waits for what is typed
-    sleep 90 | timeout 90 setsid script -qec 'login -f bob' /dev/null >"$lib_run/login.out" 2>&1 &
+    # a real login(1) on a terminal of its own, whose shell waits for what is typed; as getty starts it, who leads the
+    # terminal's session: that of util-linux, in Debian 13, stops as a background job else
+    sleep 90 | timeout 90 setsid script -qec 'exec login -f bob' /dev/null >"$lib_run/login.out" 2>&1 &
     wait_for 60 test -e /run/leash/user-1002.slice
     limits "login" 1002 60 600
     # the record is there before the session is, and who is not in yet cannot be sent away
