@@ -82,6 +82,10 @@ ends() {
     fi
     cat "/run/leash/user-$1.slice"
     systemctl --no-pager status "user-$1.slice" "leash-gone@$1.service"
+    loginctl --no-pager list-users # logind may have forgotten to stop the slice
+    loginctl --no-pager list-sessions
+    systemctl --no-pager list-units --all "*$1*" 'session-*.scope'
+    journalctl --no-pager -b -u systemd-logind -n 20
     return 1
 } >&2
 nothing_left() {
