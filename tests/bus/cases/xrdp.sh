@@ -432,7 +432,7 @@ test_xrdp_messages() {
     with_notify
     xrdp message -u $uid '$HOME is %h'
     expect 0 "$uid: desktop, 0 terminals" ""
-    like "what is shown" "$(notices)" "*(User s:$uid)*(NoNewPrivileges b:true)*(TimeoutStartUSec t:4000000)*(KillSignal i:9) (Type s:oneshot)*[[]$notify --tag=message -- Message from the administrator \$HOME is %h[]] [[]no-env-expand[]]*"
+    like "what is shown" "$(notices)" "*(User s:$uid)*(NoNewPrivileges b:true)*(TimeoutStartUSec t:4000000)*(KillSignal i:9) (Type s:oneshot)*[[]$notify --tag=message -- Message from the administrator \$\$HOME is %h[]] false)*"
     rule '*' StartTransientUnit fails
     xrdp message -u $uid hello
     expect 4 "$uid: 0 terminals" "*neither a desktop*"
