@@ -4,7 +4,6 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -363,16 +362,19 @@ static Date date_from_days(unsigned days) {
         };
 }
 
-char *format_timestamp(usec_t realtime, char buf[static TIMESTAMP_MAX]) {
-        uint64_t seconds = realtime / USEC_PER_SEC, days = seconds / 86400;
-        unsigned second = seconds % 86400;
-        Date date = days < UINT32_MAX / 2 ? date_from_days(days) : (Date){ .year = UINT_MAX };
+/* In seconds since 1970: a year of five digits is not RFC 3339's. */
+#define YEAR_10000 UINT64_C(253402300800)
 
-        if (date.year <= 9999)
-                (void) snprintf(buf, TIMESTAMP_MAX, "%04u-%02u-%02uT%02u:%02u:%02uZ", date.year,
-                                date.month, date.day, second / 3600, second / 60 % 60, second % 60);
-        else
-                (void) snprintf(buf, TIMESTAMP_MAX, "?");
+char *format_timestamp(usec_t realtime, char buf[static TIMESTAMP_MAX]) {
+        uint64_t seconds = realtime / USEC_PER_SEC;
+        unsigned second = seconds % 86400;
+        Date date;
+
+        if (seconds >= YEAR_10000)
+                return strcpy(buf, "?");
+        date = date_from_days(seconds / 86400);
+        (void) snprintf(buf, TIMESTAMP_MAX, "%04u-%02u-%02uT%02u:%02u:%02uZ", date.year, date.month,
+                        date.day, second / 3600, second / 60 % 60, second % 60);
         return buf;
 }
 
