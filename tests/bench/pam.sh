@@ -35,10 +35,6 @@ stack exec "$unix" 'session optional pam_exec.so /usr/local/bin/limit-session' "
 # system call takes 50 us.
 ulimit -n 64
 
-# pam_exec closes as many descriptors as there may be, one by one, 10000 at most: cheap on hardware, half a second where a
-# system call takes 50 us.
-ulimit -n 64
-
 # The user is logged in: slice and user manager run, as for most logins of a day.
 session_open alice
 sleep 3
