@@ -196,7 +196,7 @@ static int set_locked(Backend *b, Ledger *ledger, const DefaultsRequest *q, cons
 #define CATCH_UP_TIMEOUT (USEC_PER_SEC / 2)
 
 /* Whoever has the lock looks for the note once it is free. So it is tried once more: they may have
- * looked just before. */
+ * looked just before. Returns 0 with the lock; -EBUSY with the note left; -errno without. */
 static int leave_note(Ledger *ledger, const char *target, const DefaultsRequest *q,
                       LedgerLock **ret) {
         _cleanup_(record_freep) Record *record =
@@ -317,7 +317,7 @@ int defaults_set(Backend *b, Ledger *ledger, const DefaultsRequest *q, Defaults 
         placement_user_slice(q->user->uid, target);
         r = ledger_lock(ledger, target, q->lock_timeout, &lock);
         if (r == -EBUSY && q->login && !limits_is_empty(q->limits))
-                r = leave_note(ledger, target, q, &lock) < 0 ? -EBUSY : 0;
+                r = leave_note(ledger, target, q, &lock);
         if (r >= 0) {
                 drop_note(ledger, target); /* an older one */
                 r = set_locked(b, ledger, q, target, &d);

@@ -62,7 +62,9 @@ static int make_folder(const char *root) {
 
         if (!path)
                 return -ENOMEM;
-        return mkdir(path, 0700) < 0 && errno != EEXIST ? -errno : 0;
+        if (mkdir(path, 0700) < 0)
+                return errno == EEXIST ? 0 : -errno;
+        return file_sync_parent(path);
 }
 
 int drain_store(const char *root, const Drain *d) {

@@ -277,6 +277,8 @@ int dropin_write(const char *root, const Record *record, const Limits *limits, b
         fd = open_dir(path);
         if (fd == -ENOENT) {
                 r = file_mkdir_parents(path, 0755);
+                if (r >= 0 && durable)
+                        r = file_sync_parent(path);
                 if (r < 0)
                         return r;
                 fd = open_dir(path);

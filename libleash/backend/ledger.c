@@ -46,24 +46,10 @@ struct LedgerLock {
         char *name;
 };
 
-/* The name of a folder just made is on the disk when the folder above is. */
-static int sync_parent(const char *path) {
-        _cleanup_free_ char *parent = strdup(path);
-        _cleanup_close_ int fd = -EBADF;
-
-        if (!parent)
-                return -ENOMEM;
-        *strrchr(parent, '/') = '\0';
-        fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0 || fsync(fd) < 0)
-                return -errno;
-        return 0;
-}
-
 static int make_place(const char *path) {
         int r = file_mkdir_parents(path, 0700);
 
-        return r < 0 ? r : sync_parent(path);
+        return r < 0 ? r : file_sync_parent(path);
 }
 
 static int open_place(const char *path, bool create, int *ret) {
@@ -253,6 +239,7 @@ const char *ledger_describe_holder(const LedgerHolder *h, char buf[static LEDGER
 
 #define NOTE ".note"
 #define NOTE_TAKEN ".taken"
+#define NOTE_AGE_MAX (60 * USEC_PER_SEC) /* a login gives up long before */
 
 /* As a record, a note, or one that is being taken. */
 static bool is_named_after(const char *name, const char *target) {
@@ -338,8 +325,6 @@ int ledger_write(Ledger *l, const Record *record) {
                               record->persist && !l->hurry);
         if (r < 0)
                 return r;
-        if (record->persist && !l->hurry && fsync(l->fds[place]) < 0)
-                return -errno;
         /* Whether a leash persists may change; the older place must not answer for it. */
         place = record->persist ? PLACE_RUN : PLACE_LIB;
         return l->fds[place] < 0 ? 0 : file_unlink(l->fds[place], record->target);
@@ -417,18 +402,13 @@ static int add_record(int dir_fd, const char *name, RecordList *list) {
 static int read_place(int dir_fd, bool (*is_wanted)(const char *name), RecordList *list) {
         _cleanup_closedir_ DIR *d = NULL;
         struct dirent *de;
-        int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int r = file_list(dir_fd, &d);
 
-        d = fd < 0 ? NULL : fdopendir(fd);
-        if (!d)
-                return -errno;
-        while ((de = readdir(d))) {
-                int r = is_wanted(de->d_name) ? add_record(dir_fd, de->d_name, list) : 0;
-
-                if (r < 0)
-                        return r;
+        while (r >= 0 && (de = readdir(d))) {
+                if (is_wanted(de->d_name))
+                        r = add_record(dir_fd, de->d_name, list);
         }
-        return 0;
+        return r;
 }
 
 static void drop_older(RecordList *list) {
@@ -487,7 +467,7 @@ int ledger_leave_note(Ledger *l, const Record *record) {
         if (l->fds[PLACE_RUN] < 0)
                 return -ENOENT;
         r = record_to_text(record, &text, &size);
-        return r < 0 ? r : file_write_atomic(l->fds[PLACE_RUN], name, text, size, 0600, false);
+        return r < 0 ? r : file_write_shared(l->fds[PLACE_RUN], name, text, size, 0600);
 }
 
 int ledger_take_note(Ledger *l, const char *target, Record **ret) {
@@ -540,19 +520,33 @@ static bool leftover_target(const char *name, char ret[PLACEMENT_NAME_MAX]) {
         return is_record_name(ret);
 }
 
+/* What was to become a note is written without the lock, so it is left alone as long as its writer
+ * may live: ".TARGET.note.TID.tmp". */
+static bool is_old_note(int dir_fd, const char *name) {
+        static const char suffix[] = ".tmp";
+        size_t n = strlen(name), m = strlen(suffix);
+        struct stat st;
+
+        return name[0] == '.' && strstr(name, NOTE ".") && n > m &&
+               strcmp(name + n - m, suffix) == 0 &&
+               fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+               (usec_t) st.st_mtim.tv_sec * USEC_PER_SEC + NOTE_AGE_MAX < clock_realtime();
+}
+
 void ledger_sweep(Ledger *l) {
         for (Place i = 0; i < _PLACE_MAX; i++) {
                 _cleanup_closedir_ DIR *d = NULL;
                 struct dirent *de;
-                int fd;
 
-                if (l->fds[i] < 0)
-                        continue;
-                fd = openat(l->fds[i], ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-                d = fd < 0 ? NULL : fdopendir(fd);
-                while (d && (de = readdir(d))) {
+                if (l->fds[i] < 0 || file_list(l->fds[i], &d) < 0)
+                        continue; /* tried again next time */
+                while ((de = readdir(d))) {
                         _cleanup_(ledger_unlockp) LedgerLock *lock = NULL;
                         char target[PLACEMENT_NAME_MAX];
+
+                        if (is_old_note(l->fds[i], de->d_name))
+                                (void) unlinkat(l->fds[i], de->d_name,
+                                                0); /* tried again next time */
 
                         /* Under the lock nobody else is writing; unlocking removes the lock's file.
                          */

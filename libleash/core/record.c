@@ -68,7 +68,8 @@ Record *record_free(Record *r) {
 
 int record_set_layer(Record *r, Layer layer, const Limits *limits, const char *by,
                      const char *reason, usec_t since, usec_t until) {
-        _cleanup_free_ char *new_by = strdup(by), *new_reason = reason ? strdup(reason) : NULL;
+        _cleanup_free_ char *new_by = strdup(by ?: ""),
+                            *new_reason = reason ? strdup(reason) : NULL;
         RecordLayer *l = &r->layers[layer];
 
         if (!new_by || (reason && !new_reason))

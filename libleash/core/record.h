@@ -85,8 +85,9 @@ Record *record_new(const char *target, TargetScope scope, uid_t uid, const char 
 Record *record_free(Record *r);
 DEFINE_CLEANUP(Record *, record_free);
 
-/* Replaces one layer's limits and the facts around them; by and reason are copied. Limits already
- * in the layer stay unless `limits` sets them anew. Returns 0 or -ENOMEM. */
+/* Replaces one layer's limits and the facts around them; by and reason are copied, and may be NULL
+ * where nobody knows or says. Limits already in the layer stay unless `limits` sets them anew.
+ * Returns 0 or -ENOMEM. */
 int record_set_layer(Record *r, Layer layer, const Limits *limits, const char *by,
                      const char *reason, usec_t since, usec_t until);
 

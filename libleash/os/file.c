@@ -103,14 +103,11 @@ static int write_full(int fd, const char *data, size_t size) {
         return 0;
 }
 
-int file_write_atomic(int dir_fd, const char *name, const char *data, size_t size, mode_t mode,
-                      bool durable) {
-        _cleanup_free_ char *temporary = file_path(".%s.tmp", name);
+static int write_by(int dir_fd, const char *temporary, const char *name, const char *data,
+                    size_t size, mode_t mode, bool durable) {
         _cleanup_close_ int fd = -EBADF;
         int r;
 
-        if (!temporary)
-                return -ENOMEM;
         fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
         if (fd < 0)
                 return -errno;
@@ -121,9 +118,28 @@ int file_write_atomic(int dir_fd, const char *name, const char *data, size_t siz
                 r = -errno;
         if (r >= 0 && renameat(dir_fd, temporary, dir_fd, name) < 0)
                 r = -errno;
-        if (r < 0)
+        if (r < 0) {
                 (void) unlinkat(dir_fd, temporary, 0); /* the first error is the one to tell */
-        return r;
+                return r;
+        }
+        return durable && fsync(dir_fd) < 0 ? -errno : 0;
+}
+
+int file_write_atomic(int dir_fd, const char *name, const char *data, size_t size, mode_t mode,
+                      bool durable) {
+        _cleanup_free_ char *temporary = file_path(".%s.tmp", name);
+
+        if (!temporary)
+                return -ENOMEM;
+        return write_by(dir_fd, temporary, name, data, size, mode, durable);
+}
+
+int file_write_shared(int dir_fd, const char *name, const char *data, size_t size, mode_t mode) {
+        _cleanup_free_ char *temporary = file_path(".%s.%d.tmp", name, (int) gettid());
+
+        if (!temporary)
+                return -ENOMEM;
+        return write_by(dir_fd, temporary, name, data, size, mode, false);
 }
 
 /* Locks of the opening, not of the process: closing another descriptor of the file in the same
@@ -172,6 +188,31 @@ int file_mkdir_parents(const char *path, mode_t mode) {
                 *slash = '/';
         }
         return make_dir(copy, mode);
+}
+
+int file_sync_parent(const char *path) {
+        _cleanup_free_ char *parent = strdup(path);
+        _cleanup_close_ int fd = -EBADF;
+
+        if (!parent)
+                return -ENOMEM;
+        *strrchr(parent, '/') = '\0';
+        fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+int file_list(int dir_fd, DIR **ret) {
+        _cleanup_close_ int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        DIR *d;
+
+        if (fd < 0)
+                return -errno;
+        d = fdopendir(fd);
+        if (!d)
+                return -errno;
+        fd = -EBADF;
+        *ret = d;
+        return 0;
 }
 
 static int open_own(const char *path, int flags, int *ret, struct stat *ret_stat) {

@@ -37,12 +37,16 @@ int file_read_fd(int fd, size_t max, char **ret, size_t *ret_size);
  * Returns the number of bytes, or -errno. */
 ssize_t file_read_buffer(const char *path, char *buf, size_t size);
 
-/* Replaces a file at once, on the disk before it returns where `durable` is set: written beside it
- * as ".NAME.tmp", then renamed, so that no reader and no crash sees a half. The caller sees to it
- * that nobody else writes the same file. Returns 0 or -errno; only a kill leaves the temporary
- * file, for the next write or file_unlink(). */
+/* Replaces a file at once, it and its name on the disk before it returns where `durable` is set:
+ * written beside it as ".NAME.tmp", then renamed, so that no reader and no crash sees a half. The
+ * caller sees to it that nobody else writes the same file. Returns 0 or -errno; only a kill leaves
+ * the temporary file, for the next write or file_unlink(). */
 int file_write_atomic(int dir_fd, const char *name, const char *data, size_t size, mode_t mode,
                       bool durable);
+
+/* The same where others may be writing the same file: the last one counts. What a kill leaves is
+ * called ".NAME.TID.tmp", by the thread, and is the caller's to look for. */
+int file_write_shared(int dir_fd, const char *name, const char *data, size_t size, mode_t mode);
 
 /* Takes a lock on an open file, which goes with the last descriptor of this opening, however its
  * process ends. Returns 0; -EAGAIN if somebody has it; -errno. */
@@ -56,6 +60,13 @@ int file_write_existing(const char *path, const char *data);
 
 /* Makes a folder with its parents, all of `mode`. What exists is left as it is. */
 int file_mkdir_parents(const char *path, mode_t mode);
+
+/* Has the folder above on the disk, and with it the name of what was just made there. The path is
+ * absolute. Returns 0 or -errno. */
+int file_sync_parent(const char *path);
+
+/* Lists an open folder by a descriptor of its own. Returns 0 or -errno. */
+int file_list(int dir_fd, DIR **ret);
 
 /* Opens a folder that is the caller's own and that nobody else may write to. Returns 0; -EPERM if
  * it is not so; -errno. */

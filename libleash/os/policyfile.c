@@ -108,16 +108,10 @@ static void names_done(Names *l) {
 static int list_dropins(int dir_fd, Names *ret) {
         _cleanup_closedir_ DIR *d = NULL;
         struct dirent *de;
-        int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int r = file_list(dir_fd, &d);
 
-        d = fd < 0 ? NULL : fdopendir(fd);
-        if (!d) {
-                int r = -errno;
-
-                if (fd >= 0)
-                        (void) close(fd); /* only read from */
+        if (r < 0)
                 return r;
-        }
         ret->names = calloc(POLICYFILE_DROPINS_MAX, sizeof(char *));
         if (!ret->names)
                 return -ENOMEM;

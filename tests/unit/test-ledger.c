@@ -20,11 +20,12 @@
 #define RUN "/run/leash"
 #define LIB "/var/lib/leash"
 
-/* How often a regular file was flushed to disk under its temporary name. */
-static unsigned *n_synced(void) {
-        static unsigned n;
+/* What was flushed to disk, in turn: 't' a file under its temporary name, 'd' the place that it is
+ * in, as the name is there by then. */
+static char *synced(void) {
+        static char what[16];
 
-        return &n;
+        return what;
 }
 
 /* Stands before the C library's. */
@@ -34,8 +35,11 @@ int fsync(int fd) {
 
         (void) snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
         n = readlink(link, path, sizeof(path) - 1);
-        if (n > 4 && strncmp(path + n - 4, ".tmp", 4) == 0)
-                (*n_synced())++;
+        path[n > 0 ? n : 0] = '\0';
+        if (strlen(synced()) < 15 && n > 4 && strcmp(path + n - 4, ".tmp") == 0)
+                (void) strcat(synced(), "t");
+        if (strlen(synced()) < 15 && n > 6 && strcmp(path + n - 6, "/leash") == 0)
+                (void) strcat(synced(), faccessat(fd, TARGET, F_OK, 0) == 0 ? "d" : "-");
         return 0;
 }
 
@@ -166,12 +170,12 @@ static void a_record_that_persists_is_in_the_other_place(void **state) {
         assert_int_equal(read_quota(l, TARGET), -ENOENT);
 }
 
-static void a_record_that_persists_is_on_disk_before_it_has_its_name(void **state) {
+static void a_record_that_persists_is_on_disk_before_it_has_its_name_and_then_that(void **state) {
         _cleanup_(ledger_freep) Ledger *l = open_ledger(*state);
 
-        *n_synced() = 0;
+        synced()[0] = '\0';
         write_record(l, TARGET, 1000, 1, true);
-        assert_int_equal(*n_synced(), 1);
+        assert_string_equal(synced(), "td");
 }
 
 static void after_a_reboot_the_other_place_is_enough(void **state) {
@@ -400,6 +404,7 @@ static bool add_one(Ledger *l) {
 
 #define WRITERS 4
 #define ROUNDS 20
+#define NOTES 500
 
 /* Lock files come and go all the while. */
 static void no_change_is_lost_between_many(void **state) {
@@ -426,6 +431,47 @@ static void no_change_is_lost_between_many(void **state) {
                 assert_int_equal(status, 0);
         }
         assert_int_equal(read_quota(l, TARGET), WRITERS * ROUNDS);
+}
+
+static int leave_notes(const char *root) {
+        _cleanup_(record_freep) Record *r = new_record(TARGET, 1000, 1);
+        _cleanup_(ledger_freep) Ledger *l = open_ledger(root);
+        int k = 0;
+
+        for (int i = 0; i < NOTES && k >= 0; i++)
+                k = ledger_leave_note(l, r);
+        return k;
+}
+
+/* Logins of one user at the same time, none of which waits for another. */
+static void no_note_is_lost_between_many(void **state) {
+        _cleanup_(ledger_freep) Ledger *l = open_ledger(*state);
+        int left = WRITERS;
+        bool found = false;
+
+        for (int i = 0; i < WRITERS; i++) {
+                pid_t pid = fork();
+
+                assert_true(pid >= 0);
+                if (pid == 0)
+                        _exit(-leave_notes(*state));
+        }
+        while (left > 0) {
+                _cleanup_(record_freep) Record *note = NULL;
+                int status, r = ledger_take_note(l, TARGET, &note);
+
+                assert_true(r == 0 || r == -ENOENT);
+                found = found || r == 0;
+                if (waitpid(-1, &status, WNOHANG) > 0) {
+                        assert_int_equal(status, 0);
+                        left--;
+                }
+        }
+        if (!found) {
+                _cleanup_(record_freep) Record *note = NULL;
+
+                assert_int_equal(ledger_take_note(l, TARGET, &note), 0);
+        }
 }
 
 static void check_set_aside(const char *root, Ledger *l, const char *place) {
@@ -552,12 +598,21 @@ static void half_written_records_are_not_seen(void **state) {
 static void what_killed_programs_left_is_swept_away(void **state) {
         static const char *const left[] = { RUN "/." TARGET ".tmp", RUN "/user-1001.slice.lock",
                                             LIB "/.session-3.scope.tmp",
-                                            RUN "/session-3.scope.lock" };
-        static const char *const kept[] = { RUN "/" TARGET,      RUN "/user-5.slice.damaged",
-                                            RUN "/README",       RUN "/.hidden",
-                                            RUN "/.notes.tmp",   RUN "/notes.lock",
-                                            RUN "/.tmp",         RUN "/.lock",
-                                            LIB "/user-9.slice", RUN "/.user-7.slice.tmp" };
+                                            RUN "/session-3.scope.lock",
+                                            RUN "/.user-4.slice.note.77.tmp" };
+        static const char *const kept[] = { RUN "/" TARGET,
+                                            RUN "/user-5.slice.damaged",
+                                            RUN "/README",
+                                            RUN "/.hidden",
+                                            RUN "/.notes.tmp",
+                                            RUN "/notes.lock",
+                                            RUN "/.tmp",
+                                            RUN "/.lock",
+                                            LIB "/user-9.slice",
+                                            RUN "/.user-7.slice.tmp",
+                                            RUN "/.user-6.slice.note.77.tmp" };
+        static const struct timespec long_ago[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+        _cleanup_free_ char *old = file_path("%s%s", (char *) *state, left[ELEMENTSOF(left) - 1]);
         _cleanup_(ledger_freep) Ledger *l = open_ledger(*state), *other = open_ledger(*state);
         LedgerLock *lock = NULL;
 
@@ -568,6 +623,7 @@ static void what_killed_programs_left_is_swept_away(void **state) {
                 temproot_write(*state, left[i], "x");
         for (size_t i = 0; i < ELEMENTSOF(kept); i++)
                 temproot_write(*state, kept[i], "x");
+        assert_int_equal(utimensat(AT_FDCWD, old, long_ago, 0), 0);
         /* Somebody is writing this one right now. */
         assert_int_equal(ledger_lock(other, "user-7.slice", 0, &lock), 0);
         ledger_sweep(l);
@@ -708,7 +764,7 @@ int main(void) {
                 TEST(its_places_are_for_their_owner_alone),
                 TEST(a_record_is_written_read_and_deleted),
                 TEST(a_record_that_persists_is_in_the_other_place),
-                TEST(a_record_that_persists_is_on_disk_before_it_has_its_name),
+                TEST(a_record_that_persists_is_on_disk_before_it_has_its_name_and_then_that),
                 TEST(after_a_reboot_the_other_place_is_enough),
                 TEST(lookers_and_changers_share_a_lock),
                 TEST(the_newer_of_two_records_counts),
@@ -721,6 +777,7 @@ int main(void) {
                 TEST(a_queue_is_waited_for_while_it_moves),
                 TEST(who_stands_still_is_not_waited_for),
                 TEST(no_change_is_lost_between_many),
+                TEST(no_note_is_lost_between_many),
                 TEST(a_damaged_record_is_set_aside),
                 TEST(a_record_too_large_to_be_one_is_damaged),
                 TEST(a_record_too_large_to_be_read_back_is_not_written),

@@ -214,6 +214,9 @@ static void a_layer_is_added_to_and_cleared(void **state _unused_) {
                 record_set_layer(r, LAYER_MANUAL, &limits, "eve", NULL, SINCE, USEC_INFINITY), 0);
         assert_int_equal(l->limits.value[LIMIT_CPU_QUOTA], 250000);
         assert_null(l->reason);
+        assert_int_equal(
+                record_set_layer(r, LAYER_MANUAL, &limits, NULL, NULL, SINCE, USEC_INFINITY), 0);
+        assert_string_equal(l->by, ""); /* as of a record that does not say */
         record_clear_layer(r, LAYER_MANUAL);
         assert_true(limits_is_empty(&l->limits));
         assert_null(l->by);
