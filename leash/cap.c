@@ -290,12 +290,10 @@ static void tell_user(Context *c, const Cap *cap) {
                         manual->until == USEC_INFINITY ? "" : " until ",
                         manual->until == USEC_INFINITY ? "" : output_time(manual->until, until),
                         reason ? "Reason: " : "", reason ?: "", reason ? "\n" : "", by);
-        /* Besides, and without waiting: who is on both reads it where they look. */
-        (void) notify_desktop(c->backend_options.root,
-                              &(DesktopNotice){ .uid = cap->uid,
-                                                .tag = NOTIFY_LIMITS,
-                                                .summary = "Your session is limited",
-                                                .body = text });
+        context_tell_desktop(c, &(DesktopNotice){ .uid = cap->uid,
+                                                  .tag = NOTIFY_LIMITS,
+                                                  .summary = "Your session is limited",
+                                                  .body = text });
 }
 
 static void print_spared(const char *what, const SpareReport *report) {
@@ -398,8 +396,9 @@ static Exit cap_target(Context *c, Cap *cap) {
                                                                           : JOURNAL_NOT_ENFORCED,
                      cap->record, c->by);
         lock = ledger_unlock(lock); /* a terminal may take its time */
+        e = print_result(c, cap);
         tell_user(c, cap);
-        return print_result(c, cap);
+        return e;
 }
 
 static Exit cap_owner(Context *c) {

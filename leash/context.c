@@ -13,7 +13,6 @@
 #include "backend/journal.h"
 #include "backend/layer.h"
 #include "backend/login.h"
-#include "backend/notify.h"
 #include "context.h"
 #include "core/parse.h"
 #include "core/placement.h"
@@ -130,6 +129,15 @@ void context_done(Context *c) {
         free(TAKE_PTR(c->program));
 }
 
+void context_tell_desktop(const Context *c, const DesktopNotice *notice) {
+        const char *root = c->backend_options.root;
+
+        if (!notify_has_desktop(root, notice->uid))
+                return;
+        (void) fflush(stdout); /* what was printed is seen now; a failure is told at the end */
+        (void) notify_desktop(root, notice);
+}
+
 static void tell_settled(const Record *record, Settled what, void *userdata) {
         static const char *const texts[] = {
                 [SETTLED_FINISHED] = "an interrupted leash was brought to order",
@@ -152,11 +160,10 @@ static void tell_settled(const Record *record, Settled what, void *userdata) {
         if (what == SETTLED_EXPIRED) {
                 (void) notify_terminals(c->backend_options.root, record->uid,
                                         "\r\n[leash] Your session is no longer limited.\r\n");
-                (void) notify_desktop(
-                        c->backend_options.root,
-                        &(DesktopNotice){ .uid = record->uid,
-                                          .tag = NOTIFY_LIMITS,
-                                          .summary = "Your session is no longer limited" });
+                context_tell_desktop(
+                        c, &(DesktopNotice){ .uid = record->uid,
+                                             .tag = NOTIFY_LIMITS,
+                                             .summary = "Your session is no longer limited" });
         }
         if (c->args.verbose || c->args.expired)
                 output_line("%s: %s", record->user, texts[what]);

@@ -4,6 +4,7 @@
 
 #include "backend/backend.h"
 #include "backend/ledger.h"
+#include "backend/notify.h"
 #include "options.h"
 
 struct Context {
@@ -75,6 +76,11 @@ Exit context_refuse(Context *c, const Resolved *r);
 /* The user of -u or -s, checked by plan_owner(). Prints what is wrong. ret_session is empty for -u.
  * A user who is not logged in is found, too: a leash may outlast a login. */
 Exit context_named_owner(Context *c, uid_t *ret_uid, char ret_session[PLACEMENT_NAME_MAX]);
+
+/* Shows a notice to a user who may have a desktop, besides what their terminals get. PID 1 is
+ * waited for, so that notices come in the order of what they tell; so whoever ran leash is told
+ * before. Nothing depends on it. */
+void context_tell_desktop(const Context *c, const DesktopNotice *notice);
 
 /* The name of the record for a target; root is the process for TARGET_TREE. */
 void context_target(TargetScope scope, uid_t uid, const char *session, pid_t root,

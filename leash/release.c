@@ -21,10 +21,9 @@ static void tell_user(Context *c, const Record *record) {
                 return;
         (void) notify_terminals(c->backend_options.root, record->uid,
                                 "\r\n[leash] Your session is no longer limited by an admin.\r\n");
-        (void) notify_desktop(c->backend_options.root,
-                              &(DesktopNotice){ .uid = record->uid,
-                                                .tag = NOTIFY_LIMITS,
-                                                .summary = "Your session is no longer limited" });
+        context_tell_desktop(c, &(DesktopNotice){ .uid = record->uid,
+                                                  .tag = NOTIFY_LIMITS,
+                                                  .summary = "Your session is no longer limited" });
 }
 
 /* What gives back is what has taken. Sets *ret_other if that is not the one in use: the caller
@@ -77,8 +76,8 @@ static Exit release_locked(Context *c, Record *record, LedgerLock **lock) {
         }
         journal_send(JOURNAL_RELEASED, record, c->by);
         *lock = ledger_unlock(*lock);
-        tell_user(c, record);
         output_line("%s: released%s", record->user, stays ? ", the limits of the policy stay" : "");
+        tell_user(c, record);
         return EXIT_DONE;
 }
 

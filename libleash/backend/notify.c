@@ -22,6 +22,9 @@
 #include "os/user.h"
 
 #define PROGRAM LIBEXECDIR "/leash-notify"
+
+#define SOCKETS_MAX 4096
+#define COMPOSITORS_MAX 4 /* the first one's socket is wayland-0 */
 /* Past this nobody reads it, and it is no use to hold the process. */
 #define SECONDS_MAX 3
 /* What PID 1 may take to start it: where something runs away, or unit files are read again, that is
@@ -196,6 +199,39 @@ static int find_group(uid_t uid, gid_t *ret) {
                 return -ESRCH;
         *ret = user.gid;
         return 0;
+}
+
+static bool has_x_server(const char *root, uid_t uid) {
+        _cleanup_free_ char *path = file_path("%s/tmp/.X11-unix", root);
+        _cleanup_closedir_ DIR *d = path ? opendir(path) : NULL;
+        size_t looked = 0;
+        struct dirent *de;
+        struct stat st;
+
+        if (!d)
+                return false;
+        /* Anybody may put names there. */
+        while (looked++ < SOCKETS_MAX && (de = readdir(d)))
+                if (de->d_name[0] == 'X' &&
+                    fstatat(dirfd(d), de->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                    (st.st_uid == uid || st.st_uid == 0))
+                        return true;
+        return looked > SOCKETS_MAX;
+}
+
+static bool has_compositor(const char *root, uid_t uid) {
+        for (unsigned i = 0; i < COMPOSITORS_MAX; i++) {
+                _cleanup_free_ char *path =
+                        file_path("%s/run/user/%u/wayland-%u", root, (unsigned) uid, i);
+
+                if (path && faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+                        return true;
+        }
+        return false;
+}
+
+bool notify_has_desktop(const char *root, uid_t uid) {
+        return has_x_server(root, uid) || has_compositor(root, uid);
 }
 
 static int wait_for(pid_t pid, int *ret_status) {

@@ -22,6 +22,12 @@ typedef struct DesktopNotice {
 #define NOTIFY_HOST "host"         /* what becomes of this host */
 #define NOTIFY_MESSAGE "message"   /* what an admin has to say */
 
+/* True if the user may have a desktop: there is an X server's socket of theirs, or of root's, who
+ * runs the console's on some hosts, or a Wayland compositor's in their XDG_RUNTIME_DIR. Asks nobody
+ * and looks at a bounded number of names, so that a user with ssh logins alone costs PID 1 nothing.
+ * `root` stands before the paths. */
+bool notify_has_desktop(const char *root, uid_t uid);
+
 /* Shows it on the user's desktop by leash-notify, which runs as that user alone, for at most 3 s:
  * started by PID 1 as a service, so that it is no part of whoever asks, which may end and be
  * cleared away, or may be limited itself. Where PID 1 is not systemd, as a child of nobody's.

@@ -234,10 +234,12 @@ timers() { (cd "$root/run/systemd/transient" && ls -A -- *.timer 2>/dev/null); }
 # ledger KEY [TARGET]: a value of the record
 ledger() { sed -n "s/^$1=//p" "$root/run/leash/${2:-$slice}" | head -n 1; }
 
-# with_notify: leash-notify is installed, which the fake PID 1 does not start: see notices()
+# with_notify: leash-notify is installed, which the fake PID 1 does not start: see notices(); and there is a desktop
 with_notify() {
     notify=$(grep -aoE '/[[:print:]]*/leash-notify' "$leash" | head -n 1)
     install -D -m 755 /bin/true "$root$notify"
+    mkdir -p "$root/tmp/.X11-unix"
+    : >"$root/tmp/.X11-unix/X10" # root's, and so perhaps the user's
 }
 
 # with_top: leash-top is installed

@@ -23,6 +23,30 @@ test_notice_of_a_leash_and_of_its_end() {
     like "what is shown" "$(notices)" "* -- Your session is no longer limited *"
 }
 
+# Each is a process of PID 1's to start, and a wait for whoever runs leash.
+test_notice_is_for_desktops_alone() {
+    login $uid && pid1
+    with_notify
+    rm "$root/tmp/.X11-unix/X10"
+    leash -u $uid -q 25%
+    equal "without a desktop" "$(notices)" ""
+    mkdir -p "$root/run/user/$uid"
+    : >"$root/run/user/$uid/wayland-0"
+    leash release -u $uid
+    like "with a Wayland one" "$(notices)" "* -- Your session is no longer limited *"
+}
+
+test_notice_is_for_the_owner_of_a_desktop() {
+    login $uid && pid1
+    with_notify
+    chown 1 "$root/tmp/.X11-unix/X10" 2>/dev/null || skip "needs a second user: run as root"
+    leash -u $uid -q 25%
+    equal "with somebody else's" "$(notices)" ""
+    chown $uid "$root/tmp/.X11-unix/X10"
+    leash release -u $uid
+    like "with their own" "$(notices)" "* -- Your session is no longer limited *"
+}
+
 # The service that ends it is cleared away at once, and would take a child with it.
 test_notice_of_an_end_by_time() {
     login $uid && pid1
@@ -43,8 +67,11 @@ test_slow_notice_that_cannot_be_shown() {
     leash -u $uid -q 25% --no-notify
     rule '*' StartTransientUnit silent
     begin=$SECONDS
-    leash release -u $uid
-    expect 0 "$uid: released" ""
+    leash release -u $uid &
+    wait_until grep -qx "$uid: released" "$root.$!.out"
+    ((SECONDS - begin < 8)) || fail "it was said after $((SECONDS - begin)) s"
+    wait $!
+    equal "its exit status" $? 0
     ((SECONDS - begin < 15)) || fail "it took $((SECONDS - begin)) s"
     behave
 }
