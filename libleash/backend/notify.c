@@ -156,7 +156,7 @@ static int start_service(Bus *bus, uid_t uid, const char *const argv[], usec_t r
                 .argv = argv,
         };
 
-        (void) snprintf(name, sizeof(name), "leash-notify-%u-%" PRIu64 ".service", (unsigned) uid,
+        (void) snprintf(name, sizeof(name), NOTIFY_UNIT "%u-%" PRIu64 ".service", (unsigned) uid,
                         clock_monotonic());
         return start(bus, &service);
 }

@@ -22,6 +22,10 @@ typedef struct DesktopNotice {
 #define NOTIFY_HOST "host"         /* what becomes of this host */
 #define NOTIFY_MESSAGE "message"   /* what an admin has to say */
 
+/* The cgroup of what shows one, as its user and for seconds, starts so where PID 1 is systemd. */
+#define NOTIFY_UNIT "leash-notify-"
+#define NOTIFY_CGROUP "/system.slice/" NOTIFY_UNIT
+
 /* True if the user may have a desktop: there is an X server's socket of theirs, or of root's, who
  * runs the console's on some hosts, or a Wayland compositor's in their XDG_RUNTIME_DIR. Asks nobody
  * and looks at a bounded number of names, so that a user with ssh logins alone costs PID 1 nothing.

@@ -15,6 +15,7 @@
 #include "backend/backend.h"
 #include "backend/bus.h"
 #include "backend/dropin.h"
+#include "backend/notify.h"
 #include "backend/systemd-private.h"
 #include "core/placement.h"
 #include "os/clock.h"
@@ -510,7 +511,8 @@ static int systemd_escapees(Backend *b, const Record *record, pid_t **ret, size_
                         continue;
                 r = proc_read_cgroup(pids[i], b->fs.version == CGROUPFS_V1 ? "name=systemd" : NULL,
                                      &cgroup);
-                if (r >= 0 && !placement_is_inside(cgroup, target))
+                if (r >= 0 && !placement_is_inside(cgroup, target) &&
+                    strncmp(cgroup, NOTIFY_CGROUP, strlen(NOTIFY_CGROUP)) != 0)
                         pids[kept++] = pids[i];
         }
         *ret = TAKE_PTR(pids);
