@@ -264,7 +264,7 @@ static int enforce(Context *c, Cap *cap) {
         if (r < 0 && r != -EOPNOTSUPP && r != -ESRCH)
                 output_error("%s: limited, but the offenders could not be moved: %s", cap->user,
                              strerror(-r));
-        return cap->spared.n_moved + cap->captured.n_moved == 0
+        return cap->spared.n_moved + cap->captured.n_moved == 0 && !cap->spared.kept_more
                        ? 0
                        : ledger_write(c->ledger, cap->record);
 }

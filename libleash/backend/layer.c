@@ -116,7 +116,7 @@ static int spare(Backend *b, Ledger *ledger, Record *record, const LayerChange *
         r = layer_spare(b, record, &ret->enforcement, NULL, 0, &ret->spared);
         if (r < 0)
                 ret->spared = (SpareReport){};
-        return ret->spared.n_moved > 0 ? ledger_write(ledger, record) : 0;
+        return ret->spared.n_moved > 0 || ret->spared.kept_more ? ledger_write(ledger, record) : 0;
 }
 
 int layer_change(Backend *b, Ledger *ledger, const LayerChange *c, LayerOutcome *ret) {

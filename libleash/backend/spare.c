@@ -134,6 +134,22 @@ static int list_outside(Backend *b, const Record *record, const char *cgroup, pi
                                    ret_n);
 }
 
+/* Of the quota, what the scopes have. A part that is kept for somebody stays kept until the
+ * release: who has been throttled wakes up too seldom to be told from one at rest. */
+static int choose_share(Backend *b, Record *record, bool somebody, SpareReport *ret) {
+        unsigned share = somebody ? BACKEND_SHARE_SPARING : BACKEND_SHARE_ALL;
+
+        if (record->n_scopes == 0) {
+                record->share = share;
+                return 0;
+        }
+        if (record->share != BACKEND_SHARE_ALL || !somebody)
+                return 0;
+        record->share = share;
+        ret->kept_more = true;
+        return b->ops->apply(b, record);
+}
+
 int spare_offenders(Backend *b, Record *record, const pid_t *named, size_t n_named,
                     const pid_t *leaders, size_t n_leaders, SpareReport *ret) {
         const Crowd crowd = { named, leaders, n_named, n_leaders, .tree = false };
@@ -156,11 +172,12 @@ int spare_offenders(Backend *b, Record *record, const pid_t *named, size_t n_nam
                         r = sample_all(b, pids, n, &crowd, &samples, &n);
                 if (r < 0)
                         return r;
-                if (offenders_select(samples, n) == 0)
+                if (offenders_select(samples, n) == 0 && (pass > 0 || record->n_scopes == 0))
                         return 0;
                 if (pass == 0)
-                        record->share = offenders_leave_somebody(samples, n) ? BACKEND_SHARE_SPARING
-                                                                             : BACKEND_SHARE_ALL;
+                        r = choose_share(b, record, offenders_leave_somebody(samples, n), ret);
+                if (r < 0)
+                        return r;
                 backend_scope_limits(&effective, record->share, &limits);
                 r = move_offenders(b, record, n_named > 0 ? named[0] : 0, samples, n, &limits, ret);
                 if (r < 0 || ret->n_moved == moved)

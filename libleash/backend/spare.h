@@ -12,12 +12,14 @@ typedef struct SpareReport {
         size_t n_moved;
         char names[SPARE_NAMES_MAX][PROC_COMM_MAX]; /* some of them; escape before printing */
         size_t n_names;
+        bool kept_more; /* of the quota for the rest, than by an earlier leash */
 } SpareReport;
 
 /* Looks at all processes of the target outside the record's scopes, selects the offenders, moves
  * them, and looks again until no new one is found. `named` are the processes an admin named (may
  * be none), `leaders` the session leaders, which stay where they are.
- * The record changes (its scopes); the caller writes it afterwards.
+ * The record changes (its scopes, their share); the caller writes it afterwards, if anybody was
+ * moved or more is kept.
  * Returns 0, also if there was nobody to move; -EOPNOTSUPP, see BackendOps.group; -errno. */
 int spare_offenders(Backend *b, Record *record, const pid_t *named, size_t n_named,
                     const pid_t *leaders, size_t n_leaders, SpareReport *ret);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which processes of a session are the trouble, so that the rest of the desktop can be spared. */
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/offenders.h"
@@ -16,8 +17,8 @@
 #define SPAWNER_SHARE 10
 #define SPAWNER_CPU_MIN (50 * USEC_PER_MSEC)
 
-/* Players, terminals under load, games and remote desktops wake up this often; a shell or an editor
- * waiting for a key does not. A process younger than the age has had its start-up only. */
+/* Players, terminals under load, games and remote desktops wake up this often. A process younger
+ * than the age has had its start-up only. */
 #define LIVELY_WAKEUPS_PER_SEC 15
 #define LIVELY_AGE_MIN (2 * USEC_PER_SEC)
 
@@ -200,6 +201,31 @@ static bool may_move(const ProcSample *p) {
         return !p->protected && !offenders_is_desktop(p->comm);
 }
 
+static int compare_group(const void *a, const void *b) {
+        pid_t x = *(const pid_t *) a, y = *(const pid_t *) b;
+
+        return x < y ? -1 : x > y;
+}
+
+/* True if what a terminal's keys go to is no offender, and no part of a job with one in it: a shell
+ * that waits for its script waits for the script's offender, and a person for both. */
+static bool leave_terminal(const ProcSample *samples, size_t n) {
+        _cleanup_free_ pid_t *jobs = calloc(n + 1, sizeof(pid_t));
+        size_t n_jobs = 0;
+
+        if (!jobs)
+                return true; /* to be spared for nothing costs less than not to be */
+        for (size_t i = 0; i < n; i++)
+                if (samples[i].offender)
+                        jobs[n_jobs++] = samples[i].pgid;
+        qsort(jobs, n_jobs, sizeof(pid_t), compare_group);
+        for (size_t i = 0; i < n; i++)
+                if (samples[i].foreground && !samples[i].offender &&
+                    !bsearch(&samples[i].pgid, jobs, n_jobs, sizeof(pid_t), compare_group))
+                        return true;
+        return false;
+}
+
 bool offenders_leave_somebody(const ProcSample *samples, size_t n) {
         for (size_t i = 0; i < n; i++) {
                 const ProcSample *p = &samples[i];
@@ -212,7 +238,7 @@ bool offenders_leave_somebody(const ProcSample *samples, size_t n) {
                     p->wakeups / LIVELY_WAKEUPS_PER_SEC >= p->age / USEC_PER_SEC)
                         return true;
         }
-        return false;
+        return leave_terminal(samples, n);
 }
 
 static bool is_spawner(const ProcSample *p) {

@@ -21,12 +21,13 @@
 #define UTIL_FULL 1024
 
 typedef struct ProcSample {
-        pid_t pid, ppid, sid;
+        pid_t pid, ppid, pgid, sid;
         char comm[PROC_COMM_MAX];
         unsigned demand; /* for the CPU now, see proc_read_demand() */
         usec_t age;
         uint64_t wakeups;    /* how often the first thread went to sleep and came back */
         usec_t children_cpu; /* CPU time of children that have ended and were waited for */
+        bool foreground;     /* of a terminal */
         bool protected;      /* session leader, user manager: set by the caller */
         bool named;          /* set by the caller */
         bool offender;       /* the answer */
@@ -41,9 +42,9 @@ bool offenders_is_burning(const ProcSample *p);
 /* Sorts the samples by pid and sets `offender` on each. Returns how many there are. */
 size_t offenders_select(ProcSample *samples, size_t n);
 
-/* True if something is left beside the offenders that would suffer with them: a desktop, or a
- * program that wakes up many times a second. Then a part of the quota has to be kept for it. After
- * offenders_select(). */
+/* True if something is left beside the offenders that would suffer with them: a desktop, a shell or
+ * another program that waits for the keys of a terminal, or one that wakes up many times a second.
+ * Then a part of the quota has to be kept for it. After offenders_select(). */
 bool offenders_leave_somebody(const ProcSample *samples, size_t n);
 
 /* Sorts the samples by pid and sets `offender` on one process and all its descendants alone. */

@@ -61,6 +61,7 @@ int proc_read_stat(pid_t pid, ProcStat *ret) {
         uint64_t utime, stime;
         int64_t cutime, cstime;
         ProcStat s = { .pid = pid };
+        int tty, tty_pgid;
         ssize_t n;
 
         n = read_pid_file(pid, "stat", buf, sizeof(buf));
@@ -74,11 +75,12 @@ int proc_read_stat(pid_t pid, ProcStat *ret) {
         (void) snprintf(s.comm, sizeof(s.comm), "%.*s", (int) (close_paren - open_paren - 1),
                         open_paren + 1);
         if (sscanf(close_paren + 1,
-                   " %c %d %d %d %*d %*d %u %*u %*u %*u %*u %" SCNu64 " %" SCNu64 " %" SCNd64
+                   " %c %d %d %d %d %d %u %*u %*u %*u %*u %" SCNu64 " %" SCNu64 " %" SCNd64
                    " %" SCNd64 " %*d %*d %*d %*d %" SCNu64,
-                   &s.state, &s.ppid, &s.pgid, &s.sid, &s.flags, &utime, &stime, &cutime, &cstime,
-                   &s.start_ticks) != 10)
+                   &s.state, &s.ppid, &s.pgid, &s.sid, &tty, &tty_pgid, &s.flags, &utime, &stime,
+                   &cutime, &cstime, &s.start_ticks) != 12)
                 return -EBADMSG;
+        s.foreground = tty != 0 && tty_pgid == s.pgid;
         s.cpu_ticks = utime + stime;
         s.children_ticks = cutime + cstime;
         *ret = s;
@@ -338,6 +340,8 @@ int proc_sample(pid_t pid, usec_t boottime, ProcSample *ret) {
         start = proc_ticks(st.start_ticks);
         s.ppid = st.ppid;
         s.sid = st.sid;
+        s.pgid = st.pgid;
+        s.foreground = st.foreground;
         memcpy(s.comm, st.comm, sizeof(s.comm));
         s.age = boottime > start ? boottime - start : 0;
         s.children_cpu = proc_ticks(st.children_ticks);

@@ -11,6 +11,7 @@
 
 typedef struct ProcStat {
         pid_t pid, ppid, pgid, sid;
+        bool foreground;          /* of a terminal: it, or its job, is what the keys go to */
         char comm[PROC_COMM_MAX]; /* as the process named itself: escape before printing */
         char state;               /* of its first thread: 'R', 'S', 'T' for stopped, ... */
         unsigned flags;           /* PF_* */

@@ -20,18 +20,25 @@ unlimited() {
 # median COLUMN FILE: without the first row, which warmed up
 median() { tail -n +2 "$2" | cut -d' ' -f"$1" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
+# busy: another busy process in the session, which no leash has met yet; sets pid
+busy() {
+    [[ ! -v pid ]] || { kill "$pid"; sleep 0.5; }
+    session_spawn "$SESSION" burn 1
+    pid=$SPAWNED
+    sleep 2
+}
+
 # in turn, so that all see the same machine
 one() {
     local pid i
-    session_spawn "$SESSION" burn 1
-    pid=$SPAWNED
-    sleep 3
     rm -f /tmp/one
     for i in {1..15}; do
         {
-            bench 1 leash --no-notify "$pid"
+            busy
+            bench 1 leash "$pid"
             leash release -u alice --no-notify >/dev/null
-            bench 1 leash --no-notify --no-spare "$pid"
+            busy
+            bench 1 leash --no-spare "$pid"
             leash release -u alice --no-notify >/dev/null
             bench 1 systemctl set-property --runtime user-1001.slice "CPUQuota=$((50 + i))%"
             bench 1 onecall user-1001.slice "$((70 + i))"
@@ -40,7 +47,8 @@ one() {
             bench 1 systemctl --version
             bench 1 true
             unlimited
-        } | tr '\n' ' ' >>/tmp/one
+        } >/tmp/row
+        tr '\n' ' ' </tmp/row >>/tmp/one
         echo >>/tmp/one
     done
     kill "$pid"
@@ -54,8 +62,8 @@ one() {
             "$(median $((i + 1)) /tmp/one) | $(ratio "$(median $((i + 1)) /tmp/one)" "$(median 6 /tmp/one)") |"
         i=$((i + 2))
     done <<'END'
-`leash PID`: verified, recorded, offenders moved
-`leash --no-spare PID`: verified, recorded
+`leash PID`: verified, recorded, offenders moved, user told
+`leash --no-spare PID`: verified, recorded, user told
 `systemctl set-property --runtime`
 one call to PID 1 and nothing else (`onecall`)
 `leash --dry-run PID`

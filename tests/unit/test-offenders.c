@@ -349,8 +349,20 @@ static void somebody_is_left_who_would_suffer(void **state _unused_) {
                 { "a display", { .comm = "Xorg", .age = 60 * USEC_PER_SEC }, true },
                 { "a protected display", { .comm = "gnome-shell", .protected = true }, true },
                 { "a display that was moved", { .comm = "Xorg", .offender = true }, false },
-                { "a shell waiting for a key",
+                { "a shell without a terminal",
                   { .comm = "bash", .age = 3600 * USEC_PER_SEC, .wakeups = 400 },
+                  false },
+                { "a shell waiting for a key",
+                  { .comm = "bash", .pgid = 10, .foreground = true },
+                  true },
+                { "a protected one",
+                  { .comm = "login", .pgid = 10, .foreground = true, .protected = true },
+                  true },
+                { "a shell waiting for its offender",
+                  { .comm = "bash", .pgid = 7, .foreground = true },
+                  false },
+                { "a foreground job that is the offender",
+                  { .comm = "make", .pgid = 10, .foreground = true, .offender = true },
                   false },
                 { "a player",
                   { .comm = "mpv", .age = 60 * USEC_PER_SEC, .wakeups = 60 * 100 },
@@ -365,7 +377,7 @@ static void somebody_is_left_who_would_suffer(void **state _unused_) {
         };
 
         for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
-                ProcSample samples[] = { { .pid = 10, .comm = "burn", .offender = true },
+                ProcSample samples[] = { { .pid = 10, .pgid = 7, .comm = "burn", .offender = true },
                                          rows[i].sample };
 
                 check_row(rows[i].name,

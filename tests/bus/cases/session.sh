@@ -256,7 +256,7 @@ test_session_cron_job_of_a_subordinate_uid_is_its_users() {
     # What shows a notice is leash's, and not the user's to be brought in.
     place $job /system.slice/leash-notify-$uid-1.service
     leash show -u $uid
-    [[ $out != *escapee* ]] || fail "who shows a notice is an escapee: $out"
+    [[ $out != *"$job"* ]] || fail "who shows a notice is an escapee: $out"
     kill $job
     wait $job
 }

@@ -81,6 +81,34 @@ test_loads() {
     holds "a load that forks all the time" forker 2
 }
 
+# share_of PID: quota and period of the scope that it was moved to
+share_of() {
+    local path scope
+    path=$(cgroup_of "$1")
+    scope=$(slice_path 1001)${path#*/user-1001.slice}
+    cat "$scope/cpu.max" 2>/dev/null || paste -d ' ' "$scope"/cpu.cfs_{quota,period}_us
+}
+
+# Where nobody waits for a key the whole quota is the offenders'; a shell at its prompt has a part kept for it,
+# also if it comes when they are leashed already.
+test_terminal() {
+    local free spared
+    session_spawn "$alice" burn 1
+    leash "$SPAWNED" >/dev/null
+    free=$(share_of "$SPAWNED")
+    # "-i" reads from the terminal, which nobody types at
+    ssh -tt alice@localhost "tty; exec bash --norc -i" < <(sleep 100) >"$lib_run/terminal" 2>&1 &
+    wait_for 60 grep -q /dev/pts/ "$lib_run/terminal" || problem "no terminal: $(cat -v "$lib_run/terminal")"
+    wait_for 10 eval 'leash "$SPAWNED" >/dev/null; [[ $(share_of "$SPAWNED") == "4000 10000" ]]'
+    spared=$(share_of "$SPAWNED")
+    [[ $free == "49000 100000" && $spared == "4000 10000" ]] ||
+        problem "without a terminal '$free', with a shell that waits at one '$spared'"
+    verdict "a shell that waits at a terminal has a part of the quota kept for it, a login without has not"
+    kill "$!"
+    leash release -u alice >/dev/null
+    kill -KILL "$SPAWNED"
+}
+
 # What doctor knows of kernels is true of this one: with a quota on the slice alone, several loops in a session.
 test_kernel() {
     local over=0 got all='' want=ok
@@ -241,6 +269,7 @@ test_reload() {
 
 test_origins
 test_loads
+test_terminal
 test_kernel
 test_json
 test_selectors

@@ -105,6 +105,22 @@ test_ssh() {
     logout_all alice
 }
 
+# A shell at its prompt, which has not woken up for long when leash looks: what runs in it later is spared.
+test_terminal() {
+    local shell
+    login alice alice
+    ssh -tt alice@localhost "tty; exec bash --norc -i" < <(sleep 600) >"$lib_run/terminal" 2>&1 &
+    shell=$!
+    wait_for 60 grep -q /dev/pts/ "$lib_run/terminal" || problem "no terminal: $(cat -v "$lib_run/terminal")"
+    for _ in 1 2 3; do session_spawn "$alice" burn 1; done
+    sleep 3
+    after_leash() { :; }
+    unspared "terminal, 3 loops" "$alice" leash "$SPAWNED"
+    spared "terminal, 3 loops, one named" "$alice" leash "$SPAWNED"
+    kill "$shell"
+    logout_all alice
+}
+
 # desktop_open: a client in the guest logs alice in to xrdp. Sets desktop: a handle for session_run,
 # for a shell that is a program of the desktop.
 desktop_open() {
@@ -201,6 +217,7 @@ test_desktop() {
 }
 
 test_ssh
+[[ -n $beside ]] || test_terminal # there cap.sh looks at what it is that is kept
 test_desktop
 check_equal "nothing is left behind" "$(leftovers)" ""
 suite_end
