@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "backend/incidents.h"
-#include "core/parse.h"
+#include "backend/json.h"
 #include "os/output.h"
 #include "verbs.h"
 
@@ -22,17 +22,11 @@ typedef struct Reading {
 } Reading;
 
 static void put(struct json_object *o, const char *key, const char *text) {
-        (void) json_object_object_add(o, key, text[0] ? json_object_new_string(text) : NULL);
+        (void) json_object_object_add(o, key, json_text(text));
 }
 
 static void put_number(struct json_object *o, const char *key, int number) {
         (void) json_object_object_add(o, key, number >= 0 ? json_object_new_int(number) : NULL);
-}
-
-static void put_time(struct json_object *o, const char *key, usec_t time) {
-        char text[TIMESTAMP_MAX];
-
-        put(o, key, time ? format_timestamp(time, text) : "");
 }
 
 static int add_json(Reading *r, const Incident *i) {
@@ -40,7 +34,7 @@ static int add_json(Reading *r, const Incident *i) {
 
         if (!o)
                 return -ENOMEM;
-        put_time(o, "time", i->time);
+        (void) json_object_object_add(o, "time", json_time(i->time));
         put(o, "kind", incident_kind_to_string(i->kind));
         (void) json_object_object_add(o, "watch", json_object_new_boolean(i->watch));
         put(o, "user", i->user);
@@ -48,7 +42,7 @@ static int add_json(Reading *r, const Incident *i) {
         put(o, "session", i->session);
         put(o, "condition", i->condition);
         put(o, "limits", i->limits);
-        put_time(o, "until", i->until);
+        (void) json_object_object_add(o, "until", json_time(i->until));
         put(o, "rule", i->rule);
         put(o, "processes", i->processes);
         put_number(o, "n_processes", i->n_processes);

@@ -129,3 +129,15 @@ test_log_tells_filters_and_speaks_json() {
     leash list --since 1h
     expect_error 2 "--since goes with log alone"
 }
+
+# Names are their users' to choose, and JSON goes to terminals, too.
+test_log_as_json_is_escaped_as_elsewhere() {
+    install -d -m 700 "$root"/var/lib/leash{,/log}
+    printf '%s\n' 'time=1700000000000000	kind=penalised	watch=0	uid=7	until=0	user=al\x1bice	condition=cpu	n=2	processes=\x9b2J\xff \xc2\x9b2J' \
+        >"$root/var/lib/leash/log/incidents"
+    pid1
+    leash log --json
+    like json "$out" '*al\\\\x1bice*"\\\\x9b2J\\\\xff \\\\xc2\\\\x9b2J"*'
+    ! LC_ALL=C grep -q '[^ -~]' <<<"$out" || fail "bytes that are not text: $(LC_ALL=C sed -n l <<<"$out")"
+    like times "$out" '*"time"*"2023-11-14T22:13:20Z"*"until"*null*'
+}
