@@ -187,11 +187,33 @@ static void keep_line(Top *t, const char *text) {
         (void) snprintf(t->message, sizeof(t->message), "%s", escaped ?: "");
 }
 
+/* curses has signals interrupt what waits, so that a resize is seen (initscr(3NCURSES)). */
+static void wait_for(pid_t pid) {
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+}
+
+/* To the end, whatever fits: who writes to a pipe that nobody reads is killed by it. */
+static void read_all(int fd, char *buf, size_t size) {
+        char rest[1024];
+        size_t n = 0;
+
+        for (;;) {
+                size_t room = size - 1 - n;
+                ssize_t k = read(fd, room > 0 ? buf + n : rest, room > 0 ? room : sizeof(rest));
+
+                if (k < 0 && errno == EINTR)
+                        continue;
+                if (k <= 0)
+                        break;
+                n += room > 0 ? (size_t) k : 0;
+        }
+        buf[n] = '\0';
+}
+
 /* Runs "leash [VERB] -u UID" and keeps the first line of what it says. */
 static void run_leash(Top *t, const char *verb) {
         char uid[16], said[1024] = "";
-        size_t n = 0;
-        ssize_t k;
         int fds[2];
         pid_t pid;
 
@@ -210,18 +232,24 @@ static void run_leash(Top *t, const char *verb) {
                 _exit(127);
         }
         (void) close(fds[1]);
-        while (pid > 0 && (k = read(fds[0], said + n, sizeof(said) - 1 - n)) > 0)
-                n += (size_t) k;
+        if (pid > 0) {
+                read_all(fds[0], said, sizeof(said));
+                wait_for(pid);
+        }
         (void) close(fds[0]);
-        said[n] = '\0';
-        if (pid > 0)
-                (void) waitpid(pid, NULL, 0);
         keep_line(t, said);
+}
+
+static void wait_for_key(void) {
+        char key;
+
+        while (read(STDIN_FILENO, &key, 1) < 0 && errno == EINTR)
+                ;
 }
 
 /* Leaves the screen to "leash show" until a key is pressed. */
 static void show(Top *t) {
-        char uid[16], key;
+        char uid[16];
         pid_t pid;
 
         (void) snprintf(uid, sizeof(uid), "%u", (unsigned) t->model.selected);
@@ -234,11 +262,11 @@ static void show(Top *t) {
                 _exit(127);
         }
         if (pid > 0)
-                (void) waitpid(pid, NULL, 0);
+                wait_for(pid);
         (void) fputs("\npress a key ", stdout);
         (void) fflush(stdout);
         (void) reset_prog_mode();
-        (void) !read(STDIN_FILENO, &key, 1); /* getch() would bring the screen back first */
+        wait_for_key(); /* getch() would bring the screen back first */
         (void) clearok(stdscr, TRUE);
 }
 

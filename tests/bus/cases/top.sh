@@ -10,20 +10,27 @@ used() {
     echo $((64 << 20)) >"$dir/memory.current"
 }
 
-# top: leash top in a terminal of its own
+# top [PROGRAM]: leash top in a terminal of its own; PROGRAM is what it takes for leash
 top() {
+    local command="$leash top"
+    [[ -z ${1:-} ]] || command="$root$top_program $1"
     command -v tmux >/dev/null || skip "needs tmux"
     with_top
     terminal=(tmux -L "leash-$BASHPID" -f /dev/null)
     cat >"$root/top" <<EOF2
 exec env -i PATH="$PATH" TERM=screen LC_ALL=C.UTF-8 LEASH_TEST_ROOT=$root LEASH_BACKEND=systemd \
-ASAN_OPTIONS=verify_asan_link_order=0 setpriv --pdeathsig KILL $leash top 2>$root/top.err
+ASAN_OPTIONS=verify_asan_link_order=0 setpriv --pdeathsig KILL $command 2>$root/top.err
 EOF2
     "${terminal[@]}" new-session -d -x 80 -y 24 "sh $root/top; echo ended \$? >$root/top.end; sleep 60" || skip "tmux does not start"
 }
 screen() { "${terminal[@]}" capture-pane -p; }
 keys() { "${terminal[@]}" send-keys "$@"; }
 screen_has() { grep -qE -- "$1" <<<"$(screen)"; }
+resize() { # WIDTH, which leash top gets a moment to notice
+    "${terminal[@]}" resize-window -x "$1" -y 24
+    sleep 0.5
+    : >"$root/resized"
+}
 top_end() { "${terminal[@]}" kill-server; }
 
 test_top_shows_sorts_and_ends() {
@@ -77,6 +84,46 @@ test_top_leashes_and_releases_after_asking() {
     wait_until screen_has "^leash top"
     keys q
     wait_until grep -q "ended 0" "$root/top.end"
+    top_end
+}
+
+# Where a resize interrupts what waits, and where leash says more than is kept.
+test_top_waits_for_leash_while_it_is_resized() {
+    cat >"$root/leash" <<EOF2
+#!/bin/bash
+echo begun >$root/begun
+[[ \$1 != show ]] || echo shown
+while [[ ! -e $root/resized ]]; do sleep 0.05; done
+echo said first
+printf '%02048d\n' 1 2
+sleep 0.2
+echo said last
+echo ended >$root/said
+EOF2
+    chmod 755 "$root/leash"
+    login $uid
+    used $uid 1000000
+    pid1
+    top "$root/leash"
+    wait_until screen_has "^$uid "
+    keys l
+    wait_until screen_has "Leash user $uid"
+    keys y
+    wait_until test -e "$root/begun"
+    resize 100
+    wait_until test -e "$root/said"
+    wait_until screen_has "^said first"
+    rm -f "$root"/{begun,resized,said}
+    keys s
+    wait_until test -e "$root/begun"
+    ! screen_has "press a key" || fail "asks for a key before it has shown anything"
+    resize 90
+    wait_until screen_has "press a key"
+    there said
+    resize 80
+    screen_has "press a key" || fail "a resize counts as a key"
+    keys x
+    wait_until screen_has "^leash top"
     top_end
 }
 
