@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* Whether somebody looks at an xrdp session. xrdp-chansrv makes xrdp_chansrv_audio_out_socket_N
  * when a viewer connects to display N and removes it when the viewer goes; logind is not told of
- * either (xrdp 0.9 and 0.10). Both keep them in /run/xrdp/sockdir, 0.10 in a folder for each uid.
- */
+ * either (xrdp 0.9 and 0.10). Where they are is backend/displays'. */
 
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -14,31 +14,39 @@
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
+#include "backend/displays.h"
 #include "core/parse.h"
 #include "options.h"
 #include "os/file.h"
+#include "os/user.h"
 #include "xrdp.h"
 
-#define SOCKDIR "/run/xrdp/sockdir"
+typedef struct Folder {
+        Xrdp *xrdp;
+        int fd;
+        bool is_ours; /* the socket that is there */
+        sd_event_source *source;
+} Folder;
 
 struct Xrdp {
         char socket[64];
-        char *dir;
-        bool is_ours, warned;
-        sd_event_source *source;
+        Folder folders[DISPLAYS_FOLDERS_MAX];
+        size_t n;
+        bool warned;
         XrdpHandler handler;
         void *userdata;
 };
 
 /* The folder of xrdp 0.9 is everybody's: chansrv, which makes the socket, runs as the user. */
-static bool look(Xrdp *x) {
-        _cleanup_free_ char *path = file_path("%s/%s", x->dir, x->socket);
+static bool look(Folder *f) {
+        Xrdp *x = f->xrdp;
         struct stat st;
 
-        if (!path || lstat(path, &st) < 0)
+        if (fstatat(f->fd, x->socket, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return false;
         if (st.st_uid != getuid() && !x->warned) {
-                options_log(SD_WARNING, "%s is not this user's and does not count", path);
+                options_log(SD_WARNING, "xrdp's %s is not this user's and does not count",
+                            x->socket);
                 x->warned = true;
         }
         return st.st_uid == getuid();
@@ -47,15 +55,15 @@ static bool look(Xrdp *x) {
 /* Whose it was cannot be seen any more when it has gone. */
 static int on_change(sd_event_source *source, const struct inotify_event *event, void *userdata) {
         bool came = event->mask & (IN_CREATE | IN_MOVED_TO);
-        Xrdp *x = userdata;
-        bool was_ours = x->is_ours;
+        Folder *f = userdata;
+        bool was_ours = f->is_ours;
 
         (void) source;
-        if (event->len == 0 || strcmp(event->name, x->socket) != 0)
+        if (event->len == 0 || strcmp(event->name, f->xrdp->socket) != 0)
                 return 0;
-        x->is_ours = came && look(x);
-        if (x->is_ours || was_ours)
-                x->handler(x->is_ours, x->userdata);
+        f->is_ours = came && look(f);
+        if (f->is_ours || was_ours)
+                f->xrdp->handler(f->is_ours, f->xrdp->userdata);
         return 0;
 }
 
@@ -66,9 +74,22 @@ static int display_number(const char *display, uint64_t *ret) {
         return colon ? parse_decimal(colon + 1, 0, ret, &rest) : -EINVAL;
 }
 
+/* By what is open, whatever stands under its name by now. */
+static int watch(Folder *f, sd_event *event) {
+        int r = sd_event_add_inotify_fd(
+                event, &f->source, f->fd,
+                IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM | IN_ONLYDIR, on_change, f);
+
+        if (r < 0 && r != -ENOENT && r != -EACCES)
+                return r;
+        f->is_ours = look(f);
+        return 0;
+}
+
 int xrdp_open(sd_event *event, const char *root, const char *display, XrdpHandler handler,
               void *userdata, Xrdp **ret) {
         _cleanup_(xrdp_freep) Xrdp *x = calloc(1, sizeof(Xrdp));
+        int fds[DISPLAYS_FOLDERS_MAX], n, r = 0;
         uint64_t number;
 
         if (!x)
@@ -81,34 +102,26 @@ int xrdp_open(sd_event *event, const char *root, const char *display, XrdpHandle
                         (unsigned) number);
         x->handler = handler;
         x->userdata = userdata;
-        for (int own = 1; own >= 0 && !x->source; own--) {
-                _cleanup_free_ char *dir =
-                        own ? file_path("%s" SOCKDIR "/%u", root, (unsigned) getuid())
-                            : file_path("%s" SOCKDIR, root);
-                int r;
-
-                if (!dir)
-                        return -ENOMEM;
-                r = sd_event_add_inotify(event, &x->source, dir,
-                                         IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM |
-                                                 IN_ONLYDIR,
-                                         on_change, x);
-                if (r < 0 && r != -ENOENT && r != -EACCES)
-                        return r;
-                if (x->source)
-                        x->dir = TAKE_PTR(dir);
-        }
-        if (x->source)
-                x->is_ours = look(x);
-        *ret = x->source ? TAKE_PTR(x) : NULL;
+        n = displays_open_folders(root, user_uid_min(), getuid(), fds);
+        if (n < 0)
+                return n;
+        for (; x->n < (size_t) n; x->n++)
+                x->folders[x->n] = (Folder){ .xrdp = x, .fd = fds[x->n] };
+        for (size_t i = 0; i < x->n && r >= 0; i++)
+                r = watch(&x->folders[i], event);
+        if (r < 0)
+                return r;
+        *ret = x->n > 0 ? TAKE_PTR(x) : NULL;
         return 0;
 }
 
 Xrdp *xrdp_free(Xrdp *x) {
         if (!x)
                 return NULL;
-        sd_event_source_disable_unref(x->source);
-        free(x->dir);
+        for (size_t i = 0; i < x->n; i++) {
+                sd_event_source_disable_unref(x->folders[i].source);
+                fd_closep(&x->folders[i].fd);
+        }
         free(x);
         return NULL;
 }

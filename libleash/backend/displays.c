@@ -433,6 +433,32 @@ int displays_scan(const char *root, uid_t uid_min, SessionDisplay **ret, size_t 
         return 0;
 }
 
+int displays_open_folders(const char *root, uid_t uid_min, uid_t uid,
+                          int ret_fds[static DISPLAYS_FOLDERS_MAX]) {
+        int fds[DISPLAYS_FOLDERS_MAX], n = 0, r = 0;
+        char subfolder[16];
+
+        _Static_assert(DISPLAYS_FOLDERS_MAX == 2 * ELEMENTSOF(folders), "a user's and all users'");
+        (void) snprintf(subfolder, sizeof(subfolder), "%u", (unsigned) uid);
+        for (size_t i = 0; i < ELEMENTSOF(folders) && r >= 0; i++) {
+                _cleanup_close_ int top = open_top(root, folders[i], uid_min), own = -EBADF;
+
+                own = top < 0 ? top : open_folder(top, subfolder, uid, uid_min);
+                if (own >= 0)
+                        fds[n++] = TAKE_FD(own);
+                else if (own != -ENOENT)
+                        r = own;
+                if (top >= 0)
+                        fds[n++] = TAKE_FD(top);
+        }
+        while (r < 0 && n > 0)
+                (void) close(fds[--n]);
+        if (r < 0)
+                return r;
+        memcpy(ret_fds, fds, (size_t) n * sizeof(int));
+        return n;
+}
+
 /* By what is open, whatever stands under its name by now. */
 static int watch_open_folder(int watch, int fd) {
         char path[64];
@@ -506,23 +532,15 @@ static int send_away(int folder, const char *name, uid_t uid) {
 }
 
 int displays_disconnect(const char *root, uid_t uid_min, int number, uid_t uid) {
-        char subfolder[16], name[64];
-        int r = -ENOENT;
+        int fds[DISPLAYS_FOLDERS_MAX], n, r = -ENOENT;
+        char name[64];
 
-        (void) snprintf(subfolder, sizeof(subfolder), "%u", (unsigned) uid);
         (void) snprintf(name, sizeof(name), DISCONNECT_PREFIX "%d", number);
-        for (size_t i = 0; i < ELEMENTSOF(folders) && r == -ENOENT; i++) {
-                _cleanup_close_ int top = open_top(root, folders[i], uid_min), own = -EBADF;
-
-                if (top == -ENOENT)
-                        continue;
-                if (top < 0)
-                        return top;
-                own = open_folder(top, subfolder, uid, uid_min);
-                if (own >= 0)
-                        r = send_away(own, name, uid);
+        n = displays_open_folders(root, uid_min, uid, fds);
+        for (int i = 0; i < n; i++) {
                 if (r == -ENOENT)
-                        r = send_away(top, name, uid);
+                        r = send_away(fds[i], name, uid);
+                (void) close(fds[i]);
         }
-        return r;
+        return n < 0 ? n : r;
 }

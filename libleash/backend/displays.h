@@ -26,3 +26,11 @@ void displays_watch(const char *root, uid_t uid_min, int watch);
  * datagram to the socket beside the display's, which has to be that user's. Returns 0; -ENOENT if
  * there is no such socket, as with Xvnc; -EPERM if it is somebody else's; -errno. */
 int displays_disconnect(const char *root, uid_t uid_min, int number, uid_t uid);
+
+/* Opens the folders of xrdp's that there are in which `uid` may have sockets, the user's own and
+ * then the one for all of each. They are looked for and trusted as by displays_scan(), and by
+ * others than root, too, if they are their own. Returns how many there are in ret_fds, which are
+ * the caller's to close; -ENOMEM, -EMFILE, -ENFILE. */
+#define DISPLAYS_FOLDERS_MAX 6
+int displays_open_folders(const char *root, uid_t uid_min, uid_t uid,
+                          int ret_fds[static DISPLAYS_FOLDERS_MAX]);

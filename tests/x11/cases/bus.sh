@@ -347,6 +347,25 @@ test_bus_xrdp_viewer_goes() {
     alive
 }
 
+# /tmp is everybody's: a folder that another user has made there is none of xrdp's.
+test_bus_xrdp_viewer_goes_where_xrdp_is_built_otherwise() {
+    local socket=xrdp_chansrv_audio_out_socket_
+    policy idle=60s on-disconnect=lock "locker=$(locker)"
+    desktop
+    socket+=${DISPLAY#:}
+    mkdir -p "$root/run/xrdp/$UID" "$root/tmp/.xrdp"
+    chown 4321 "$root/tmp/.xrdp" 2>/dev/null || skip "no other user to be had"
+    : >"$root/tmp/.xrdp/$socket"
+    : >"$root/run/xrdp/$UID/$socket"
+    start
+    rm "$root/tmp/.xrdp/$socket"
+    sleep 0.3
+    state_is open || fail "it is $(status state)"
+    rm "$root/run/xrdp/$UID/$socket"
+    wait_until 5 locker_up
+    alive
+}
+
 # Where xrdp's folder is everybody's, another user may make such a socket, and take it away.
 test_bus_xrdp_socket_of_another_user_does_not_count() {
     local socket=$root/run/xrdp/sockdir/xrdp_chansrv_audio_out_socket_
