@@ -210,7 +210,8 @@ static Health check_enforced(Context *c, char detail[static DETAIL_MAX]) {
         for (size_t i = 0; i < n; i++) {
                 Enforcement e;
 
-                if (backend_verify(c->backend, records[i], &e) < 0 || e.enforced || e.absent)
+                if (backend_is_other(c->backend, records[i]) ||
+                    backend_verify(c->backend, records[i], &e) < 0 || e.enforced || e.absent)
                         continue;
                 if (bad++ == 0)
                         (void) snprintf(detail, DETAIL_MAX, "%.200s: %s is '%s'",
@@ -219,6 +220,23 @@ static Health check_enforced(Context *c, char detail[static DETAIL_MAX]) {
         }
         ledger_free_records(records, n);
         return bad > 0 ? HEALTH_FAILED : HEALTH_OK;
+}
+
+/* What these have set is not where this one would look for it. */
+static Health check_others(Context *c, char detail[static DETAIL_MAX]) {
+        Record **records = NULL;
+        size_t n = 0, damaged, others = 0;
+
+        (void) snprintf(detail, DETAIL_MAX, "none");
+        if (!c->backend || !c->ledger || ledger_read_all(c->ledger, &records, &n, &damaged) < 0)
+                return HEALTH_OK;
+        for (size_t i = 0; i < n; i++)
+                if (backend_is_other(c->backend, records[i]) && others++ == 0)
+                        (void) snprintf(detail, DETAIL_MAX,
+                                        "%.200s is leashed by '%.64s', not looked at",
+                                        records[i]->target, records[i]->backend);
+        ledger_free_records(records, n);
+        return others > 0 ? HEALTH_WARNING : HEALTH_OK;
 }
 
 /* Drop-ins of ours whose record is gone: somebody deleted /run/leash. */
@@ -286,6 +304,8 @@ static const Check checks[] = {
           "look at /run/leash/*.damaged, compare with 'systemctl show', then delete the file" },
         { "enforced", check_enforced,
           "leash the user again; if it comes back, look for a drop-in that sorts after " DROPIN_NAME },
+        { "other backends", check_others,
+          "leash release -u UID; see 'Another backend' in leash(1)" },
         { "persistent leashes", check_restore, "systemctl enable leash-restore.service" },
         { "leftovers", check_orphans, "leash release -u UID takes them away" },
 };

@@ -345,6 +345,7 @@ test_release_leash_of_another_backend() {
     expect 0 "*" ""
     equal "whose it is" "$(ledger Backend)" systemd
     sed -i 's/^Backend=.*/Backend=cgroup/' "$root/run/leash/$slice"
+    echo "max 100000" >"$root/sys/fs/cgroup/user.slice/$slice/cpu.max" # nothing of its is here
     before=$(snapshot)
     forget
     leash list
@@ -353,6 +354,8 @@ test_release_leash_of_another_backend() {
     expect 0 "*BY ANOTHER BACKEND*backend *cgroup: not looked at*" ""
     leash show -u $uid --json
     like json "$out" '*"backend": "cgroup"*"enforced": null*'
+    leash doctor
+    like doctor "$out" "*ok *enforced *all*warning *other backends *$slice is leashed by 'cgroup', not looked at*"
     leash -u $uid -q 20%
     expect_error 1 "not limited: a leash by another backend is on; release it first"
     leash release -u $uid # it is not to be had below another root
