@@ -55,7 +55,7 @@ static bool wants_spare(const Context *c) {
 }
 
 /* A period alone limits nothing, so it counts as the default quota's. */
-static void choose_limits(const Context *c, Limits *ret) {
+void cap_choose_limits(const Context *c, Limits *ret) {
         *ret = c->args.limits;
         if ((ret->set & ~(UINT32_C(1) << LIMIT_CPU_PERIOD)) == 0)
                 limits_set(ret, LIMIT_CPU_QUOTA, DEFAULT_QUOTA);
@@ -374,7 +374,7 @@ static Exit cap_target(Context *c, Cap *cap) {
         Exit e;
         int r;
 
-        choose_limits(c, &cap->limits);
+        cap_choose_limits(c, &cap->limits);
         e = check_restricted(c, &cap->limits);
         if (e != EXIT_DONE)
                 return e;

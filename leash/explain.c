@@ -54,7 +54,7 @@ static Exit explain(Context *c, const char *operand) {
         char target[PLACEMENT_NAME_MAX], limits[VIEW_TEXT_MAX];
         _cleanup_(resolved_done) Resolved found = RESOLVED_NULL;
         const Placement *p = &found.facts.placement;
-        Limits wanted = c->args.limits;
+        Limits wanted;
         Exit e;
 
         e = context_resolve(c, operand, &found);
@@ -67,8 +67,7 @@ static Exit explain(Context *c, const char *operand) {
         explain_session(&found);
         if (found.refusal != PLAN_OK)
                 return context_refuse(c, &found);
-        if (limits_is_empty(&wanted))
-                limits_set(&wanted, LIMIT_CPU_QUOTA, USEC_PER_SEC / 2);
+        cap_choose_limits(c, &wanted);
         if (c->args.scope == TARGET_SESSION && found.plan.session[0] == '\0') {
                 output_error("%s belongs to no single session; use --scope=user", operand);
                 return EXIT_REFUSED;

@@ -15,3 +15,7 @@ Exit verb_top(Context *c);
 Exit verb_log(Context *c);
 Exit verb_metrics(Context *c);
 Exit verb_doctor(Context *c);
+
+/* What the command line asks for, with what `leash` adds where it is silent: the default quota, and
+ * the period of a quota that spares nobody. */
+void cap_choose_limits(const Context *c, Limits *ret);

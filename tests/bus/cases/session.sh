@@ -42,6 +42,8 @@ test_session_is_explained() {
     session && pid1
     leash explain $idle
     expect 0 "$idle (sleep)*lives in  a login session: session-9.scope*would     limit $slice to CPU 50%*" ""
+    leash explain $idle --cpu-period 20ms
+    like "with a period alone" "$out" "*would     limit $slice to CPU 50%"
     equal calls "$(count_calls)" 0
     kill $idle
 }
