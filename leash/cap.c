@@ -44,6 +44,8 @@ typedef struct Cap {
         bool begun; /* the record may have been written */
 } Cap;
 
+#define CAP_NULL ((Cap){ .pidfd = -EBADF })
+
 static void cap_done(Cap *cap) {
         free(TAKE_PTR(cap->user));
         cap->record = record_free(cap->record);
@@ -402,7 +404,7 @@ static Exit cap_target(Context *c, Cap *cap) {
 }
 
 static Exit cap_owner(Context *c) {
-        _cleanup_(cap_done) Cap cap = {};
+        _cleanup_(cap_done) Cap cap = CAP_NULL;
         Exit e;
 
         e = context_named_owner(c, &cap.uid, cap.session);
@@ -426,7 +428,7 @@ static void tell_other_user(const Resolved *r, const char *owner) {
 
 static Exit cap_process(Context *c, const char *operand) {
         _cleanup_(resolved_done) Resolved found = RESOLVED_NULL;
-        _cleanup_(cap_done) Cap cap = {};
+        _cleanup_(cap_done) Cap cap = CAP_NULL;
         Exit e;
 
         e = context_resolve(c, operand, &found);
