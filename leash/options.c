@@ -272,7 +272,7 @@ static Exit check(const Arguments *a) {
 
 Exit options_parse(int argc, char *argv[], Arguments *ret) {
         struct option longs[N_OPTIONS + 1];
-        char shorts[2 * N_OPTIONS + 3];
+        char shorts[2 * N_OPTIONS + 3], bad[OUTPUT_OPTION_MAX];
         Arguments a = { .verb = &verbs[VERB_CAP], .until = USEC_INFINITY };
         size_t kept = 0;
 
@@ -298,11 +298,8 @@ Exit options_parse(int argc, char *argv[], Arguments *ret) {
                         }
                         continue;
                 }
-                if (c == '?' || c == ':') {
-                        output_error("%s: %s; see 'leash --help'", argv[optind - 1],
-                                     c == ':' ? "needs a value" : "unknown option");
-                        return EXIT_USAGE;
-                }
+                if (c == '?' || c == ':')
+                        return usage(output_bad_option(c, argv, bad));
                 i = c >= 256 ? c - 256 : index_of_short((char) c);
                 e = take_option(&a, i, optarg);
                 if (e != EXIT_DONE)

@@ -10,6 +10,7 @@
 
 #include "core/parse.h"
 #include "options.h"
+#include "os/output.h"
 
 /* None of them changes when or how is locked: that is the policy's alone. */
 static const struct {
@@ -61,6 +62,7 @@ static const Verb *find_verb(const char *name) {
 Exit options_parse(int argc, char *argv[], Arguments *ret) {
         struct option longs[ELEMENTSOF(options) + 1] = {};
         Arguments a = { .verb = &verbs[0] };
+        char bad[OUTPUT_OPTION_MAX];
 
         for (size_t i = 0; i < ELEMENTSOF(options); i++)
                 longs[i] = (struct option){ .name = options[i].name, .val = 256 + (int) i };
@@ -74,8 +76,8 @@ Exit options_parse(int argc, char *argv[], Arguments *ret) {
                         if (c == 256 + (int) i || c == options[i].short_name)
                                 *(bool *) ((char *) &a + options[i].offset) = true;
                 if (c == '?') {
-                        options_error("%s: unknown option; see 'leash-lock --help'",
-                                      argv[optind - 1]);
+                        options_error("%s; see 'leash-lock --help'",
+                                      output_bad_option(c, argv, bad));
                         return EXIT_USAGE;
                 }
         }

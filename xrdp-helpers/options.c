@@ -180,7 +180,7 @@ static Exit check(const Arguments *a, unsigned given) {
 
 Exit options_parse(int argc, char *argv[], Arguments *ret) {
         struct option longs[_OPTION_MAX + 1];
-        char shorts[2 * _OPTION_MAX + 3];
+        char shorts[2 * _OPTION_MAX + 3], bad[OUTPUT_OPTION_MAX];
         Arguments a = { .grace = USEC_INFINITY, .wait = USEC_INFINITY };
         unsigned given = 0;
 
@@ -191,8 +191,8 @@ Exit options_parse(int argc, char *argv[], Arguments *ret) {
                 Exit e;
 
                 if (i >= _OPTION_MAX) {
-                        output_error("%s: %s; see 'leash-xrdp --help'", argv[optind - 1],
-                                     c == ':' ? "needs a value" : "unknown option");
+                        output_error("%s; see 'leash-xrdp --help'",
+                                     output_bad_option(c, argv, bad));
                         return EXIT_USAGE;
                 }
                 given |= TAKES(i);

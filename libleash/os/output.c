@@ -3,6 +3,7 @@
 
 #define _GNU_SOURCE
 #include <errno.h>
+#include <getopt.h>
 #include <stdarg.h>
 #include <string.h>
 #include <time.h>
@@ -48,6 +49,19 @@ void output_line(const char *format, ...) {
         va_start(ap, format);
         print_escaped(stdout, "", format, ap);
         va_end(ap);
+}
+
+const char *output_bad_option(int c, char *const argv[], char buf[static OUTPUT_OPTION_MAX]) {
+        const char *what = c == ':'        ? "needs a value"
+                           : optopt >= 256 ? "takes no value"
+                                           : "unknown option";
+
+        /* A long one that is not known leaves 0. */
+        if (optopt != 0 && optopt < 256)
+                (void) snprintf(buf, OUTPUT_OPTION_MAX, "-%c: %s", optopt, what);
+        else
+                (void) snprintf(buf, OUTPUT_OPTION_MAX, "%.200s: %s", argv[optind - 1], what);
+        return buf;
 }
 
 const char *output_colour(FILE *f, Colour colour) {

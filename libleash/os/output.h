@@ -22,6 +22,13 @@ void output_error(const char *format, ...) _printf_(1, 2);
 /* The same on stdout, without the prefix. */
 void output_line(const char *format, ...) _printf_(1, 2);
 
+/* What getopt_long(3) has just answered with '?' or ':', `c`, in words such as "-z: unknown
+ * option", to be said by output_error(). Where several letters stand in one word, it is not the
+ * last word that was looked at. The values of long options have to be 256 and above. Returns buf.
+ */
+#define OUTPUT_OPTION_MAX 256
+const char *output_bad_option(int c, char *const argv[], char buf[static OUTPUT_OPTION_MAX]);
+
 /* The escape sequence for a colour; "" unless f is a terminal and NO_COLOR is not set
  * (https://no-color.org). */
 const char *output_colour(FILE *f, Colour colour);

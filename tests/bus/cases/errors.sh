@@ -309,3 +309,23 @@ test_error_release_reload_denied() {
     expect 0 "No leashes in force." ""
     equal cpu.max "$(kernel cpu.max)" "80000 100000"
 }
+
+# In a cluster getopt(3) has not yet done with the word that the letter stands in.
+test_error_options_are_named_right() {
+    local -a wrong
+    local row
+    pid1
+    for row in "-zn 1|-z: unknown option" "-nz 1|-z: unknown option" "-nu|-u: needs a value" "1 -nvz|-z: unknown option" \
+        "--nonsense 1|--nonsense: unknown option" "--user|--user: needs a value" "--json=yes 1|--json=yes: takes no value"; do
+        read -r -a wrong <<<"${row%%|*}"
+        leash "${wrong[@]}"
+        expect_error 2 "${row#*|}; see 'leash --help'"
+    done
+    for row in "-zu 1 list|-z: unknown option" "-hu|-u: needs a value" "--help=me|--help=me: takes no value"; do
+        read -r -a wrong <<<"${row%%|*}"
+        xrdp "${wrong[@]}"
+        expect 2 "" "leash-xrdp: ${row#*|}; see 'leash-xrdp --help'"
+    done
+    leash $'-n\xff' 1
+    expect_error 2 '-\\xff: unknown option*'
+}

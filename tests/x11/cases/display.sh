@@ -252,3 +252,11 @@ test_display_installed_program_heeds_no_test_variable() {
     ! nm -D "$build/leash-lock" 2>/dev/null | grep -q LEASH_TEST || fail "it knows the variable"
     ! grep -qa LEASH_TEST "$build/leash-lock" || fail "it knows the variable"
 }
+
+# In a cluster getopt(3) has not yet done with the word that the letter stands in.
+test_display_unknown_option_is_named() {
+    local said
+    said=$("$build/leash-lock" -xh status 2>&1)
+    equal "exit status" "$?" 2
+    equal "what is said" "$said" "leash-lock: -x: unknown option; see 'leash-lock --help'"
+}
