@@ -16,6 +16,7 @@
 #include "core/placement.h"
 #include "os/clock.h"
 #include "os/file.h"
+#include "os/identity.h"
 #include "os/output.h"
 #include "os/user.h"
 #include "topmodel.h"
@@ -227,7 +228,7 @@ static void run_leash(Top *t, const char *verb) {
 
                 (void) dup2(fds[1], STDOUT_FILENO);
                 (void) dup2(fds[1], STDERR_FILENO);
-                (void) dup2(open("/dev/null", O_RDONLY | O_CLOEXEC), STDIN_FILENO);
+                (void) identity_take_null(STDIN_FILENO);
                 (void) execv(t->c->program, (char *const *) argv);
                 _exit(127);
         }

@@ -14,6 +14,7 @@
 
 #include "locker.h"
 #include "os/file.h"
+#include "os/identity.h"
 #include "os/proc.h"
 
 #define WORDS_MAX 64
@@ -93,7 +94,7 @@ static void run(char *words[], int ready_fd) {
         char path[] = "PATH=" SEARCH_PATH, show_layout[] = "XSECURELOCK_SHOW_KEYBOARD_LAYOUT=1";
         char fd_text[64];
         char *environment[ENVIRONMENT_MAX + 4];
-        int null, kept;
+        int kept;
         size_t n = 0;
         sigset_t none;
 
@@ -108,14 +109,13 @@ static void run(char *words[], int ready_fd) {
         /* xrdp sets the client's layout at each reconnect, and a password typed in another one is
          * wrong: the prompt has to name it. Others take no notice. */
         environment[n++] = show_layout;
-        kept = dup(ready_fd); /* without O_CLOEXEC */
+        kept = fcntl(ready_fd, F_DUPFD, 3); /* without O_CLOEXEC */
         (void) snprintf(fd_text, sizeof(fd_text), "XSS_SLEEP_LOCK_FD=%d", kept);
         if (kept >= 0)
                 environment[n++] = fd_text;
         environment[n] = NULL;
-        null = open("/dev/null", O_RDWR);
-        if (null >= 0)
-                (void) dup2(null, STDIN_FILENO);
+        (void) identity_take_null(STDIN_FILENO); /* a locker that reads is still a locker */
+
         environ = environment; /* execvp() searches the PATH that is there now */
         (void) execvp(words[0], words);
         _exit(127);

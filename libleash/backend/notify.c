@@ -167,13 +167,11 @@ static void run_as(uid_t uid, gid_t gid, const char *const argv[]) __attribute__
 static void run_as(uid_t uid, gid_t gid, const char *const argv[]) {
         char *environment[] = { (char *) "PATH=/usr/bin:/bin", (char *) "LANG=C.UTF-8", NULL };
         sigset_t none;
-        int null;
 
         if (identity_become(uid, gid) < 0 || chdir("/") < 0)
                 _exit(127);
-        null = open("/dev/null", O_RDWR);
         for (int fd = 0; fd < 3; fd++)
-                if (null < 0 || dup2(null, fd) < 0)
+                if (identity_take_null(fd) < 0)
                         _exit(127);
         (void) setsid();
         (void) sigemptyset(&none);

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Becoming an ordinary user for good. */
+/* What a child leaves behind before it runs another program. */
 
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <unistd.h>
 
+#include "core/macro.h"
+#include "os/file.h"
 #include "os/identity.h"
 
 int identity_become(uid_t uid, gid_t gid) {
@@ -23,4 +26,14 @@ int identity_become(uid_t uid, gid_t gid) {
             sgid != gid || getgroups(0, NULL) != 0)
                 return -EPERM;
         return setuid(0) < 0 && setgid(0) < 0 ? 0 : -EPERM;
+}
+
+int identity_take_null(int fd) {
+        _cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+        if (null < 0)
+                return -errno;
+        if (null != fd) /* else dup2(2) does nothing, and it would be closed again */
+                return dup2(null, fd) < 0 ? -errno : 0;
+        return fcntl(TAKE_FD(null), F_SETFD, 0) < 0 ? -errno : 0;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Giving up root for good: nothing is left of it, and root is not what one becomes. */
+/* What a child leaves behind: nothing is left of root, and root is not what one becomes; where its
+ * input was there is /dev/null, once. */
 
 #define _GNU_SOURCE
 #include "harness.h"
@@ -7,6 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,11 +77,46 @@ static void test_needs_root(void **state) {
         assert_true(identity_become(NOBODY, NOBODY) < 0);
 }
 
+static bool is_null(int fd) {
+        struct stat st;
+
+        return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
+static int take_null(int fd, bool closed) {
+        int next = fcntl(fd, F_DUPFD_CLOEXEC, 0); /* what the next open(2) gives */
+
+        (void) close(next);
+        if (closed)
+                (void) close(fd);
+        if (identity_take_null(fd) < 0)
+                return 1;
+        if (!is_null(fd) || fcntl(fd, F_GETFD) != 0)
+                return 2;
+        return fcntl(next, F_GETFD) < 0 ? 0 : 3;
+}
+
+/* Also where the descriptor was closed, and open(2) gives that one. */
+static void test_null_stays_through_execve_and_is_there_once(void **state) {
+        (void) state;
+        for (int i = 0; i < 2; i++) {
+                int status;
+                pid_t pid = fork();
+
+                if (pid == 0)
+                        _exit(take_null(STDIN_FILENO, i == 1));
+                assert_true(pid > 0);
+                assert_int_equal(waitpid(pid, &status, 0), pid);
+                assert_int_equal(status, 0);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_root_is_refused),
                 cmocka_unit_test(test_nothing_of_root_is_left),
                 cmocka_unit_test(test_needs_root),
+                cmocka_unit_test(test_null_stays_through_execve_and_is_there_once),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

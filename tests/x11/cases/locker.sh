@@ -232,6 +232,7 @@ END
 
 # The user's variables must not change what a locker does.
 test_locker_gets_a_clean_environment() {
+    local fd
     policy idle=60s "locker=$(locker)"
     export XSECURELOCK_NO_AUTH=1 XSECURELOCK_SHOW_KEYBOARD_LAYOUT=0 LD_LIBRARY_PATH=/nowhere
     desktop && start
@@ -239,6 +240,11 @@ test_locker_gets_a_clean_environment() {
     equal "what is said to xsecurelock" "$(tr '\0' '\n' <"/proc/$(locker_pid)/environ" | grep '^XSECURELOCK')" XSECURELOCK_SHOW_KEYBOARD_LAYOUT=1
     ! tr '\0' '\n' <"/proc/$(locker_pid)/environ" | grep -qE '^(LD_|LEASH)' || fail "passed on: $(tr '\0' ' ' <"/proc/$(locker_pid)/environ")"
     tr '\0' '\n' <"/proc/$(locker_pid)/environ" | grep -q '^DISPLAY=' || fail "no DISPLAY"
+    equal "its input" "$(readlink "/proc/$(locker_pid)/fd/0")" /dev/null
+    for fd in "/proc/$(locker_pid)/fd/"*; do # beyond what leash-lock was itself started with
+        ((${fd##*/} < 3)) || [[ $(readlink "$fd") != /dev/null || -e /proc/$lock/fd/${fd##*/} ]] ||
+            fail "it has got a descriptor of /dev/null too many: ${fd##*/}"
+    done
 }
 
 # nested: an X server in a window, which can be resized; resize WIDTH HEIGHT
