@@ -31,7 +31,7 @@ void context_catch_up(Context *c);
 void context_done(Context *c);
 
 /* Takes a record's lock, as ledger_lock_in_turn() does; one that a stopped process holds is not
- * waited for so long. */
+ * waited for so long. Returns 0; -EBUSY; -errno. */
 int context_lock(Context *c, const char *target, LedgerLock **ret);
 
 /* What stands in the way of a change, for people: who has the record, for -EBUSY; or the error. */

@@ -67,7 +67,8 @@ int topmodel_update(TopModel *m, const Overview *o, usec_t now,
                     void (*name)(uid_t uid, char buf[static TOP_NAME_MAX]));
 
 /* Takes over the processes of the user who is opened, `elapsed` after the look before. The array is
- * the model's from now on; comm is not escaped yet. */
+ * the model's from now on; comm is not escaped yet. Returns 0; -ENOMEM, and then the array is still
+ * the caller's. */
 int topmodel_set_processes(TopModel *m, TopProcess *processes, size_t n, usec_t elapsed);
 
 /* Sorts and filters anew; what is selected stays so, or becomes the first. */

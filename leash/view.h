@@ -14,7 +14,9 @@ typedef struct View {
         double throttled_percent; /* of the periods in the window */
 } View;
 
-/* Verifies each record and measures all of them over one window. */
+/* Verifies each record and measures all of them over one window, for 0.2 s. `ret` has room for `n`.
+ * One that cannot be read is shown as not in force. Returns 0 or -ENOMEM, with all of `ret` set but
+ * where even the first look had no memory. */
 int view_measure(Context *c, Record *const *records, size_t n, View *ret);
 
 /* The object that `leash list --json` prints for one leash. NULL when out of memory. */

@@ -79,6 +79,8 @@ void daemon_log(int priority, const char *format, ...) _printf_(2, 3);
 /* ---- loop.c: what wakes the daemon up ----------------------------------------------------------
  */
 
+/* Opens what the loop waits for. A message bus that is not there yet is tried again. Returns 0 or
+ * -errno. */
 int loop_open(Daemon *d);
 void loop_close(Daemon *d);
 
@@ -94,16 +96,18 @@ void loop_begin(Daemon *d);
 /* Has the penalties that were put off tried again soon. */
 void loop_punish_again(Daemon *d);
 
-/* Reads the policy again. What is wrong with it is logged. */
+/* Reads the policy again. What is wrong with it is logged. Returns 0; -errno, with the old rules if
+ * it was the policy that could not be read. */
 int loop_reload(Daemon *d);
 
 /* ---- act.c: what the states ask for ------------------------------------------------------------
  */
 
-/* A StateHandler; userdata is the daemon. */
+/* A StateHandler; userdata is the daemon. Returns as those; what failed is reported here. */
 int act_handle(const StateAction *action, void *userdata);
 
-/* Takes over what an earlier leashd has left in the ledger. */
+/* Takes over what an earlier leashd has left in the ledger. Returns 0; the first -errno, after all
+ * others were taken over. */
 int act_adopt(Daemon *d);
 
 /* Gives everybody back what the states have taken, since nobody will be there to do it. */

@@ -31,6 +31,7 @@ int x11_open(const char *display, X11Handler handler, void *userdata, X11 **ret)
 X11 *x11_free(X11 *x);
 DEFINE_CLEANUP(X11 *, x11_free);
 
+/* The connection, for polling; it stays x's. */
 int x11_fd(const X11 *x);
 const char *x11_display(const X11 *x);
 

@@ -121,7 +121,8 @@ extern const BackendOps backend_cgroup;
  * on this host; -errno. */
 int backend_open(const BackendOptions *options, Backend **ret);
 
-/* The same with that one: for those who must not draw in the libraries of others. */
+/* The same with that one: for those who must not draw in the libraries of others. Whether this host
+ * is of its kind is not asked. Returns 0 or -errno. */
 int backend_open_with(const BackendOps *ops, const BackendOptions *options, Backend **ret);
 Backend *backend_free(Backend *b);
 DEFINE_CLEANUP(Backend *, backend_free);
@@ -157,10 +158,13 @@ typedef struct Enforcement {
         bool unsupported;       /* because this kernel's cgroup version cannot express it */
 } Enforcement;
 
-/* Compares the record's effective limits with the kernel's files. Returns 0 or -errno. */
+/* Compares the record's effective limits with the kernel's files; of a record that is dirty for as
+ * long as BackendOptions.patience allows. Returns 0, whatever *ret says; -errno if that could not
+ * be found out. */
 int backend_verify(Backend *b, const Record *record, Enforcement *ret);
 
-/* The same in one look, without waiting for what has just been set. */
+/* The same in one look, without waiting for what has just been set. Returns as
+ * backend_verify(). */
 int backend_look(Backend *b, const Record *record, Enforcement *ret);
 
 /* Writes the record as intent, makes the system match it, verifies, arms the expiry, and writes it

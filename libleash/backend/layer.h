@@ -12,11 +12,11 @@
 
 /* Reads the target's record, twice: as it is to be, and as it was; *ret_before is NULL where there
  * was none, and *ret a new one. Under the target's lock. Returns 1 if a damaged one was set aside,
- * 0; -EXDEV for another backend's record; -errno. */
+ * 0; -EXDEV for another backend's record; -errno. Both are the caller's. */
 int layer_load(Backend *b, Ledger *ledger, const char *target, TargetScope scope, uid_t uid,
                const char *user, Record **ret, Record **ret_before);
 
-/* Reads the base of those of the limits that the record has none of yet. */
+/* Reads the base of those of the limits that the record has none of yet. Returns 0 or -errno. */
 int layer_read_base(Backend *b, Record *record, const Limits *limits);
 
 /* What was said to have failed must not be done by the next command either: puts the layer from

@@ -27,7 +27,8 @@ typedef struct LedgerLock LedgerLock;
 int ledger_lock(Ledger *l, const char *target, usec_t timeout, LedgerLock **ret);
 
 /* The same for who may stand in a queue, as an admin's many commands at once do: `timeout` is for
- * each that has the lock meanwhile, and for all of them ten times that at most. */
+ * each that has the lock meanwhile, and for all of them ten times that at most. Returns as
+ * ledger_lock(). */
 int ledger_lock_in_turn(Ledger *l, const char *target, usec_t timeout, LedgerLock **ret);
 LedgerLock *ledger_unlock(LedgerLock *lock);
 DEFINE_CLEANUP(LedgerLock *, ledger_unlock);
@@ -50,7 +51,8 @@ const char *ledger_describe_holder(const LedgerHolder *h, char buf[static LEDGER
  * been set aside as TARGET.damaged and the caller says so; -errno. */
 int ledger_read(Ledger *l, const char *target, Record **ret);
 
-/* Writes it, durable against a crash of the process, and of the machine where it persists. */
+/* Writes it, durable against a crash of the process, and of the machine where it persists. Returns
+ * 0 or -errno. */
 int ledger_write(Ledger *l, const Record *record);
 
 /* From here on nothing waits for a disk: for records that persist and a caller who may not. */
@@ -61,7 +63,7 @@ void ledger_hurry(Ledger *l);
 int ledger_stamp(Ledger *l, const char *target, usec_t *ret);
 int ledger_touch(Ledger *l, const char *target, usec_t *ret);
 
-/* Deletes it. */
+/* Deletes it. Returns 0, also if there is none; -errno. */
 int ledger_delete(Ledger *l, const Record *record);
 
 /* What a login would have written if it could have waited for the lock: one note for each target,
@@ -76,6 +78,6 @@ int ledger_read_notes(Ledger *l, Record ***ret, size_t *ret_n);
 void ledger_sweep(Ledger *l);
 
 /* Reads all records, sorted by uid, then target. *ret_damaged counts those that were set aside.
- * The array and its records belong to the caller: ledger_free_records(). */
+ * The array and its records belong to the caller: ledger_free_records(). Returns 0 or -errno. */
 int ledger_read_all(Ledger *l, Record ***ret, size_t *ret_n, size_t *ret_damaged);
 void ledger_free_records(Record **records, size_t n);

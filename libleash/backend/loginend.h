@@ -16,10 +16,12 @@ int loginend_on(sd_bus *bus, const char *id, SessionRung rung, usec_t timeout);
 /* The same for who has no connection of their own, and keeps one while something is to be ended. */
 typedef struct LoginEnd LoginEnd;
 
+/* Connects to the system bus; `timeout` is for each call. Returns 0 or -errno. */
 int loginend_open(usec_t timeout, LoginEnd **ret);
 LoginEnd *loginend_close(LoginEnd *e);
 DEFINE_CLEANUP(LoginEnd *, loginend_close);
 
+/* Returns as loginend_on(). */
 int loginend_take(LoginEnd *e, const char *id, SessionRung rung);
 
 /* Returns 1 if logind still has the session, 0 if not, -errno. */

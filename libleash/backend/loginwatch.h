@@ -41,5 +41,5 @@ DEFINE_CLEANUP(LogindWatch *, loginwatch_free);
 /* Asks for all sessions again. Returns 0 or -errno. */
 int loginwatch_list(LogindWatch *w);
 
-/* Takes one rung to the end of a session: see backend/loginend.h. */
+/* Takes one rung to the end of a session. Returns as loginend_on(). */
 int loginwatch_end(LogindWatch *w, const char *id, SessionRung rung);

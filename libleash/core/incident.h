@@ -65,5 +65,5 @@ typedef struct Incident {
 char *incident_to_line(const Incident *i);
 
 /* Reads a line, without its newline. Keys that this version does not know are skipped. Returns 0;
- * -EBADMSG. */
+ * -EBADMSG; -ENOMEM. */
 int incident_from_line(const char *line, Incident *ret);

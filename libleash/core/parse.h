@@ -9,8 +9,9 @@
 
 #include "core/macro.h"
 
-/* All of these accept plain ASCII digits only: no sign, no blanks, no exponent, no locale.
- * They return 0; -EINVAL if the text is not of the form; -ERANGE if it overflows. */
+/* All of these accept plain ASCII digits only: no sign, no blanks, no exponent, no locale. Every
+ * parse_...() of this file returns 0; -EINVAL if the text is not of the form, or is nothing that
+ * there can be; -ERANGE if it overflows. */
 
 /* Reads a number with at most `digits` decimals and returns it scaled by 10^digits; *ret_rest
  * points behind the last character used. */
@@ -19,6 +20,7 @@ int parse_decimal(const char *text, unsigned digits, uint64_t *ret, const char *
 /* Reads "12.5%", in hundredths of a percent, up to behind the sign. Returns as parse_decimal(). */
 int parse_percent(const char *text, uint64_t *ret, const char **ret_rest);
 
+/* A number and nothing else. */
 int parse_u64(const char *text, uint64_t *ret);
 
 /* A process id: 1 to 4194304, the kernel's PID_MAX_LIMIT. */

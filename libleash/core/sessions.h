@@ -222,8 +222,8 @@ bool session_is_xrdp(const Session *s);
  * "x11". May be NULL if `type` is. */
 const char *session_type_of(const char *service, const char *type);
 
-/* The display number of ":10", ":10.0" or "localhost:10.0" (ssh's, not a display of this host: -1).
- */
+/* Returns the display number of ":10" or ":10.0"; -1 for anything else, such as "localhost:10.0",
+ * which is ssh's and no display of this host. */
 int session_display_from_string(const char *text);
 
 /* Writes what is to outlive the daemon; `boot` tells this boot from others. A new string. Returns 0

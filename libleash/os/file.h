@@ -30,7 +30,7 @@ static inline _unused_ void dir_closep(DIR **d) {
  * Returns 0; -EFBIG for more than `max` bytes; -errno. */
 int file_read(int dir_fd, const char *path, size_t max, char **ret, size_t *ret_size);
 
-/* The same, of a file that is open. */
+/* The same, of a file that is open. Returns as file_read(). */
 int file_read_fd(int fd, size_t max, char **ret, size_t *ret_size);
 
 /* The same into a caller's buffer: for files of the kernel. A longer content is cut.
@@ -55,10 +55,12 @@ int file_lock(int fd);
 /* 1 if somebody has the lock, 0 if nobody, -errno. Takes nothing, and disturbs nobody. */
 int file_is_locked(int fd);
 
-/* Writes in one go into a file that exists, as the kernel's own files want it. */
+/* Writes in one go into a file that exists, as the kernel's own files want it. Returns 0 or -errno.
+ */
 int file_write_existing(const char *path, const char *data);
 
-/* Makes a folder with its parents, all of `mode`. What exists is left as it is. */
+/* Makes a folder with its parents, all of `mode`. What exists is left as it is. Returns 0 or
+ * -errno. */
 int file_mkdir_parents(const char *path, mode_t mode);
 
 /* Has the folder above on the disk, and with it the name of what was just made there. The path is
@@ -72,7 +74,8 @@ int file_list(int dir_fd, DIR **ret);
  * it is not so; -errno. */
 int file_open_own_folder(const char *path, int *ret);
 
-/* The same for reading a regular file; *ret_stat (may be NULL) is what it is. */
+/* The same for reading a regular file; *ret_stat (may be NULL) is what it is. Returns as
+ * file_open_own_folder(); -EPERM also for what is no regular file. */
 int file_open_own(const char *path, int *ret, struct stat *ret_stat);
 
 /* The process that has taken an flock(2) on the file of that stat, by /proc/locks, of which a
@@ -80,7 +83,7 @@ int file_open_own(const char *path, int *ret, struct stat *ret_stat);
 int file_find_lock(const struct stat *st, pid_t *ret);
 
 /* Removes a file, and what a killed file_write_atomic() left; one that is gone already counts as
- * success. */
+ * success. Returns 0 or -errno. */
 int file_unlink(int dir_fd, const char *name);
 
 /* printf into a new string; NULL when out of memory. */

@@ -80,7 +80,8 @@ int proc_read_demand(pid_t pid, usec_t boottime, unsigned *ret);
 /* Ticks of ProcStat in microseconds. */
 usec_t proc_ticks(uint64_t ticks);
 
-/* Fills all of a sample but `demand` and the flags. */
+/* Fills all of a sample but `demand` and the flags. `boottime` is now. Returns 0; -ESRCH if the
+ * process is gone; -errno. */
 int proc_sample(pid_t pid, usec_t boottime, ProcSample *ret);
 
 /* All processes, as a new array. Returns 0 or -errno. */
