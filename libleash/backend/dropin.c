@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "backend/dropin.h"
+#include "core/array.h"
 #include "core/parse.h"
 #include "os/file.h"
 
@@ -432,35 +433,49 @@ static int read_public(const char *path, const char *unit, Record **ret) {
         return 0;
 }
 
+typedef struct Public {
+        Record **records;
+        size_t n, allocated;
+} Public;
+
+/* Those of one folder. What somebody else has made of a file of ours hides no other. */
+static int add_public(Public *p, const char *path) {
+        _cleanup_closedir_ DIR *d = opendir(path);
+        struct dirent *de;
+        int r = 0;
+
+        while (d && r != -ENOMEM && (de = readdir(d))) {
+                size_t length = strlen(de->d_name);
+
+                if (length < 3 || strcmp(de->d_name + length - 2, ".d") != 0)
+                        continue;
+                de->d_name[length - 2] = '\0';
+                r = ARRAY_GROW(p->records, &p->allocated, p->n, SIZE_MAX);
+                if (r >= 0)
+                        r = read_public(path, de->d_name, &p->records[p->n]);
+                if (r >= 0)
+                        p->n++;
+        }
+        return r == -ENOMEM ? r : 0;
+}
+
 int dropin_read_public(const char *root, Record ***ret, size_t *ret_n) {
         static const char *const dirs[] = { RUN_DIR, ETC_DIR };
-        Record **records = NULL;
-        size_t n = 0;
+        Public p = {};
+        int r = 0;
 
-        for (size_t i = 0; i < ELEMENTSOF(dirs); i++) {
+        for (size_t i = 0; i < ELEMENTSOF(dirs) && r >= 0; i++) {
                 _cleanup_free_ char *path = file_path("%s%s", root, dirs[i]);
-                _cleanup_closedir_ DIR *d = path ? opendir(path) : NULL;
-                struct dirent *de;
 
-                while (d && (de = readdir(d))) {
-                        size_t length = strlen(de->d_name);
-                        Record **more, *record;
-
-                        if (length < 3 || strcmp(de->d_name + length - 2, ".d") != 0)
-                                continue;
-                        de->d_name[length - 2] = '\0';
-                        if (read_public(path, de->d_name, &record) < 0)
-                                continue;
-                        more = reallocarray(records, n + 1, sizeof(Record *));
-                        if (!more) {
-                                record_free(record);
-                                continue;
-                        }
-                        records = more;
-                        records[n++] = record;
-                }
+                r = path ? add_public(&p, path) : -ENOMEM;
         }
-        *ret = records;
-        *ret_n = n;
+        if (r < 0) {
+                for (size_t i = 0; i < p.n; i++)
+                        record_free(p.records[i]);
+                free(p.records);
+                return r;
+        }
+        *ret = p.records;
+        *ret_n = p.n;
         return 0;
 }
