@@ -166,13 +166,17 @@ int spare_offenders(Backend *b, Record *record, const pid_t *named, size_t n_nam
                 _cleanup_free_ ProcSample *samples = NULL;
                 _cleanup_free_ pid_t *pids = NULL;
                 size_t n, moved = ret->n_moved;
+                ssize_t found;
 
                 r = list_outside(b, record, cgroup, &pids, &n);
                 if (r >= 0)
                         r = sample_all(b, pids, n, &crowd, &samples, &n);
                 if (r < 0)
                         return r;
-                if (offenders_select(samples, n) == 0 && (pass > 0 || record->n_scopes == 0))
+                found = offenders_select(samples, n);
+                if (found < 0)
+                        return found;
+                if (found == 0 && (pass > 0 || record->n_scopes == 0))
                         return 0;
                 if (pass == 0)
                         r = choose_share(b, record, offenders_leave_somebody(samples, n), ret);
@@ -204,7 +208,9 @@ int spare_tree(Backend *b, Record *record, pid_t root, const Limits *limits, Spa
                         return r;
                 moved_before = ret->n_moved;
                 *ret = (SpareReport){};
-                offenders_mark_tree(samples, n, root);
+                r = offenders_mark_tree(samples, n, root);
+                if (r < 0)
+                        return r;
                 r = move_offenders(b, record, root, samples, n, limits, ret);
                 /* Children born while their parents were moved are found by looking again; those
                  * born later are born inside. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Which processes of a session are the trouble, so that the rest of the desktop can be spared. */
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -277,13 +278,13 @@ static size_t mark_descendants(const Family *f, bool *marks, bool movable) {
         return found;
 }
 
-size_t offenders_select(ProcSample *samples, size_t n) {
+ssize_t offenders_select(ProcSample *samples, size_t n) {
         _cleanup_free_ bool *marks = calloc(n + 1, sizeof(bool));
         _cleanup_free_ size_t *spawners = calloc(n + 1, sizeof(size_t));
         _cleanup_(family_done) Family f = {};
 
         if (!marks || !spawners || !family_init(&f, samples, n))
-                return 0;
+                return -ENOMEM;
         find_spawners(&f, spawners);
         for (size_t i = 0; i < n; i++) {
                 ProcSample *p = &samples[i];
@@ -297,15 +298,16 @@ size_t offenders_select(ProcSample *samples, size_t n) {
         return mark_descendants(&f, marks, true);
 }
 
-void offenders_mark_tree(ProcSample *samples, size_t n, pid_t root) {
+int offenders_mark_tree(ProcSample *samples, size_t n, pid_t root) {
         _cleanup_free_ bool *marks = calloc(n + 1, sizeof(bool));
         _cleanup_(family_done) Family f = {};
 
         if (!marks || !family_init(&f, samples, n))
-                return;
+                return -ENOMEM;
         for (size_t i = 0; i < n; i++) {
                 samples[i].offender = false;
                 marks[i] = samples[i].pid == root;
         }
         (void) mark_descendants(&f, marks, false); /* the count is the caller's own */
+        return 0;
 }

@@ -39,13 +39,14 @@ bool offenders_is_desktop(const char *comm);
 /* True if the process is using, or waiting for, most of a CPU. */
 bool offenders_is_burning(const ProcSample *p);
 
-/* Sorts the samples by pid and sets `offender` on each. Returns how many there are. */
-size_t offenders_select(ProcSample *samples, size_t n);
+/* Sorts the samples by pid and sets `offender` on each. Returns how many there are, or -ENOMEM. */
+ssize_t offenders_select(ProcSample *samples, size_t n);
 
 /* True if something is left beside the offenders that would suffer with them: a desktop, a shell or
  * another program that waits for the keys of a terminal, or one that wakes up many times a second.
  * Then a part of the quota has to be kept for it. After offenders_select(). */
 bool offenders_leave_somebody(const ProcSample *samples, size_t n);
 
-/* Sorts the samples by pid and sets `offender` on one process and all its descendants alone. */
-void offenders_mark_tree(ProcSample *samples, size_t n, pid_t root);
+/* Sorts the samples by pid and sets `offender` on one process and all its descendants alone.
+ * Returns 0 or -ENOMEM. */
+int offenders_mark_tree(ProcSample *samples, size_t n, pid_t root);

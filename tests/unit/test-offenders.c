@@ -3,6 +3,7 @@
 
 #include "harness.h"
 
+#include <errno.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -449,6 +450,15 @@ static void a_crowd_of_any_shape_is_quickly_seen_through(void **state _unused_) 
         (void) alarm(0);
 }
 
+/* Not as if there were nobody. */
+static void without_memory_that_is_said(void **state _unused_) {
+#ifdef __SANITIZE_ADDRESS__
+        skip(); /* ends a program that asks for so much */
+#endif
+        assert_int_equal(offenders_select(NULL, SIZE_MAX / 2), -ENOMEM);
+        assert_int_equal(offenders_mark_tree(NULL, SIZE_MAX / 2, 1), -ENOMEM);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(the_trouble_is_found_in_any_order),
@@ -460,6 +470,7 @@ int main(void) {
                 cmocka_unit_test(a_tree_is_marked_alone),
                 cmocka_unit_test(somebody_is_left_who_would_suffer),
                 cmocka_unit_test(a_crowd_of_any_shape_is_quickly_seen_through),
+                cmocka_unit_test(without_memory_that_is_said),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
