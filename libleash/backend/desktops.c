@@ -11,6 +11,7 @@
 #include "backend/loginwatch.h"
 #include "backend/overview.h"
 #include "backend/vncserver.h"
+#include "core/array.h"
 #include "os/clock.h"
 #include "os/user.h"
 
@@ -225,19 +226,9 @@ static int build(const DesktopsOptions *o, Sessions *sessions, Desktops *d) {
  */
 
 static const UserUsage *find_usage(const UserUsage *usage, size_t n, uid_t uid) {
-        size_t low = 0, high = n;
+        size_t at = ARRAY_LOWER_BOUND(n, i, usage[i].uid < uid);
 
-        while (low < high) {
-                size_t middle = (low + high) / 2;
-
-                if (usage[middle].uid == uid)
-                        return &usage[middle];
-                if (usage[middle].uid < uid)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return NULL;
+        return at < n && usage[at].uid == uid ? &usage[at] : NULL;
 }
 
 static void put_usage(Desktops *d, const Hours *hours, const UserUsage *a, size_t n_a,

@@ -62,17 +62,7 @@ static void scan_done(Scan *s) {
 }
 
 static size_t position(const Scan *s, uid_t uid) {
-        size_t low = 0, high = s->n_shares;
-
-        while (low < high) {
-                size_t middle = (low + high) / 2;
-
-                if (s->shares[middle].uid < uid)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return low;
+        return ARRAY_LOWER_BOUND(s->n_shares, i, s->shares[i].uid < uid);
 }
 
 /* To be asked before anything is done for a socket. Returns 1; 0 if its owner has had their share;
@@ -215,17 +205,7 @@ static int compare_found(const void *a, const void *b) {
 }
 
 static size_t first_of(const Scan *s, int number) {
-        size_t low = 0, high = s->n;
-
-        while (low < high) {
-                size_t middle = (low + high) / 2;
-
-                if (s->all[middle].display.number < number)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return low;
+        return ARRAY_LOWER_BOUND(s->n, i, s->all[i].display.number < number);
 }
 
 static bool is_path_of(const Scan *s, const Found *f, const char *path) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "backend/overview.h"
+#include "core/array.h"
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/machine.h"
@@ -71,19 +72,9 @@ int overview_hours(const char *root, Hours *ret) {
 }
 
 static OverviewUser *find(Overview *o, uid_t uid) {
-        size_t low = 0, high = o->n;
+        size_t at = ARRAY_LOWER_BOUND(o->n, i, o->users[i].usage.uid < uid);
 
-        while (low < high) {
-                size_t middle = (low + high) / 2;
-
-                if (o->users[middle].usage.uid == uid)
-                        return &o->users[middle];
-                if (o->users[middle].usage.uid < uid)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return NULL;
+        return at < o->n && o->users[at].usage.uid == uid ? &o->users[at] : NULL;
 }
 
 usec_t overview_realtime(usec_t boottime) {

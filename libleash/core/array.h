@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Arrays that grow: room is doubled, so that adding one by one costs no more than copying twice. */
+/* Arrays that grow: room is doubled, so that adding one by one costs no more than copying twice;
+ * and where something stands in one that is sorted. */
 #pragma once
 
 #include <stddef.h>
@@ -20,3 +21,24 @@ int array_grow(void **array, size_t *allocated, size_t n, size_t max, size_t siz
    (array) = _a_;                                                         \
    _r_;                                                                   \
          })
+
+/* Where in a sorted array of n elements something stands, or belongs: the index of the first
+ * element that does not come before it; n if all do. `before` says that of the element with the
+ * index `i`:
+ *
+ *     at = ARRAY_LOWER_BOUND(users->n, i, users->all[i].uid < uid);
+ */
+/* clang-format off */
+#define ARRAY_LOWER_BOUND(n, i, before)                            \
+        ({                                                         \
+                size_t _low_ = 0, _high_ = (n);                    \
+                while (_low_ < _high_) {                           \
+                        size_t i = _low_ + (_high_ - _low_) / 2;   \
+                        if (before)                                \
+                                _low_ = i + 1;                     \
+                        else                                       \
+                                _high_ = i;                        \
+                }                                                  \
+                _low_;                                             \
+        })
+/* clang-format on */

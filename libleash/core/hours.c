@@ -20,17 +20,7 @@ void hours_done(Hours *h) {
 }
 
 static size_t position(const Hours *h, uid_t uid) {
-        size_t low = 0, high = h->n;
-
-        while (low < high) {
-                size_t middle = (low + high) / 2;
-
-                if (h->users[middle].uid < uid)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return low;
+        return ARRAY_LOWER_BOUND(h->n, i, h->users[i].uid < uid);
 }
 
 static int get(Hours *h, uid_t uid, HoursUser **ret) {

@@ -13,6 +13,7 @@
 #include <ini.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/parse.h"
 #include "core/policysection.h"
 
@@ -35,26 +36,17 @@ static void note(Reader *r, int result) {
                 r->error = result;
 }
 
+static int compare_section(const PolicySection *s, PolicyKind kind, const char *name) {
+        return s->kind != kind ? (int) s->kind - (int) kind : strcmp(s->name, name);
+}
+
 /* Where a section of that name stands in by_name, or belongs; *ret_found tells which. */
 static size_t find_section(const Policy *p, PolicyKind kind, const char *name, bool *ret_found) {
-        size_t low = 0, high = p->n_sections;
+        size_t at =
+                ARRAY_LOWER_BOUND(p->n_sections, i, compare_section(p->by_name[i], kind, name) < 0);
 
-        *ret_found = false;
-        while (low < high && !*ret_found) {
-                size_t middle = low + (high - low) / 2;
-                const PolicySection *s = p->by_name[middle];
-                int order = s->kind != kind ? (int) s->kind - (int) kind : strcmp(s->name, name);
-
-                if (order < 0)
-                        low = middle + 1;
-                else
-                        high = middle;
-                if (order == 0) {
-                        *ret_found = true;
-                        return middle;
-                }
-        }
-        return low;
+        *ret_found = at < p->n_sections && compare_section(p->by_name[at], kind, name) == 0;
+        return at;
 }
 
 static int make_room(Policy *p) {

@@ -22,22 +22,10 @@ void runaways_done(Runaways *r) {
 }
 
 static size_t position(const Runaways *r, uid_t uid, bool *ret_found) {
-        size_t low = 0, high = r->n;
+        size_t at = ARRAY_LOWER_BOUND(r->n, i, r->all[i].uid < uid);
 
-        *ret_found = false;
-        while (low < high) {
-                size_t middle = (low + high) / 2;
-
-                if (r->all[middle].uid == uid) {
-                        *ret_found = true;
-                        return middle;
-                }
-                if (r->all[middle].uid < uid)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return low;
+        *ret_found = at < r->n && r->all[at].uid == uid;
+        return at;
 }
 
 /* Returns 1 for a new one, 0 for one that was there, -ENOBUFS, -ENOMEM. */

@@ -84,23 +84,10 @@ void sessions_set_watch(Sessions *s, bool watch) {
 
 /* Where the id is, or where it belongs. */
 static size_t position(const Sessions *s, const char *id, bool *ret_found) {
-        size_t low = 0, high = s->n;
+        size_t at = ARRAY_LOWER_BOUND(s->n, i, strcmp(s->all[i]->id, id) < 0);
 
-        *ret_found = false;
-        while (low < high) {
-                size_t middle = (low + high) / 2;
-                int c = strcmp(s->all[middle]->id, id);
-
-                if (c == 0) {
-                        *ret_found = true;
-                        return middle;
-                }
-                if (c < 0)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return low;
+        *ret_found = at < s->n && strcmp(s->all[at]->id, id) == 0;
+        return at;
 }
 
 Session *sessions_find(const Sessions *s, const char *id) {
@@ -306,19 +293,10 @@ static int compare_displays(const void *a, const void *b) {
 }
 
 static SessionDisplay *find_display(SessionDisplay *displays, size_t n, uid_t uid, int number) {
-        size_t low = 0, high = n;
-
-        while (low < high) {
-                size_t middle = (low + high) / 2;
-
-                if (displays[middle].number < number)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        for (; low < n && displays[low].number == number; low++)
-                if (displays[low].uid == uid)
-                        return &displays[low];
+        for (size_t at = ARRAY_LOWER_BOUND(n, i, displays[i].number < number);
+             at < n && displays[at].number == number; at++)
+                if (displays[at].uid == uid)
+                        return &displays[at];
         return NULL;
 }
 

@@ -33,22 +33,10 @@ void states_done(States *st) {
 }
 
 static size_t position(const States *st, uid_t uid, bool *ret_found) {
-        size_t low = 0, high = st->n;
+        size_t at = ARRAY_LOWER_BOUND(st->n, i, st->users[i].uid < uid);
 
-        *ret_found = false;
-        while (low < high) {
-                size_t middle = (low + high) / 2;
-
-                if (st->users[middle].uid == uid) {
-                        *ret_found = true;
-                        return middle;
-                }
-                if (st->users[middle].uid < uid)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return low;
+        *ret_found = at < st->n && st->users[at].uid == uid;
+        return at;
 }
 
 static int get_user(States *st, uid_t uid, StateUser **ret) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Arrays that grow. */
+/* Arrays that grow, and what stands where in a sorted one. */
 
 #include "harness.h"
 
@@ -83,12 +83,31 @@ static void too_much_is_refused(void **state _unused_) {
         }
 }
 
+/* Every array of up to 12 that ascends by nothing or two at each step, and every key. */
+static void what_is_sorted_is_found(void **state _unused_) {
+        for (size_t n = 0; n <= 12; n++)
+                for (unsigned steps = 0; steps < 1U << n; steps++) {
+                        int all[12];
+
+                        for (size_t i = 0; i < n; i++)
+                                all[i] = (i ? all[i - 1] : 0) + (steps >> i & 1 ? 2 : 0);
+                        for (int key = -1; key <= 25; key++) {
+                                size_t first = 0;
+
+                                while (first < n && all[first] < key)
+                                        first++;
+                                assert_int_equal(ARRAY_LOWER_BOUND(n, i, all[i] < key), first);
+                        }
+                }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(all_that_is_added_is_there),
                 cmocka_unit_test(room_is_left_alone),
                 cmocka_unit_test(a_bound_is_kept),
                 cmocka_unit_test(too_much_is_refused),
+                cmocka_unit_test(what_is_sorted_is_found),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
