@@ -89,47 +89,29 @@ double hours_percent(const Hours *h, uid_t uid, usec_t used, usec_t now) {
 }
 
 int hours_to_text(const Hours *h, const char *boot, char **ret, size_t *ret_size) {
-        _cleanup_free_ char *text = NULL;
-        size_t size = 0;
-        bool failed;
-        FILE *f;
+        StatefileText t;
+        int r;
 
-        f = open_memstream(&text, &size);
-        if (!f)
-                return -ENOMEM;
-        (void) fprintf(f, "[hours]\nVersion=1\nBoot=%s\n", boot);
+        r = statefile_begin(&t, "hours", boot);
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < h->n; i++) {
                 const HoursUser *u = &h->users[i];
 
-                (void) fprintf(f, "[user %u]\n", (unsigned) u->uid);
+                (void) fprintf(t.f, "[user %u]\n", (unsigned) u->uid);
                 for (unsigned k = 0; k < u->n; k++)
-                        (void) fprintf(f, "At=%" PRIu64 "\nUsed=%" PRIu64 "\n", u->samples[k].at,
+                        (void) fprintf(t.f, "At=%" PRIu64 "\nUsed=%" PRIu64 "\n", u->samples[k].at,
                                        u->samples[k].used);
         }
-        (void) fputs("[end]\n", f);
-        failed = ferror(f) != 0;
-        if (fclose(f) != 0 || failed)
-                return -ENOMEM;
-        *ret = TAKE_PTR(text);
-        *ret_size = size;
-        return 0;
+        return statefile_end(&t, ret, ret_size);
 }
 
 typedef struct Reading {
         Hours *hours;
+        StatefileHead head;
         uid_t uid;
-        const char *boot;
         usec_t at;
-        bool versioned;
 } Reading;
-
-static int read_head(Reading *r, const char *key, const char *value) {
-        if (strcmp(key, "Version") == 0) {
-                r->versioned = strcmp(value, "1") == 0;
-                return r->versioned ? 0 : -EBADMSG;
-        }
-        return strcmp(key, "Boot") == 0 && strcmp(value, r->boot) != 0 ? -ESTALE : 0;
-}
 
 static int read_entry(const char *section, const char *name, const char *key, const char *value,
                       void *userdata) {
@@ -138,10 +120,10 @@ static int read_entry(const char *section, const char *name, const char *key, co
         int k;
 
         if (strcmp(section, "hours") == 0)
-                return key ? read_head(r, key, value) : 0;
+                return statefile_read_head(&r->head, key, value);
         if (strcmp(section, "user") != 0)
                 return 0;
-        if (!r->versioned)
+        if (!r->head.versioned)
                 return -EBADMSG;
         if (!key) {
                 r->at = 0;
@@ -160,7 +142,7 @@ static int read_entry(const char *section, const char *name, const char *key, co
 }
 
 int hours_from_text(Hours *h, const char *text, size_t size, const char *boot) {
-        Reading reading = { .hours = h, .boot = boot };
+        Reading reading = { .hours = h, .head = { .boot = boot } };
         int r;
 
         r = statefile_read(text, size, HOURS_TEXT_MAX, read_entry, &reading);
