@@ -64,8 +64,7 @@ int backend_facts(Backend *b, pid_t pid, int pidfd, ProcessFacts *ret) {
         if (r >= 0)
                 r = proc_read_status(pid, &status);
         if (r >= 0)
-                r = proc_read_cgroup(pid, b->fs.version == CGROUPFS_V1 ? "name=systemd" : NULL,
-                                     &cgroup);
+                r = cgroupfs_read_unit(&b->fs, pid, &cgroup);
         if (r == -ENODATA) /* not in that hierarchy: no placement */
                 r = 0;
         else if (r >= 0)

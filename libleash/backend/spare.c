@@ -31,9 +31,7 @@ static bool is_manager(Backend *b, pid_t pid) {
         _cleanup_free_ char *cgroup = NULL;
         size_t n;
 
-        if (!b->ops->placement ||
-            proc_read_cgroup(pid, b->fs.version == CGROUPFS_V1 ? "name=systemd" : NULL, &cgroup) <
-                    0)
+        if (!b->ops->placement || cgroupfs_read_unit(&b->fs, pid, &cgroup) < 0)
                 return false;
         if (strstr(cgroup, "/user-runtime-dir@"))
                 return true;

@@ -110,7 +110,7 @@ static int home_of(Backend *b, pid_t pid, char **ret) {
         Placement p;
         int r;
 
-        r = proc_read_cgroup(pid, b->fs.version == CGROUPFS_V1 ? "name=systemd" : NULL, &cgroup);
+        r = cgroupfs_read_unit(&b->fs, pid, &cgroup);
         if (r < 0)
                 return r;
         r = placement_parse(cgroup, &p);

@@ -509,8 +509,7 @@ static int systemd_escapees(Backend *b, const Record *record, pid_t **ret, size_
                     (status.ruid != record->uid &&
                      (status.ruid == 0 || proc_read_loginuid(pids[i]) != record->uid)))
                         continue;
-                r = proc_read_cgroup(pids[i], b->fs.version == CGROUPFS_V1 ? "name=systemd" : NULL,
-                                     &cgroup);
+                r = cgroupfs_read_unit(&b->fs, pids[i], &cgroup);
                 if (r >= 0 && !placement_is_inside(cgroup, target) &&
                     strncmp(cgroup, NOTIFY_CGROUP, strlen(NOTIFY_CGROUP)) != 0)
                         pids[kept++] = pids[i];

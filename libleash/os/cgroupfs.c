@@ -10,6 +10,7 @@
 #include "core/parse.h"
 #include "os/cgroupfs.h"
 #include "os/file.h"
+#include "os/proc.h"
 
 #define DEPTH_MAX 16
 
@@ -67,6 +68,10 @@ static ssize_t read_file(const CgroupFs *fs, const char *controller, const char 
                 return r;
         r = file_read_buffer(path, buf, size);
         return r == -ENODEV ? -ENOENT : r; /* removed since it was opened */
+}
+
+int cgroupfs_read_unit(const CgroupFs *fs, pid_t pid, char **ret) {
+        return proc_read_cgroup(pid, fs->version == CGROUPFS_V1 ? "name=systemd" : NULL, ret);
 }
 
 int cgroupfs_read_limit(const CgroupFs *fs, const char *cgroup, Limit limit, char *buf,

@@ -29,6 +29,11 @@ CgroupFs cgroupfs_detect(const char *root);
 int cgroupfs_path(const CgroupFs *fs, const char *controller, const char *cgroup,
                   char ret[static CGROUPFS_PATH_MAX]);
 
+/* The cgroup by which PID 1 knows a process: in systemd's own hierarchy on v1, where a unified one
+ * may say "/" of everybody, and in the unified one on v2, where others may have mounted one of that
+ * name. Returns as proc_read_cgroup(). */
+int cgroupfs_read_unit(const CgroupFs *fs, pid_t pid, char **ret);
+
 /* Reads the file that carries a limit, in the form that cgfile_agrees() takes.
  * Returns 0; -ENOENT if the group or the controller is not there; -EOPNOTSUPP if this kernel's
  * cgroup version cannot express the limit. */
