@@ -243,17 +243,6 @@ static int put_back(const Site *s, const Record *record, size_t tree, pid_t pid)
         }
 }
 
-static pid_t read_tgid(pid_t tid) {
-        char path[64], buf[4096], *line;
-        int tgid;
-
-        (void) snprintf(path, sizeof(path), "/proc/%d/status", (int) tid);
-        if (file_read_buffer(path, buf, sizeof(buf)) < 0)
-                return tid;
-        line = strstr(buf, "\nTgid:");
-        return line && sscanf(line, "\nTgid: %d", &tgid) == 1 ? tgid : tid;
-}
-
 /* Puts back the processes that only their threads tell of, see procs_find_alive(). */
 static int release_threads(const Site *s, const Record *record, size_t tree, const char *leaf) {
         _cleanup_free_ char *text = NULL;
@@ -268,7 +257,7 @@ static int release_threads(const Site *s, const Record *record, size_t tree, con
 
                 if (parse_pid(line, &tid) < 0)
                         continue;
-                r = put_back(s, record, tree, read_tgid(tid));
+                r = put_back(s, record, tree, proc_thread_group(tid) ?: tid);
                 if (r < 0 && r != -ESRCH)
                         return r;
                 result = 1;
