@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "backend/defaults.h"
+#include "backend/json.h"
 #include "backend/layer.h"
 #include "backend/login.h"
 #include "core/parse.h"
@@ -167,18 +168,12 @@ static Exit print_answer(const Answer *a) {
         return EXIT_DONE;
 }
 
-static struct json_object *escaped_to_json(const char *text) {
-        _cleanup_free_ char *escaped = escape_text(text, 1024);
-
-        return escaped ? json_object_new_string(escaped) : NULL;
-}
-
 static struct json_object *source_to_json(const PolicySource *s) {
         struct json_object *o = json_object_new_object();
 
-        (void) json_object_object_add(o, "file", escaped_to_json(s->file));
+        (void) json_object_object_add(o, "file", json_text(s->file));
         (void) json_object_object_add(o, "line", json_object_new_uint64(s->line));
-        (void) json_object_object_add(o, "section", escaped_to_json(s->section));
+        (void) json_object_object_add(o, "section", json_text(s->section));
         return o;
 }
 
@@ -190,10 +185,10 @@ static struct json_object *mistakes_to_json(const Reading *reading) {
         for (size_t i = 0; i < n; i++) {
                 struct json_object *o = json_object_new_object();
 
-                (void) json_object_object_add(o, "file", escaped_to_json(e[i].file));
+                (void) json_object_object_add(o, "file", json_text(e[i].file));
                 (void) json_object_object_add(o, "line",
                                               e[i].line ? json_object_new_uint64(e[i].line) : NULL);
-                (void) json_object_object_add(o, "message", escaped_to_json(e[i].text));
+                (void) json_object_object_add(o, "message", json_text(e[i].text));
                 (void) json_object_array_add(array, o);
         }
         return array;
@@ -207,7 +202,7 @@ static Exit print_json(const Reading *reading, const Answer *a) {
                 if (limits_has(&a->limits.limits, i))
                         (void) json_object_object_add(from, limits_table[i].json,
                                                       source_to_json(&a->limits.from[i]));
-        (void) json_object_object_add(o, "user", a ? escaped_to_json(a->user.name) : NULL);
+        (void) json_object_object_add(o, "user", a ? json_text(a->user.name) : NULL);
         (void) json_object_object_add(o, "uid", a ? json_object_new_uint64(a->user.uid) : NULL);
         (void) json_object_object_add(o, "exempt",
                                       a && a->exempt ? source_to_json(&a->exempt_from) : NULL);

@@ -258,9 +258,7 @@ static Exit print_text(const Subject *s) {
 }
 
 static void add_text(struct json_object *o, const char *key, const char *value) {
-        _cleanup_free_ char *escaped = value && *value ? escape_text(value, 4096) : NULL;
-
-        (void) json_object_object_add(o, key, escaped ? json_object_new_string(escaped) : NULL);
+        (void) json_object_object_add(o, key, json_text(value));
 }
 
 static void add_since(struct json_object *o, const char *key, usec_t boottime) {
