@@ -50,6 +50,9 @@ static int parse_scope(const char *text, void *dst) {
         return 0;
 }
 
+/* That are "until released", and keep every later sum from overflowing. */
+#define TEN_YEARS (UINT64_C(10) * 366 * 86400 * USEC_PER_SEC)
+
 static int parse_for(const char *text, void *dst) {
         usec_t usec;
         int r;
@@ -57,8 +60,7 @@ static int parse_for(const char *text, void *dst) {
         r = parse_duration(text, &usec);
         if (r < 0)
                 return r;
-        /* Ten years are "until released", and keep every later sum from overflowing. */
-        if (usec < USEC_PER_SEC || usec > UINT64_C(10) * 366 * 86400 * USEC_PER_SEC)
+        if (usec < USEC_PER_SEC || usec > TEN_YEARS)
                 return -ERANGE;
         *(usec_t *) dst = usec;
         return 0;
@@ -71,7 +73,7 @@ static int parse_until(const char *text, void *dst) {
         r = parse_timestamp(text, now, &until);
         if (r < 0)
                 return r;
-        if (until <= now || until > now + UINT64_C(10) * 366 * 86400 * USEC_PER_SEC)
+        if (until <= now || until > now + TEN_YEARS)
                 return -ERANGE;
         *(usec_t *) dst = until;
         return 0;

@@ -21,8 +21,6 @@ typedef enum Exit {
         EXIT_USAGE = 2,
 } Exit;
 
-#define CAPACITY_MAX 100000
-
 typedef struct Option {
         struct option getopt;
         const char *metavar, *help;
@@ -83,7 +81,7 @@ static int take(int c, Agent *a, bool *print) {
                 a->weight = (unsigned) n;
                 return r;
         case 'c':
-                r = take_number("capacity", optarg, CAPACITY_MAX, &n);
+                r = take_number("capacity", optarg, LOOK_CAPACITY_MAX, &n);
                 a->look.capacity = n;
                 return r;
         case 'r':

@@ -28,8 +28,6 @@
 #define COUNT_INTERVAL (5 * USEC_PER_SEC)
 #define CONFIG_INTERVAL (30 * USEC_PER_SEC)
 
-#define CAPACITY_MAX 100000
-
 LookRestart look_restart_from_string(const char *name) {
         static const char *const names[_LOOK_RESTART_MAX] = {
                 [LOOK_RESTART_LOWER] = "lower",
@@ -170,7 +168,7 @@ static void look_at_config(Look *l, usec_t now) {
             !xrdpconf_find(text, "Sessions", "MaxSessions", &value))
                 return;
         most = xrdpconf_number(value.text);
-        if (most > 0 && most <= CAPACITY_MAX)
+        if (most > 0 && most <= LOOK_CAPACITY_MAX)
                 l->facts.capacity = (size_t) most;
 }
 

@@ -23,6 +23,8 @@ typedef struct LookFile {
         int64_t seconds, nanoseconds;
 } LookFile;
 
+#define LOOK_CAPACITY_MAX 100000
+
 typedef struct Look {
         const char *root; /* stands before every path; "" but in tests */
         size_t capacity;  /* sessions that fit, if an admin says so; 0: what sesman.ini says */

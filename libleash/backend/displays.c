@@ -11,6 +11,7 @@
 #include <sys/un.h>
 
 #include "backend/displays.h"
+#include "backend/vncserver.h"
 #include "core/array.h"
 #include "core/parse.h"
 #include "os/file.h"
@@ -30,7 +31,6 @@ static const char *const folders[] = { "/run/xrdp/sockdir", "/run/xrdp", "/tmp/.
 #define ENTRIES_MAX 131072
 #define DISPLAYS_MAX 65536
 #define USER_SOCKETS_MAX 1024
-#define VNC_PORT 5900
 #define VNC_DISPLAYS 1000
 
 /* A display while it is being found out about. */
@@ -276,10 +276,10 @@ static int add_connection(Ports *p, const Connection *c) {
 
 static int on_port(const TcpSocket *t, void *userdata) {
         Ports *ports = userdata;
-        const Connection connection = { t->port - VNC_PORT, t->uid };
+        const Connection connection = { t->port - VNCSERVER_PORT, t->uid };
         const Found found = {
                 .display = {
-                        .number = t->port - VNC_PORT,
+                        .number = t->port - VNCSERVER_PORT,
                         .uid = t->uid,
                         .via = SESSION_VIA_VNC,
                         .link = SESSION_LINK_DISCONNECTED,
@@ -309,7 +309,7 @@ static int scan_vnc(Scan *s) {
         Ports ports = { .scan = s };
         int r;
 
-        r = sockdiag_tcp(VNC_PORT, VNC_PORT + VNC_DISPLAYS - 1, on_port, &ports);
+        r = sockdiag_tcp(VNCSERVER_PORT, VNCSERVER_PORT + VNC_DISPLAYS - 1, on_port, &ports);
         if (ports.n > 0)
                 qsort(ports.all, ports.n, sizeof(Connection), compare_connections);
         for (size_t i = 0; i < s->n && r >= 0 && ports.n > 0; i++) {

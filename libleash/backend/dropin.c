@@ -292,6 +292,8 @@ int dropin_write(const char *root, const Record *record, const Limits *limits, b
         return remove_from(root, record->persist ? RUN_DIR : ETC_DIR, record->target);
 }
 
+#define DIGEST_NOTHING UINT64_C(0xcbf29ce484222325)
+
 static uint64_t digest(uint64_t h, const void *data, size_t size) {
         const unsigned char *p = data;
 
@@ -322,7 +324,7 @@ static uint64_t digest_dir(uint64_t h, const char *path) {
                 return h;
         /* Summed up, since the order of a folder's entries means nothing. */
         while ((de = readdir(d))) {
-                uint64_t one = digest(UINT64_C(0xcbf29ce484222325), path, strlen(path));
+                uint64_t one = digest(DIGEST_NOTHING, path, strlen(path));
                 size_t n = strlen(de->d_name);
                 struct stat st;
 
@@ -350,7 +352,7 @@ int dropin_fingerprint(const char *root, const char *unit, char **ret) {
                 "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
                 "/lib/systemd/system",           "/run/systemd/generator.late",
         };
-        uint64_t h = UINT64_C(0xcbf29ce484222325);
+        uint64_t h = DIGEST_NOTHING;
         char *text;
 
         for (size_t i = 0; i < ELEMENTSOF(dirs); i++)

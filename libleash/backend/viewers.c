@@ -16,8 +16,6 @@
 #include "os/proc.h"
 #include "os/procsocket.h"
 
-#define VNC_PORT 5900
-
 enum {
         PROGRAM_XRDP,
         PROGRAM_SESMAN,
@@ -116,7 +114,7 @@ static const TcpSocket *find_socket(const Tcp *t, uint32_t inode) {
 /* The X server's end of a connection to that VNC display. */
 static const TcpSocket *find_vnc(const Tcp *t, int display, uid_t uid) {
         for (size_t i = 0; i < t->n; i++)
-                if (t->all[i].port == VNC_PORT + display && t->all[i].uid == uid)
+                if (t->all[i].port == VNCSERVER_PORT + display && t->all[i].uid == uid)
                         return &t->all[i];
         return NULL;
 }
@@ -221,7 +219,7 @@ int viewers_disconnect_vnc(int display, uid_t uid) {
 
         if (!tcp)
                 return -ENOMEM;
-        r = sockdiag_tcp(VNC_PORT + display, VNC_PORT + display, on_tcp, tcp);
+        r = sockdiag_tcp(VNCSERVER_PORT + display, VNCSERVER_PORT + display, on_tcp, tcp);
         if (r < 0)
                 return r;
         for (size_t i = 0; i < tcp->n; i++) {

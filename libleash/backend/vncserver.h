@@ -5,6 +5,9 @@
 
 #include "core/sessions.h"
 
+/* Where display 0 listens; the others follow. */
+#define VNCSERVER_PORT 5900
+
 typedef struct VncServer {
         const SessionDisplay *display; /* borrowed */
         pid_t pid;
