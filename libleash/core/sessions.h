@@ -21,6 +21,8 @@
 
 #include "core/macro.h"
 
+typedef struct StateRules StateRules; /* core/states.h */
+
 /* What a rule may wait for. */
 typedef enum SessionCondition {
         SESSION_DISCONNECTED, /* nobody looks at the display */
@@ -130,8 +132,8 @@ typedef struct Session {
         SessionRung rung;
         SessionCondition rung_for;
         usec_t rung_at;
-        usec_t rung_retry; /* the next rung could not be done: not before this again */
-        const void *rules;
+        usec_t rung_retry;       /* the next rung could not be done: not before this again */
+        const StateRules *rules; /* borrowed; NULL for none */
 
         /* Kept by core/guard. */
         usec_t guard_at; /* when its lock helper is to be looked for; 0 for not */

@@ -64,13 +64,13 @@ typedef struct PlaceRules {
 } PlaceRules;
 
 /* What applies to one session. Session.rules points to one, or is NULL for none. */
-typedef struct StateRules {
+struct StateRules {
         bool exempt;
         StateRule when[_SESSION_CONDITION_MAX];
         PlaceRules places;
         bool lock; /* a lock helper is wanted; for core/guard */
         char lock_origin[STATE_ORIGIN_MAX];
-} StateRules;
+};
 
 typedef enum StateActionKind {
         STATE_SQUEEZE,   /* the user's state layer is to be these limits */
