@@ -54,20 +54,20 @@ archive = $(if $(filter $(1),$(STATIC)),$(filter /%,$(shell $(CC) -print-file-na
 JSON_LIBS := $(if $(JSON_LIBS),$(or $(call archive,json-c),$(JSON_LIBS)))
 INIH_LIBS := $(if $(INIH_LIBS),$(or $(call archive,inih),$(INIH_LIBS)))
 CMOCKA_LIBS := $(shell $(PKG_CONFIG) --libs cmocka 2>/dev/null)
-HAVE_CGROUP := $(shell $(PKG_CONFIG) --exists libcgroup 2>/dev/null && echo yes)
+# Loaded when it is needed, by the name that a program linked with it would ask for.
+CGROUP_SONAME := $(shell $(PKG_CONFIG) --exists libcgroup 2>/dev/null && \
+    readelf -d "$$($(CC) -print-file-name=libcgroup.so)" 2>/dev/null | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')
 
 CURSES_CFLAGS := $(shell $(PKG_CONFIG) --cflags ncursesw 2>/dev/null)
 CURSES_LIBS := $(shell $(PKG_CONFIG) --libs ncursesw 2>/dev/null)
 # A program of its own: what it takes to load ncurses is not for every `leash PID`.
 TOP_SOURCE = $(if $(CURSES_LIBS),top-start.c,top-fallback.c)
-HAVE_PAM := $(shell echo '\#include <security/pam_ext.h>' | $(CC) -E - >/dev/null 2>&1 && echo yes)
+HAVE_PAM := $(shell $(CC) $(CPPFLAGS) -E -include security/pam_ext.h -x c /dev/null >/dev/null 2>&1 && echo yes)
 
-ifeq ($(HAVE_CGROUP),yes)
+ifneq ($(CGROUP_SONAME),)
 CGROUP_SOURCE = backend/cgroup.c backend/cgroup-crowd.c backend/cgroup-group.c \
     backend/cgroup-moves.c backend/cgroup-origins.c backend/cgroup-procs.c \
     backend/cgroup-site.c backend/cgroup-waiter.c
-# Loaded when it is needed, by the name that a program linked with it would ask for.
-CGROUP_SONAME := $(shell readelf -d "$$($(CC) -print-file-name=libcgroup.so)" | sed -n 's/.*SONAME.*\[\(.*\)\]/\1/p')
 else
 CGROUP_SOURCE = backend/cgroup-fallback.c
 endif
@@ -187,7 +187,7 @@ said:
 	@$(if $(SYSTEMD_LIBS),,echo "leash needs libsystemd's headers: see 'make deps'" >&2; exit 1)
 	@$(if $(JSON_LIBS),,echo "leash needs json-c's headers: see 'make deps'" >&2; exit 1)
 	@$(if $(INIH_LIBS),,echo "leash needs libinih's headers: see 'make deps'" >&2; exit 1)
-	@$(if $(HAVE_CGROUP),,echo "libcgroup is not here: built without the backend for hosts that do not run systemd")
+	@$(if $(CGROUP_SONAME),,echo "libcgroup is not here: built without the backend for hosts that do not run systemd")
 	@$(if $(CURSES_LIBS),,echo "ncurses is not here: built without leash top")
 	@$(if $(X11_LIBS),,echo "libX11, libXext or libXss is not here: leash-lock is not built")
 	@$(if $(NOTIFY_LIBS),,echo "libnotify is not here: leash-notify is not built")
@@ -220,8 +220,8 @@ $(BUILD)/man/%: docs/man/%.scd
 	@mkdir -p $(@D)
 	@if command -v scdoc >/dev/null; then scdoc <$< >$@; else echo "scdoc is not here: $(@F) is not made"; fi
 
--include $(LIB_OBJECTS:.o=.d) $(LEASH_OBJECTS:.o=.d) $(TOP_OBJECTS:.o=.d) $(LOCK_OBJECTS:.o=.d) \
-    $(LEASHD_OBJECTS:.o=.d) $(AGENT_OBJECTS:.o=.d) $(XRDP_OBJECTS:.o=.d) $(PAM_OBJECTS:.o=.d)
+# Of every object that there is, the tests' among them: a list would be one to forget somebody in.
+-include $(foreach folder,* */* */*/*,$(wildcard $(OBJ)/$(folder)/*.d))
 
 # ---- tests ------------------------------------------------------------------------------------------
 
@@ -235,9 +235,6 @@ FAULTS = malloc calloc realloc reallocarray strdup strndup vasprintf open_memstr
     getpwnam_r getgrgid_r getgrouplist sd_uid_get_sessions sd_session_get_service sd_session_get_class sd_session_get_state sd_bus_new sd_bus_set_address sd_bus_start sd_bus_process \
     sd_bus_wait sd_bus_call sd_bus_message_new_method_call sd_bus_message_open_container open openat fclose
 PAM_TESTS = $(if $(HAVE_PAM),$(BUILD)/tests/pam-driver $(BUILD)/tests/pam-faults)
-
-TEST_OBJECTS = $(UNIT_TESTS:%=$(OBJ)/tests/unit/test-%.o) $(FUZZERS:%=$(OBJ)/tests/fuzz/fuzz-%.o) \
-    $(OBJ)/tests/fuzz/replay.o
 
 # leash-lock with testing.c of the tests in the place of its own; all else is the same.
 LOCK_TOOLS = $(BUILD)/tests/leash-lock $(BUILD)/tests/test-locker $(BUILD)/tests/observer $(BUILD)/tests/intruder \
@@ -258,8 +255,6 @@ $(BUILD)/tests/fake-login $(BUILD)/tests/inhibitor $(BUILD)/tests/fake-desktop $
 
 # Objects of tests are kept, like all others.
 .SECONDARY:
-
--include $(TEST_OBJECTS:.o=.d)
 
 .PHONY: tests
 tests: $(if $(CMOCKA_LIBS),$(TEST_PROGRAMS)) $(TOOLS) $(PAM_TESTS) $(if $(X11_LIBS),$(LOCK_TOOLS)) \
