@@ -193,11 +193,22 @@ said:
 	@$(if $(NOTIFY_LIBS),,echo "libnotify is not here: leash-notify is not built")
 	@$(if $(HAVE_PAM),,echo "libpam's headers are not here: pam_leash is not built")
 
+# What is compiled and linked with, and what stands in the programs: written when it is not what it was, and then all is
+# made again.
+SETTINGS := $(strip $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(MODULE_LDFLAGS) $(SYSTEMD_LIBS) $(JSON_LIBS) $(INIH_LIBS) \
+    $(CGROUP_SONAME) $(CURSES_CFLAGS) $(CURSES_LIBS) $(X11_LIBS) $(XRES_LIBS) $(NOTIFY_CFLAGS) $(NOTIFY_LIBS))
+ifneq ($(SETTINGS),$(strip $(shell cat $(BUILD)/settings 2>/dev/null)))
+.PHONY: $(BUILD)/settings
+endif
+$(BUILD)/settings:
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(SETTINGS))' >$@
+
 $(LIBLEASH): $(LIB_OBJECTS)
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
-$(OBJ)/%.o: %.c | said
+$(OBJ)/%.o: %.c $(BUILD)/settings | said
 	@mkdir -p $(@D)
 	@echo "  CC   $<"
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
