@@ -141,10 +141,13 @@ TOP_PROGRAM = $(if $(CURSES_LIBS),$(BUILD)/leash-top)
 PAM_OBJECTS = $(PAM_SOURCES:%.c=$(OBJ)/pam_module/%.o)
 PAM_MODULE = $(if $(HAVE_PAM),$(BUILD)/pam_leash.so)
 MAN_PAGES = $(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd))
+SCDOC := $(shell command -v scdoc 2>/dev/null)
 COMPLETIONS = $(foreach program,leash leash-xrdp,$(BUILD)/completions/$(program).bash \
     $(BUILD)/completions/_$(program))
 
 .DEFAULT_GOAL = all
+# Half a file is newer than what it is made of.
+.DELETE_ON_ERROR:
 
 .PHONY: all
 all: $(BUILD)/leash $(TOP_PROGRAM) $(BUILD)/leashd $(BUILD)/leash-xrdp $(BUILD)/leash-agent $(PAM_MODULE) $(LOCK_PROGRAMS) $(COMPLETIONS) man
@@ -192,11 +195,13 @@ said:
 	@$(if $(X11_LIBS),,echo "libX11, libXext or libXss is not here: leash-lock is not built")
 	@$(if $(NOTIFY_LIBS),,echo "libnotify is not here: leash-notify is not built")
 	@$(if $(HAVE_PAM),,echo "libpam's headers are not here: pam_leash is not built")
+	@$(if $(SCDOC),,echo "scdoc is not here: the man pages are not made")
 
 # What is compiled and linked with, and what stands in the programs: written when it is not what it was, and then all is
 # made again.
+PLACES = BINDIR SBINDIR LIBEXECDIR SYSCONFDIR DOCDIR
 SETTINGS := $(strip $(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) $(MODULE_LDFLAGS) $(SYSTEMD_LIBS) $(JSON_LIBS) $(INIH_LIBS) \
-    $(CGROUP_SONAME) $(CURSES_CFLAGS) $(CURSES_LIBS) $(X11_LIBS) $(XRES_LIBS) $(NOTIFY_CFLAGS) $(NOTIFY_LIBS))
+    $(foreach name,$(PLACES),$(name)=$($(name))) $(CGROUP_SONAME) $(CURSES_CFLAGS) $(CURSES_LIBS) $(X11_LIBS) $(XRES_LIBS) $(NOTIFY_CFLAGS) $(NOTIFY_LIBS))
 ifneq ($(SETTINGS),$(strip $(shell cat $(BUILD)/settings 2>/dev/null)))
 .PHONY: $(BUILD)/settings
 endif
@@ -225,11 +230,16 @@ $(BUILD)/completions/_%: $(BUILD)/%
 	$(Q)$< --completion=zsh >$@
 
 .PHONY: man
-man: $(MAN_PAGES)
+man: $(if $(SCDOC),$(MAN_PAGES))
 
-$(BUILD)/man/%: docs/man/%.scd
+$(BUILD)/man/%: $(BUILD)/filled/docs/man/%.scd
 	@mkdir -p $(@D)
-	@if command -v scdoc >/dev/null; then scdoc <$< >$@; else echo "scdoc is not here: $(@F) is not made"; fi
+	$(Q)scdoc <$< >$@
+
+# Files that name others, with the places where those are.
+$(BUILD)/filled/%: % $(BUILD)/settings
+	@mkdir -p $(@D)
+	$(Q)sed '$(foreach name,$(PLACES),s|@$(name)@|$($(name))|g;)' $< >$@
 
 # Of every object that there is, the tests' among them: a list would be one to forget somebody in.
 -include $(foreach folder,* */* */*/*,$(wildcard $(OBJ)/$(folder)/*.d))
@@ -374,86 +384,73 @@ format:
 
 # ---- installing -------------------------------------------------------------------------------------
 
+# What is installed: FILE:MODE:PLACE. Both ways go by these rows.
+FILLED = $(BUILD)/filled/packaging
+ROWS = \
+    $(BUILD)/leash:755:$(BINDIR)/leash \
+    $(BUILD)/leashd:755:$(SBINDIR)/leashd \
+    $(BUILD)/leash-xrdp:755:$(SBINDIR)/leash-xrdp \
+    $(BUILD)/leash-agent:755:$(SBINDIR)/leash-agent \
+    $(foreach program,leash leash-xrdp, \
+    $(BUILD)/completions/$(program).bash:644:$(PREFIX)/share/bash-completion/completions/$(program) \
+    $(BUILD)/completions/_$(program):644:$(PREFIX)/share/zsh/site-functions/_$(program)) \
+    $(foreach unit,leashd.service leash-restore.service leash-gone@.service leash-greet@.service \
+    leash-agent.service leash-agent.socket,$(FILLED)/systemd/$(unit):644:$(UNITDIR)/$(unit)) \
+    $(FILLED)/systemd/user-slice.conf:644:$(UNITDIR)/user-.slice.d/50-leash.conf \
+    $(FILLED)/polkit/org.leash.policy:644:$(POLKITDIR)/actions/org.leash.policy \
+    $(foreach file,polkit/50-leash-helpdesk.rules leash.conf.example haproxy.cfg.example, \
+    $(FILLED)/$(file):644:$(DOCDIR)/examples/$(notdir $(file))) \
+    $(foreach file,README.md NEWS.md SECURITY.md LICENSE docs/ADMIN.md docs/ARCHITECTURE.md, \
+    $(file):644:$(DOCDIR)/$(notdir $(file)))
+# Beside xrdp's own scripts; sesman.ini names them, see ADMIN.md.
+ROWS += \
+    $(FILLED)/xrdp/leash-xrdp-hook:755:$(LIBEXECDIR)/leash-xrdp-hook \
+    $(FILLED)/xrdp/leash-startwm.sh:755:$(SYSCONFDIR)/xrdp/leash-startwm.sh \
+    $(FILLED)/xrdp/leash-reconnectwm.sh:755:$(SYSCONFDIR)/xrdp/leash-reconnectwm.sh
+ROWS_TOP = $(BUILD)/leash-top:755:$(LIBEXECDIR)/leash-top
+# With what starts it in every session: without a [lock] section of the policy it does nothing there.
+ROWS_LOCK = \
+    $(BUILD)/leash-lock:755:$(BINDIR)/leash-lock \
+    $(FILLED)/systemd/user/leash-lock.service:644:$(USERUNITDIR)/leash-lock.service \
+    $(FILLED)/xsession/leash-lock-keep:755:$(LIBEXECDIR)/leash-lock-keep \
+    $(FILLED)/xsession/leash-lock.desktop:644:$(SYSCONFDIR)/xdg/autostart/leash-lock.desktop \
+    $(FILLED)/xsession/95leash-lock:644:$(SYSCONFDIR)/X11/Xsession.d/95leash-lock \
+    $(FILLED)/profile.d/leash-tty.sh:644:$(DOCDIR)/examples/leash-tty.sh
+# Not readable, so the kernel lets nobody trace it: root starts it as the user, outside their slice.
+ROWS_NOTIFY = $(BUILD)/leash-notify:711:$(LIBEXECDIR)/leash-notify
+ROWS_PAM = $(BUILD)/pam_leash.so:755:$(PAMDIR)/pam_leash.so \
+    $(if $(PAMCONFIGDIR),$(FILLED)/pam-configs/leash:644:$(PAMCONFIGDIR)/leash)
+ROWS_MAN = $(foreach page,$(MAN_PAGES), \
+    $(page):644:$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page)))
+
+# What is built here, and what may have been where other libraries were.
+INSTALLED = $(ROWS) $(if $(TOP_PROGRAM),$(ROWS_TOP)) $(if $(X11_LIBS),$(ROWS_LOCK)) $(if $(NOTIFY_LIBS),$(ROWS_NOTIFY)) \
+    $(if $(PAM_MODULE),$(ROWS_PAM)) $(if $(SCDOC),$(ROWS_MAN))
+REMOVED = $(ROWS) $(ROWS_TOP) $(ROWS_LOCK) $(ROWS_NOTIFY) $(ROWS_PAM) $(ROWS_MAN)
+file_of = $(firstword $(subst :, ,$(1)))
+place_of = $(lastword $(subst :, ,$(1)))
+
+all: $(foreach row,$(INSTALLED),$(call file_of,$(row)))
+
+# Modes are the table's, and install(1) makes folders with 755: neither is the umask's.
 .PHONY: install
 install: all
-	install -Dm755 $(BUILD)/leash $(DESTDIR)$(BINDIR)/leash
-	$(if $(TOP_PROGRAM),install -Dm755 $(TOP_PROGRAM) $(DESTDIR)$(LIBEXECDIR)/leash-top)
-	install -Dm755 $(BUILD)/leashd $(DESTDIR)$(SBINDIR)/leashd
-	install -Dm755 $(BUILD)/leash-xrdp $(DESTDIR)$(SBINDIR)/leash-xrdp
-	install -Dm755 $(BUILD)/leash-agent $(DESTDIR)$(SBINDIR)/leash-agent
-	install -Dm644 packaging/systemd/leash-agent.socket $(DESTDIR)$(UNITDIR)/leash-agent.socket
-	$(Q)sed 's|@SBINDIR@|$(SBINDIR)|' packaging/systemd/leash-agent.service >$(DESTDIR)$(UNITDIR)/leash-agent.service
-	$(Q)for program in leash leash-xrdp; do \
-	    install -Dm644 $(BUILD)/completions/$$program.bash $(DESTDIR)$(PREFIX)/share/bash-completion/completions/$$program; \
-	    install -Dm644 $(BUILD)/completions/_$$program $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_$$program; done
-	$(Q)mkdir -p $(DESTDIR)$(POLKITDIR)/actions $(DESTDIR)$(UNITDIR)
-	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/polkit/org.leash.policy >$(DESTDIR)$(POLKITDIR)/actions/org.leash.policy
-	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/systemd/leash-restore.service >$(DESTDIR)$(UNITDIR)/leash-restore.service
-	$(if $(X11_LIBS),$(Q)$(MAKE) --no-print-directory install-lock)
-	$(Q)$(MAKE) --no-print-directory install-xrdp
-	# Not readable, so the kernel lets nobody trace it: root starts it as the user, outside their slice.
-	$(if $(NOTIFY_LIBS),install -Dm711 $(BUILD)/leash-notify $(DESTDIR)$(LIBEXECDIR)/leash-notify)
-	$(Q)sed 's|@SBINDIR@|$(SBINDIR)|' packaging/systemd/leashd.service >$(DESTDIR)$(UNITDIR)/leashd.service
-	$(Q)sed 's|@BINDIR@|$(BINDIR)|' packaging/systemd/leash-gone@.service >$(DESTDIR)$(UNITDIR)/leash-gone@.service
-	$(Q)sed 's|@SBINDIR@|$(SBINDIR)|' packaging/systemd/leash-greet@.service >$(DESTDIR)$(UNITDIR)/leash-greet@.service
-	install -Dm644 packaging/systemd/user-slice.conf $(DESTDIR)$(UNITDIR)/user-.slice.d/50-leash.conf
-	$(if $(PAM_MODULE),install -Dm755 $(PAM_MODULE) $(DESTDIR)$(PAMDIR)/pam_leash.so)
-	install -Dm644 -t $(DESTDIR)$(DOCDIR)/examples packaging/polkit/50-leash-helpdesk.rules \
-	    packaging/leash.conf.example packaging/haproxy.cfg.example
-	$(if $(PAM_MODULE),$(if $(PAMCONFIGDIR),install -Dm644 -t $(DESTDIR)$(PAMCONFIGDIR) packaging/pam-configs/leash))
-	install -Dm644 -t $(DESTDIR)$(DOCDIR) README.md NEWS.md SECURITY.md LICENSE docs/ADMIN.md docs/ARCHITECTURE.md
-	$(Q)for page in $(MAN_PAGES); do \
-	    [ ! -f $$page ] || install -Dm644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; done
-
-# Beside xrdp's own scripts; sesman.ini names them, see ADMIN.md.
-XRDP_FILES = \
-    xrdp/leash-xrdp-hook:$(LIBEXECDIR)/leash-xrdp-hook \
-    xrdp/leash-startwm.sh:$(SYSCONFDIR)/xrdp/leash-startwm.sh \
-    xrdp/leash-reconnectwm.sh:$(SYSCONFDIR)/xrdp/leash-reconnectwm.sh
-
-.PHONY: install-xrdp
-install-xrdp:
-	$(Q)set -e; for file in $(XRDP_FILES); do \
-	    sed 's|@LIBEXECDIR@|$(LIBEXECDIR)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g' packaging/$${file%%:*} >$(BUILD)/packaged; \
-	    install -Dm755 $(BUILD)/packaged $(DESTDIR)$${file##*:}; done
-
-# What starts leash-lock in every session: without a [lock] section of the policy it does nothing there.
-LOCK_FILES = \
-    systemd/user/leash-lock.service:644:$(USERUNITDIR)/leash-lock.service \
-    xsession/leash-lock-keep:755:$(LIBEXECDIR)/leash-lock-keep \
-    xsession/leash-lock.desktop:644:$(SYSCONFDIR)/xdg/autostart/leash-lock.desktop \
-    xsession/95leash-lock:644:$(SYSCONFDIR)/X11/Xsession.d/95leash-lock \
-    profile.d/leash-tty.sh:644:$(DOCDIR)/examples/leash-tty.sh
-
-.PHONY: install-lock
-install-lock:
-	install -Dm755 $(BUILD)/leash-lock $(DESTDIR)$(BINDIR)/leash-lock
-	$(Q)set -e; for file in $(LOCK_FILES); do \
-	    from=$${file%%:*} to=$${file##*:} mode=$${file#*:}; \
-	    sed 's|@BINDIR@|$(BINDIR)|g; s|@LIBEXECDIR@|$(LIBEXECDIR)|g' packaging/$$from >$(BUILD)/packaged; \
-	    install -Dm$${mode%%:*} $(BUILD)/packaged $(DESTDIR)$$to; done
+	$(Q)set -e; for row in $(INSTALLED); do \
+	    mode=$${row#*:}; mode=$${mode%%:*}; \
+	    echo "  INST $(DESTDIR)$${row##*:}"; \
+	    install -Dm$$mode $${row%%:*} $(DESTDIR)$${row##*:}; done
 
 # Tools that guests need and that want libraries.
 .PHONY: install-tests
 install-tests: $(BUILD)/tests/fake-desktop $(if $(X11_LIBS),$(BUILD)/tests/observer)
 	install -Dm755 -t $(DESTDIR)/usr/lib/leash-tests $^
 
+# Folders go that are leash's own; in one that is shared there are others' files.
 .PHONY: uninstall
 uninstall:
-	rm -f $(DESTDIR)$(BINDIR)/leash $(DESTDIR)$(SBINDIR)/leashd $(DESTDIR)$(UNITDIR)/leashd.service \
-	    $(DESTDIR)$(POLKITDIR)/actions/org.leash.policy \
-	    $(DESTDIR)$(UNITDIR)/leash-restore.service $(DESTDIR)$(UNITDIR)/leash-gone@.service \
-	    $(DESTDIR)$(UNITDIR)/leash-greet@.service \
-	    $(DESTDIR)$(UNITDIR)/user-.slice.d/50-leash.conf $(DESTDIR)$(PAMDIR)/pam_leash.so \
-	    $(if $(PAMCONFIGDIR),$(DESTDIR)$(PAMCONFIGDIR)/leash) \
-	    $(foreach page,$(MAN_PAGES),$(DESTDIR)$(MANDIR)/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
-	    $(foreach program,leash leash-xrdp,$(DESTDIR)$(PREFIX)/share/bash-completion/completions/$(program) \
-	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_$(program)) \
-	    $(DESTDIR)$(SBINDIR)/leash-agent $(DESTDIR)$(UNITDIR)/leash-agent.socket $(DESTDIR)$(UNITDIR)/leash-agent.service \
-	    $(DESTDIR)$(SBINDIR)/leash-xrdp $(DESTDIR)$(BINDIR)/leash-lock \
-	    $(DESTDIR)$(MANDIR)/man1/leash-lock.1 $(DESTDIR)$(MANDIR)/man1/leash-notify.1
-	for file in $(XRDP_FILES) $(LOCK_FILES); do rm -f $(DESTDIR)$${file##*:}; done
-	rm -rf $(DESTDIR)$(DOCDIR) $(DESTDIR)$(LIBEXECDIR)
+	$(Q)rm -f $(foreach row,$(REMOVED),$(DESTDIR)$(call place_of,$(row)))
+	$(Q)set -e; for folder in $(DOCDIR)/examples $(DOCDIR) $(LIBEXECDIR) $(UNITDIR)/user-.slice.d; do \
+	    [ ! -d $(DESTDIR)$$folder ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$$folder; done
 
 .PHONY: help
 help:
