@@ -445,9 +445,20 @@ install: all
 install-tests: $(BUILD)/tests/fake-desktop $(if $(X11_LIBS),$(BUILD)/tests/observer)
 	install -Dm755 -t $(DESTDIR)/usr/lib/leash-tests $^
 
+# What still names a file that would go. Where "account required pam_leash.so" finds no module nobody gets in, and
+# xrdp without its window manager starts no desktop. A package's own scripts see to that, so not with DESTDIR.
+STACKS ?= /etc/pam.conf /etc/pam.d /usr/lib/pam.d
+SESMAN_INI ?= $(SYSCONFDIR)/xrdp/sesman.ini
+.PHONY: unnamed
+unnamed:
+	$(Q)named=$$(grep -RslE '^[^#]*pam_leash' $(STACKS); \
+	    grep -slE '^[^#;]*leash-(startwm|reconnectwm)\.sh' $(SESMAN_INI)); \
+	[ -z "$$named" ] || { echo "uninstall: nothing was removed, since these name what would be:" $$named >&2; \
+	    echo "uninstall: README.md has the order; UNINSTALL_ANYWAY=1 does not look" >&2; exit 1; }
+
 # Folders go that are leash's own; in one that is shared there are others' files.
 .PHONY: uninstall
-uninstall:
+uninstall: $(if $(DESTDIR:/=)$(UNINSTALL_ANYWAY),,unnamed)
 	$(Q)rm -f $(foreach row,$(REMOVED),$(DESTDIR)$(call place_of,$(row)))
 	$(Q)set -e; for folder in $(DOCDIR)/examples $(DOCDIR) $(LIBEXECDIR) $(UNITDIR)/user-.slice.d; do \
 	    [ ! -d $(DESTDIR)$$folder ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$$folder; done
@@ -455,7 +466,7 @@ uninstall:
 .PHONY: help
 help:
 	@echo "all demo demo-guest check check-matrix check-fast check-unit check-bus lint fuzz bench format install uninstall clean deps"
-	@echo "settings: PREFIX BINDIR PAMDIR DESTDIR BUILD CC CFLAGS SAN WERROR FUZZ_SECONDS, or config.mk"
+	@echo "settings: PREFIX BINDIR PAMDIR DESTDIR BUILD CC CFLAGS SAN WERROR FUZZ_SECONDS UNINSTALL_ANYWAY, or config.mk"
 
 .PHONY: clean
 clean:
