@@ -37,7 +37,14 @@ WARNINGS = -Wall -Wextra -Wshadow -Wundef -Wvla -Wmissing-prototypes -Wstrict-pr
 # gcc counts what a %s could hold at most; the cut is checked or meant where it can happen.
 QUIET := $(if $(findstring clang,$(shell $(CC) --version 2>/dev/null)),,-Wno-format-truncation)
 # -fPIC, and not -fPIE: the library goes into the PAM module, too.
-HARDENING = -fstack-protector-strong -fvisibility=hidden -fno-common -fPIC
+HARDENING = -fstack-protector-strong -fvisibility=hidden -fno-common -fPIC $(FORTIFY) $(TAKEN)
+# Where the C library has checks: only with optimization, and beside a sanitizer they hide what it would find. A level of
+# one's own in CFLAGS or CPPFLAGS counts; some compilers have one built in, which would be defined twice.
+FORTIFY = $(if $(SAN)$(findstring _FORTIFY_SOURCE,$(CPPFLAGS) $(CFLAGS)),,$(if \
+    $(filter-out -O0,$(lastword $(filter -O%,$(CFLAGS)))),-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2))
+# What not every compiler and processor has.
+takes = $(shell $(CC) -Werror $(1) -x c -c -o /dev/null /dev/null 2>/dev/null && echo $(1))
+TAKEN := $(call takes,-fstack-clash-protection) $(call takes,-fcf-protection)
 LDFLAGS_HARDENING = -Wl,-z,relro -Wl,-z,now -Wl,--as-needed
 
 # ---- libraries --------------------------------------------------------------------------------------
@@ -254,7 +261,8 @@ FUZZERS = models record limits pamargs policy text
 FAULTS = malloc calloc realloc reallocarray strdup strndup vasprintf open_memstream read write renameat mkdir unlinkat \
     rmdir fchmod fsync flock fstat fstatat utimensat access opendir fdopendir readdir socket sendto gethostname sysinfo \
     getpwnam_r getgrgid_r getgrouplist sd_uid_get_sessions sd_session_get_service sd_session_get_class sd_session_get_state sd_bus_new sd_bus_set_address sd_bus_start sd_bus_process \
-    sd_bus_wait sd_bus_call sd_bus_message_new_method_call sd_bus_message_open_container open openat fclose
+    sd_bus_wait sd_bus_call sd_bus_message_new_method_call sd_bus_message_open_container open openat fclose \
+    __open_2 __openat_2 __vasprintf_chk
 PAM_TESTS = $(if $(HAVE_PAM),$(BUILD)/tests/pam-driver $(BUILD)/tests/pam-faults)
 
 # leash-lock with testing.c of the tests in the place of its own; all else is the same.

@@ -151,6 +151,11 @@ int __wrap_openat(int fd, const char *path, int flags, ...) {
         return fails("openat", EMFILE) ? -1 : __real_openat(fd, path, flags, mode);
 }
 
+/* What the C library's headers call instead where _FORTIFY_SOURCE is defined. */
+WRAP(int, __open_2, (const char *p, int f), (p, f), -1, EMFILE)
+WRAP(int, __openat_2, (int fd, const char *p, int f), (fd, p, f), -1, EMFILE)
+WRAP(int, __vasprintf_chk, (char **p, int c, const char *f, va_list ap), (p, c, f, ap), -1, ENOMEM)
+
 /* A stream that could not be flushed: closed all the same. */
 int __real_fclose(FILE *f);
 int __wrap_fclose(FILE *f);
