@@ -17,11 +17,12 @@ POLKITDIR ?= /usr/share/polkit-1
 UNITDIR ?= /usr/lib/systemd/system
 USERUNITDIR ?= /usr/lib/systemd/user
 SYSCONFDIR ?= /etc
-# Where libpam looks: by architecture on Debian, else lib64 or lib.
-MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
-# pam-auth-update's profiles, where there is such a thing.
-PAMCONFIGDIR ?= $(wildcard /usr/share/pam-configs)
-PAMDIR ?= $(firstword $(if $(MULTIARCH),$(wildcard /usr/lib/$(MULTIARCH)/security)) $(wildcard /usr/lib64/security /usr/lib/security) /usr/lib/security)
+# Where libpam looks: beside the libraries of the system that is built for, by architecture on Debian, else in lib64 or lib.
+# pam.pc is not asked, since Debian 12's has /lib.
+PKG_CONFIG ?= pkg-config
+PAMDIR ?= $(or $(shell $(PKG_CONFIG) --variable=libdir libsystemd 2>/dev/null),/usr/lib)/security
+# pam-auth-update's profiles. A package gets one whatever this host is; for a distribution without them, PAMCONFIGDIR= .
+PAMCONFIGDIR ?= $(if $(DESTDIR),/usr/share/pam-configs,$(wildcard /usr/share/pam-configs))
 BUILD ?= build
 SAN ?=
 WERROR ?=
@@ -30,7 +31,6 @@ FUZZ_SECONDS ?= 60
 CC ?= cc
 # make Q= shows every command.
 Q ?= @
-PKG_CONFIG ?= pkg-config
 CFLAGS ?= -O2 -g
 WARNINGS = -Wall -Wextra -Wshadow -Wundef -Wvla -Wmissing-prototypes -Wstrict-prototypes \
            -Wpointer-arith -Wwrite-strings -Wformat=2 $(QUIET)
@@ -474,7 +474,7 @@ uninstall: $(if $(DESTDIR:/=)$(UNINSTALL_ANYWAY),,unnamed)
 .PHONY: help
 help:
 	@echo "all demo demo-guest check check-matrix check-fast check-unit check-bus lint fuzz bench format install uninstall clean deps"
-	@echo "settings: PREFIX BINDIR PAMDIR DESTDIR BUILD CC CFLAGS SAN WERROR FUZZ_SECONDS UNINSTALL_ANYWAY, or config.mk"
+	@echo "settings: PREFIX BINDIR PAMDIR PAMCONFIGDIR DESTDIR BUILD CC CFLAGS SAN WERROR FUZZ_SECONDS UNINSTALL_ANYWAY, or config.mk"
 
 .PHONY: clean
 clean:
