@@ -30,6 +30,17 @@ test_keep_starts_another_for_one_that_was_ended() {
     wait_until 5 eval "! kill -0 $keeper"
 }
 
+# As after "make uninstall". The keeper's pauses add up to minutes, so they are left out here.
+test_keep_ends_when_leash_lock_is_gone_for_good() {
+    sed "s|@BINDIR@|$root/none|g" "$here/../../packaging/xsession/leash-lock-keep" >"$root/keep"
+    mkdir "$root/bin"
+    printf '#!/bin/sh\necho >>%s\n' "$root/slept" >"$root/bin/sleep"
+    chmod 755 "$root/bin/sleep"
+    PATH=$root/bin:$PATH timeout 20 sh "$root/keep" 2>"$root/said" || fail "it goes on"
+    equal "tries" "$(grep -c . "$root/said")" 30
+    equal "pauses" "$(wc -l <"$root/slept")" 29
+}
+
 test_keep_ends_where_there_is_one() {
     policy idle=60s "locker=$(locker)"
     desktop && start && keep
