@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -103,11 +104,22 @@ static int write_full(int fd, const char *data, size_t size) {
         return 0;
 }
 
+/* Past the limit of a process's files the kernel does not only refuse, it sends SIGXFSZ
+ * (setrlimit(2)), which ends a login program whose user has such a limit by pam_limits(8). */
+static bool is_too_large(size_t size) {
+        struct rlimit limit;
+
+        return getrlimit(RLIMIT_FSIZE, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY &&
+               size > limit.rlim_cur;
+}
+
 static int write_by(int dir_fd, const char *temporary, const char *name, const char *data,
                     size_t size, mode_t mode, bool durable) {
         _cleanup_close_ int fd = -EBADF;
         int r;
 
+        if (is_too_large(size))
+                return -EFBIG;
         fd = openat(dir_fd, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, mode);
         if (fd < 0)
                 return -errno;

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* Files are read to their end, wherever that is. */
 
+#define _GNU_SOURCE
 #include "harness.h"
+
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#include "temproot.h"
 
 #include "os/file.h"
 
@@ -65,10 +72,41 @@ static void lists_of_many_pages_are_read_whole(void **state _unused_) {
         assert_true(size + 200 > n && size < n + 200);
 }
 
+static int write_under_a_limit(const char *folder) {
+        const struct rlimit limit = { .rlim_cur = 10, .rlim_max = 10 };
+        _cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0 || setrlimit(RLIMIT_FSIZE, &limit) < 0)
+                return 1;
+        if (file_write_atomic(fd, "fits", "0123456789", 10, 0600, false) != 0)
+                return 2;
+        if (file_write_atomic(fd, "does-not", "0123456789a", 11, 0600, false) != -EFBIG)
+                return 3;
+        if (file_write_shared(fd, "does-not", "0123456789a", 11, 0600) != -EFBIG)
+                return 4;
+        return 0;
+}
+
+/* The kernel would end the process, which may be somebody's login. */
+static void what_a_process_may_not_write_is_not_begun(void **state) {
+        int status;
+        pid_t pid = fork();
+
+        assert_true(pid >= 0);
+        if (pid == 0)
+                _exit(write_under_a_limit(*state));
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        assert_true(temproot_exists(*state, "/fits"));
+        assert_false(temproot_exists(*state, "/.does-not.tmp"));
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test(every_size_is_read_whole),
                 cmocka_unit_test(lists_of_many_pages_are_read_whole),
+                cmocka_unit_test_setup_teardown(what_a_process_may_not_write_is_not_begun,
+                                                temproot_setup, temproot_teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
