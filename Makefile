@@ -90,7 +90,7 @@ NOTIFY_LIBS := $(shell $(PKG_CONFIG) --libs libnotify 2>/dev/null)
 # ---- sources ----------------------------------------------------------------------------------------
 
 LIB_SOURCES = \
-    core/array.c core/audit.c core/audithost.c core/auditxrdp.c core/balance.c core/ccache.c core/cgfile.c core/drain.c core/guard.c \
+    core/array.c core/audit.c core/audithost.c core/auditxrdp.c core/balance.c core/ccache.c core/cgfile.c core/drain.c core/drift.c core/guard.c \
     core/hours.c core/idle.c core/incident.c core/kernel.c core/layers.c core/limits.c core/offenders.c core/pamstack.c core/parse.c \
     core/placement.c core/places.c core/plan.c core/policy.c core/policykeys.c core/policyread.c core/record.c \
     core/runaway.c core/sessions.c core/statefile.c core/states.c core/xrdpconf.c \
@@ -119,7 +119,7 @@ AGENT_SOURCES = leash-agent.c look.c serve.c
 
 XRDP_SOURCES = audit.c disconnect.c drain.c end.c greet.c leash-xrdp.c list.c message.c options.c table.c
 
-UNIT_TESTS = array audit balance ccache cgfile displays drain dropin file guard hours identity idle incident kernel layers ledger limits \
+UNIT_TESTS = array audit balance ccache cgfile displays drain drift dropin file guard hours identity idle incident kernel layers ledger limits \
     login notify offenders pamstack parse placement places plan policy policyfile program record runaway sessions sockdiag states \
     topmodel xrdpconf
 

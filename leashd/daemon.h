@@ -16,6 +16,7 @@
 #include "backend/backend.h"
 #include "backend/ledger.h"
 #include "backend/loginwatch.h"
+#include "core/drift.h"
 #include "core/hours.h"
 #include "core/incident.h"
 #include "core/places.h"
@@ -59,6 +60,7 @@ typedef struct Daemon {
         Postponed postponed[POSTPONED_MAX];
         size_t n_postponed;
         Hours hours;
+        Drifts drifts;
         bool ready;        /* all sessions have been listed, and the displays looked at */
         unsigned settling; /* looks that are still to follow a change of the displays */
         usec_t budget;     /* CLOCK_MONOTONIC: no further waiting or squeezing in this turn */
@@ -87,8 +89,9 @@ void loop_close(Daemon *d);
 /* Has the models looked at soon. */
 void loop_evaluate(Daemon *d);
 
-/* Has the ledger compared with the kernel soon. */
+/* Has the ledger compared with the kernel soon; or at a time, USEC_INFINITY for never. */
 void loop_check(Daemon *d);
+void loop_check_at(Daemon *d, usec_t at);
 
 /* Begins a turn, of which waiting for locks is to take no more than a part of a second in all. */
 void loop_begin(Daemon *d);

@@ -5,7 +5,10 @@
  * The kernel tells of the last two, since a write to cpu.max is seen by inotify; PID 1 tells of the
  * first. If systemd's own files are not what they were when the limit was set, an admin has spoken
  * since, and the newer word counts: the record is given up, and what the admin wants stays. Else
- * the limit is put back. */
+ * the limit is put back.
+ *
+ * To look takes no lock and writes nothing: what is done here is heard of here, too. How often it
+ * is tried is core/drift's. */
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -16,21 +19,31 @@
 #include "backend/dropin.h"
 #include "backend/layer.h"
 #include "daemon.h"
+#include "os/clock.h"
 #include "os/watch.h"
 
+/* What came of putting back. */
+typedef enum Outcome {
+        NOTHING, /* it was no longer to be done */
+        RESTORED,
+        YIELDED,
+        IN_VAIN, /* the kernel has another value all the same */
+} Outcome;
+
+/* `error` is a negative errno for what failed; else `e` says what the kernel has. */
 static void report(Daemon *d, const Record *record, IncidentKind kind, const Enforcement *e,
                    int error) {
         Incident i = INCIDENT_NULL;
         Limits effective;
 
         record_effective(record, &effective, NULL);
-        i.kind = error < 0 ? INCIDENT_FAILED : kind;
+        i.kind = kind;
         i.uid = record->uid;
         (void) snprintf(i.condition, sizeof(i.condition), "%.31s", limits_table[e->missing].key);
         limits_join(&effective, i.limits, sizeof(i.limits));
-        (void) snprintf(i.error, sizeof(i.error), "%s%.40s",
-                        error < 0 ? "drift: " : "the kernel has ",
-                        error < 0 ? strerror(-error) : e->kernel);
+        (void) snprintf(
+                i.error, sizeof(i.error), "%s%s%.38s", kind == INCIDENT_FAILED ? "drift: " : "",
+                error < 0 ? "" : "the kernel has ", error < 0 ? strerror(-error) : e->kernel);
         act_report(d, &i);
 }
 
@@ -39,36 +52,86 @@ static void forget_layers(Record *record) {
                 record_clear_layer(record, l);
 }
 
-/* Under the record's lock, on the record as it is now. Returns 1 if something was done. */
-static int mend(Daemon *d, const char *target, bool *ret_yielded) {
+static bool is_in_force(const Enforcement *e) {
+        return e->enforced || e->absent;
+}
+
+/* Under the record's lock, on the record as it is now. One that is dirty is what an earlier try has
+ * left, and says nothing of an admin's word: systemd's own files are disturbed on the way. Returns
+ * 0; -EBUSY while somebody else works on it; -errno; *e is what the kernel has. */
+static int mend(Daemon *d, const char *target, Enforcement *e, Outcome *ret) {
         _cleanup_(record_freep) Record *record = NULL;
         _cleanup_(ledger_unlockp) LedgerLock *lock = NULL;
-        Enforcement e, after;
+        Enforcement set;
         bool yield;
         int r;
 
+        *ret = NOTHING;
         r = ledger_lock(d->ledger, target, 0, &lock);
-        if (r < 0) /* somebody is working on it, and then it is looked at again */
-                return r == -EBUSY ? 0 : r;
-        r = ledger_read(d->ledger, target, &record);
+        if (r >= 0)
+                r = ledger_read(d->ledger, target, &record);
         if (r >= 0 && !record->dirty)
-                r = backend_verify(d->backend, record, &e);
-        if (r < 0 || record->dirty || backend_is_other(d->backend, record) || e.enforced ||
-            e.absent || e.unsupported || e.controller_absent)
+                r = backend_look_for_drift(d->backend, record, e);
+        if (r < 0)
                 return r == -ENOENT ? 0 : r;
-        yield = dropin_saved_differ(d->root, record);
-        if (d->watch)
+        if (backend_is_other(d->backend, record) || (!record->dirty && is_in_force(e)))
                 return 0;
-        report(d, record, yield ? INCIDENT_YIELDED : INCIDENT_RESTORED, &e, 0);
+        yield = record->dirty ? record_top_layer(record) == _LAYER_INVALID
+                              : dropin_saved_differ(d->root, record);
         if (yield)
                 forget_layers(record);
-        r = backend_converge(d->backend, d->ledger, record, &after);
-        if (r < 0) {
-                report(d, record, INCIDENT_FAILED, &e, r);
+        r = backend_converge(d->backend, d->ledger, record, &set);
+        if (r >= 0 && !yield)
+                r = backend_look_for_drift(d->backend, record, &set);
+        if (r < 0)
                 return r;
+        *ret = yield ? YIELDED : is_in_force(&set) ? RESTORED : IN_VAIN;
+        if (*ret == IN_VAIN)
+                *e = set;
+        return 0;
+}
+
+/* `e` is what is wrong with it. */
+static void put_back(Daemon *d, const Record *record, Enforcement *e) {
+        Outcome outcome;
+        int r;
+
+        r = mend(d, record->target, e, &outcome);
+        if (r == -EBUSY) /* it is looked at again */
+                return;
+        if (r < 0 || outcome == IN_VAIN) {
+                if (drifts_tell(&d->drifts, record->target))
+                        report(d, record, INCIDENT_FAILED, e, r);
+                return;
         }
-        *ret_yielded = yield;
-        return 1;
+        if (outcome == NOTHING)
+                return;
+        report(d, record, outcome == YIELDED ? INCIDENT_YIELDED : INCIDENT_RESTORED, e, 0);
+        if (outcome == YIELDED)
+                states_yield(&d->states, record->uid);
+}
+
+static void check(Daemon *d, const Record *record) {
+        usec_t now = clock_boottime();
+        Enforcement e;
+        Limits effective;
+        int r;
+
+        /* Somebody works on it, or was killed over it; what we have left half-done is ours. */
+        if (record->dirty && !drifts_is_open(&d->drifts, record->target))
+                return;
+        r = backend_look_for_drift(d->backend, record, &e);
+        if (r < 0)
+                return;
+        if (!record->dirty && is_in_force(&e)) {
+                drifts_hold(&d->drifts, record->target, now);
+                return;
+        }
+        if (d->watch)
+                return;
+        record_effective(record, &effective, NULL);
+        if (drifts_try(&d->drifts, record->target, &effective, now) > 0) /* no room: not now */
+                put_back(d, record, &e);
 }
 
 /* Has the kernel tell of the next change. What is watched already stays so. */
@@ -103,19 +166,13 @@ void drift_check(Daemon *d) {
                 daemon_log(LOG_WARNING, "cannot read the ledger: %s", strerror(-r));
                 return;
         }
+        drifts_begin(&d->drifts);
         for (size_t i = 0; i < n; i++) {
-                bool yielded = false;
-                Enforcement e;
-
                 if (backend_is_other(d->backend, records[i]))
                         continue;
                 watch_record(d, records[i]);
-                if (records[i]->dirty || backend_verify(d->backend, records[i], &e) < 0 ||
-                    e.enforced || e.absent)
-                        continue;
-                (void) mend(d, records[i]->target, &yielded); /* reported where it fails */
-                if (yielded)
-                        states_yield(&d->states, records[i]->uid);
+                check(d, records[i]);
         }
         ledger_free_records(records, n);
+        loop_check_at(d, drifts_end(&d->drifts));
 }

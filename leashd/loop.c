@@ -74,6 +74,10 @@ void loop_check(Daemon *d) {
         start(d->check, CHECK_DELAY);
 }
 
+void loop_check_at(Daemon *d, usec_t at) {
+        start_at(d->check, at);
+}
+
 void loop_begin(Daemon *d) {
         d->budget = clock_monotonic() + BUDGET;
 }
@@ -376,8 +380,22 @@ static void arm(Daemon *d) {
 /* ---- drift, leases, signals --------------------------------------------------------------------
  */
 
-static int on_drift(sd_event_source *source, int fd _unused_, uint32_t events _unused_,
-                    void *userdata) {
+/* Locks come and go beside records, and new records under another name: nothing is said by that. */
+static void note_news(int watch _unused_, const char *name, void *userdata) {
+        static const char lock[] = ".lock";
+        size_t n = strlen(name), m = strlen(lock);
+        bool *news = userdata;
+
+        if (name[0] != '.' && (n < m || strcmp(name + n - m, lock) != 0))
+                *news = true;
+}
+
+static int on_drift(sd_event_source *source, int fd, uint32_t events _unused_, void *userdata) {
+        bool news = false;
+
+        if (watch_drain(fd, note_news, &news) >= 0 && !news)
+                return 0;
+        /* Not heard again until it was looked at. */
         (void) sd_event_source_set_enabled(source, SD_EVENT_OFF);
         loop_check(userdata);
         return 0;

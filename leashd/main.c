@@ -166,6 +166,7 @@ static void close_all(Daemon *d) {
         runaways_done(&d->cpu);
         runaways_done(&d->memory);
         hours_done(&d->hours);
+        drifts_done(&d->drifts);
         d->rules = rules_free(d->rules);
         d->ledger = ledger_free(d->ledger);
         d->backend = backend_free(d->backend);

@@ -92,8 +92,9 @@ bool backend_is_other(const Backend *b, const Record *record) {
         return record->backend && strcmp(record->backend, b->ops->name) != 0;
 }
 
-/* One look. */
-static int verify_once(Backend *b, const char *cgroup, const Limits *wanted, Enforcement *ret) {
+/* One look. What the kernel has no file for is missing, too, unless only `drift` is looked for. */
+static int verify_once(Backend *b, const char *cgroup, const Limits *wanted, bool drift,
+                       Enforcement *ret) {
         Enforcement e = { .enforced = true };
 
         for (Limit i = 0; i < _LIMIT_MAX && e.enforced; i++) {
@@ -105,7 +106,7 @@ static int verify_once(Backend *b, const char *cgroup, const Limits *wanted, Enf
                 r = cgroupfs_read_limit(&b->fs, cgroup, i, text, sizeof(text));
                 if (r < 0 && r != -ENOENT && r != -EOPNOTSUPP)
                         return r;
-                if (r >= 0 && cgfile_agrees(wanted, i, text, b->fs.version == CGROUPFS_V1))
+                if (r >= 0 ? cgfile_agrees(wanted, i, text, b->fs.version == CGROUPFS_V1) : drift)
                         continue;
                 e.enforced = false;
                 e.missing = i;
@@ -130,17 +131,25 @@ static int what_to_verify(Backend *b, const Record *record, char **ret_cgroup, L
         return r < 0 ? r : 1;
 }
 
-int backend_look(Backend *b, const Record *record, Enforcement *ret) {
+static int look(Backend *b, const Record *record, bool drift, Enforcement *ret) {
         _cleanup_free_ char *cgroup = NULL;
         Limits wanted;
         int r;
 
         r = what_to_verify(b, record, &cgroup, &wanted);
         if (r > 0)
-                return verify_once(b, cgroup, &wanted, ret);
+                return verify_once(b, cgroup, &wanted, drift, ret);
         if (r == 0)
                 *ret = (Enforcement){ .absent = true };
         return r;
+}
+
+int backend_look(Backend *b, const Record *record, Enforcement *ret) {
+        return look(b, record, false, ret);
+}
+
+int backend_look_for_drift(Backend *b, const Record *record, Enforcement *ret) {
+        return look(b, record, true, ret);
 }
 
 int backend_verify(Backend *b, const Record *record, Enforcement *ret) {
@@ -156,7 +165,7 @@ int backend_verify(Backend *b, const Record *record, Enforcement *ret) {
         if (r <= 0)
                 return r;
         for (;;) {
-                r = verify_once(b, cgroup, &wanted, ret);
+                r = verify_once(b, cgroup, &wanted, false, ret);
                 /* Right after setting it may still change; later it will not. */
                 if (r < 0 || ret->enforced || ret->unsupported || !record->dirty ||
                     clock_monotonic() >= end)

@@ -167,6 +167,10 @@ int backend_verify(Backend *b, const Record *record, Enforcement *ret);
  * backend_verify(). */
 int backend_look(Backend *b, const Record *record, Enforcement *ret);
 
+/* The same for values that are others than they were set to: a limit that the kernel has no file
+ * for was never in force, and cannot be put back. */
+int backend_look_for_drift(Backend *b, const Record *record, Enforcement *ret);
+
 /* Writes the record as intent, makes the system match it, verifies, arms the expiry, and writes it
  * as done; or, if no layer is left, restores and deletes it. The caller holds the record's lock.
  * Whatever this is killed at, calling it again finishes the work.

@@ -30,7 +30,8 @@ int watch_file(int fd, const char *path) {
         return add(fd, path, IN_MODIFY);
 }
 
-int watch_drain(int fd, void (*found)(int watch, void *userdata), void *userdata) {
+int watch_drain(int fd, void (*found)(int watch, const char *name, void *userdata),
+                void *userdata) {
         _Alignas(struct inotify_event) char buffer[16 * 1024];
         int count = 0;
 
@@ -44,7 +45,8 @@ int watch_drain(int fd, void (*found)(int watch, void *userdata), void *userdata
 
                         p += sizeof(*e) + e->len;
                         if (found && !(e->mask & IN_IGNORED))
-                                found(e->mask & IN_Q_OVERFLOW ? -1 : e->wd, userdata);
+                                found(e->mask & IN_Q_OVERFLOW ? -1 : e->wd,
+                                      e->len > 0 ? e->name : "", userdata);
                 }
         }
 }

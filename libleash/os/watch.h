@@ -16,6 +16,7 @@ int watch_folder(int fd, const char *path);
 /* Writes to one file. Returns as above. */
 int watch_file(int fd, const char *path);
 
-/* Reads what has happened. Calls found() (may be NULL) with the number of the watch for each event;
- * a number of -1 says that events were lost. Returns how many there were, or -errno. */
-int watch_drain(int fd, void (*found)(int watch, void *userdata), void *userdata);
+/* Reads what has happened. Calls found() (may be NULL) for each event with the number of the watch,
+ * where -1 says that events were lost, and the name in a folder, else "". Returns how many there
+ * were, or -errno. */
+int watch_drain(int fd, void (*found)(int watch, const char *name, void *userdata), void *userdata);

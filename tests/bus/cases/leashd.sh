@@ -336,6 +336,101 @@ test_leashd_restores_what_has_drifted() {
     stop_leashd
 }
 
+# wakes: how often leashd has waited for something
+wakes() { awk '/^voluntary_ctxt/ { print $2 }' /proc/$leashd_pid/status; }
+
+# is_at_rest: it does nothing for two seconds; but for a second look at what it did last
+is_at_rest() {
+    local before
+    before=$(wakes)
+    sleep 2
+    (($(wakes) - before <= 3)) || fail "woken $(($(wakes) - before)) times in 2 s"
+}
+
+test_leashd_a_limit_without_a_controller_is_no_drift() {
+    rules_are "[state locked]" when=locked after=0s memory-high=1G
+    login $uid cpu pids
+    host_with_logind || return
+    tell serve 10 $uid
+    tell call 10
+    tell new c1 $uid 10
+    start_leashd
+    wait_until noted_some Connected c1
+    tell set c1 LockedHint 1
+    wait_until incident_is squeezed 1
+    sleep 5 # what follows a change of the displays
+    forget
+    is_at_rest
+    equal "calls" "$(calls)" ""
+    equal "incidents" "$(incidents restored) $(incidents failed)" "0 0"
+    stop_leashd
+}
+
+test_leashd_a_lock_beside_a_record_is_no_news() {
+    local file=$root/sys/fs/cgroup/user.slice/$slice/cpu.max
+    squeeze_policy 0s
+    desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    tell hangup 10
+    wait_until quota_is 20000
+    sleep 1
+    echo "max 100000" >"$file.new"
+    mv "$file.new" "$file" # so that nobody hears of it
+    : >"$root/run/leash/$slice.lock"
+    rm "$root/run/leash/$slice.lock"
+    sleep 1
+    equal "looked at" "$(incidents restored)" 0
+    tell reloaded
+    wait_until incident_is restored 1
+    stop_leashd
+}
+
+# A kernel that keeps another value, whatever is asked of PID 1.
+test_leashd_what_cannot_be_put_back_is_told_once() {
+    rules_are "[state locked]" when=locked after=0s cpu-quota=20%
+    desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    tell set c1 LockedHint 1
+    wait_until quota_is 20000
+    sleep 5 # what follows a change of the displays
+    forget
+    rule "*" SetUnitProperties no-kernel
+    echo "max 100000" >"$root/sys/fs/cgroup/user.slice/$slice/cpu.max"
+    wait_until incident_is failed 1
+    like "what is said" "$(cat "$root/var/lib/leash/log/incidents")" "*kind=failed*condition=cpu-quota*error=drift: the kernel has max 100000*"
+    sleep 1 # what it wrote itself is looked at
+    is_at_rest
+    equal "tries" "$(calls | grep -c ^SetUnitProperties)" 1
+    sleep 3 # the second
+    equal "tries" "$(calls | grep -c ^SetUnitProperties)" 2
+    equal "incidents" "$(incidents restored) $(incidents failed)" "0 1"
+    behave
+    tell set c1 LockedHint 0
+    wait_until test ! -e "$root/run/leash/$slice"
+    stop_leashd
+}
+
+test_leashd_puts_back_what_could_not_be_put_back_before() {
+    squeeze_policy 0s
+    desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    tell hangup 10
+    wait_until quota_is 20000
+    sleep 0.5
+    rule "*" SetUnitProperties error org.freedesktop.DBus.Error.Failed
+    echo "max 100000" >"$root/sys/fs/cgroup/user.slice/$slice/cpu.max"
+    wait_until incident_is failed 1
+    behave
+    sleep 2
+    wait_until quota_is 20000
+    wait_until incident_is restored 1
+    equal "dirty" "$(ledger Dirty)" 0
+    stop_leashd
+}
+
 test_leashd_yields_to_an_admin() {
     squeeze_policy 0s
     desktop || return
