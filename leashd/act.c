@@ -69,15 +69,15 @@ static void describe(const StateAction *a, IncidentKind kind, Incident *ret) {
 }
 
 /* What fails is tried again and again; saying so now and then will do. */
-static void report_failure(Daemon *d, const StateAction *a, int error) {
+static void report_failure(Daemon *d, const Incident *what, StateActionKind kind, int error) {
         usec_t now = clock_monotonic();
-        Incident i;
+        Incident i = *what;
 
         if (d->failed > 0 && now - d->failed < FAILURE_EVERY)
                 return;
         d->failed = now;
-        describe(a, INCIDENT_FAILED, &i);
-        (void) snprintf(i.error, sizeof(i.error), "%s: %s", state_action_to_string(a->kind),
+        i.kind = INCIDENT_FAILED;
+        (void) snprintf(i.error, sizeof(i.error), "%s: %s", state_action_to_string(kind),
                         strerror(-error));
         act_report(d, &i);
 }
@@ -215,6 +215,43 @@ static int welcome(Daemon *d, const StateAction *a) {
         return 0;
 }
 
+/* A rung that logind was asked for. */
+typedef struct Ending {
+        Daemon *daemon;
+        StateActionKind kind;
+        SessionRung rung;
+        Incident incident; /* if it was taken */
+} Ending;
+
+/* Said when it was done: what fails is asked for again. */
+static void on_ended(int r, void *userdata) {
+        Ending *e = userdata;
+        Daemon *d = e->daemon;
+        Session *s = sessions_find(&d->sessions, e->incident.session);
+
+        if (r >= 0 || r == -ENXIO) /* who has gone was asked nothing any more, and that is all */
+                act_report(d, &e->incident);
+        else
+                report_failure(d, &e->incident, e->kind, r);
+        if (s)
+                states_rung_ended(&d->sessions, s, e->rung, r, clock_boottime());
+        loop_evaluate(d);
+}
+
+/* The call to logind. */
+static int take(Daemon *d, StateActionKind kind, SessionRung rung, const Incident *i) {
+        Ending *e = malloc(sizeof(Ending));
+        int r;
+
+        if (!e)
+                return -ENOMEM;
+        *e = (Ending){ d, kind, rung, *i };
+        r = loginwatch_end(d->logind, i->session, rung, on_ended, e);
+        if (r != -EINPROGRESS)
+                free(e);
+        return r;
+}
+
 static int climb(Daemon *d, const StateAction *a) {
         static const struct {
                 IncidentKind kind;
@@ -226,7 +263,6 @@ static int climb(Daemon *d, const StateAction *a) {
                 [STATE_STUCK] = { INCIDENT_STUCK, SESSION_RUNG_STUCK },
         };
         Incident i;
-        int r;
 
         if (!d->logind && !d->watch && a->kind != STATE_STUCK)
                 return -ENOTCONN;
@@ -241,11 +277,10 @@ static int climb(Daemon *d, const StateAction *a) {
             remote_confirm_orphan(d, a->session) <= 0)
                 return -EAGAIN;
         describe(a, rungs[a->kind].kind, &i);
-        act_report(d, &i); /* before: what it does may be the end of the one who asks */
-        if (d->watch || a->kind == STATE_STUCK)
-                return 0;
-        r = loginwatch_end(d->logind, a->session->id, rungs[a->kind].rung);
-        return r == -ENXIO || r == -ESRCH ? 0 : r;
+        if (!d->watch && a->kind != STATE_STUCK)
+                return take(d, a->kind, rungs[a->kind].rung, &i);
+        act_report(d, &i);
+        return 0;
 }
 
 int act_handle(const StateAction *action, void *userdata) {
@@ -256,9 +291,13 @@ int act_handle(const StateAction *action, void *userdata) {
         };
         Daemon *d = userdata;
         int r = handlers[action->kind](d, action);
+        Incident i;
 
-        if (r < 0 && r != -EAGAIN && r != -EBUSY) /* the latter was told of */
-                report_failure(d, action, r);
+        /* Who is busy was told of; what is under way tells by itself. */
+        if (r >= 0 || r == -EAGAIN || r == -EBUSY || r == -EINPROGRESS)
+                return r;
+        describe(action, INCIDENT_FAILED, &i);
+        report_failure(d, &i, action->kind, r);
         return r;
 }
 

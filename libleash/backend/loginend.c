@@ -35,15 +35,27 @@ struct LoginEnd {
         usec_t timeout;
 };
 
+/* sd-bus has the same number for a name that nobody owns, which says nothing. */
+static int not_gone(int r) {
+        return r == -ENXIO || r == -ENOENT ? -EHOSTUNREACH : MIN_OF(r, 0);
+}
+
+static int outcome(const sd_bus_error *error) {
+        for (size_t i = 0; i < ELEMENTSOF(gone); i++)
+                if (sd_bus_error_has_name(error, gone[i]))
+                        return -ENXIO;
+        return not_gone(-sd_bus_error_get_errno(error));
+}
+
+int loginend_outcome(sd_bus_message *answer) {
+        return outcome(sd_bus_message_get_error(answer));
+}
+
 static int call(sd_bus *bus, sd_bus_message *m, usec_t timeout) {
         _cleanup_error_ sd_bus_error error = SD_BUS_ERROR_NULL;
         int r = sd_bus_call(bus, m, timeout, &error, NULL);
 
-        for (size_t i = 0; i < ELEMENTSOF(gone); i++)
-                if (sd_bus_error_has_name(&error, gone[i]))
-                        return -ENXIO;
-        /* sd-bus has the same number for a name that nobody owns, which says nothing. */
-        return r == -ENXIO || r == -ENOENT ? -EHOSTUNREACH : MIN_OF(r, 0);
+        return sd_bus_error_is_set(&error) ? outcome(&error) : not_gone(r);
 }
 
 /* What xrdp starts for a session beside the desktop. To end these first would throw the programs
@@ -95,7 +107,7 @@ static bool is_closing(const char *id) {
         return sd_session_get_state(id, &state) >= 0 && strcmp(state, "closing") == 0;
 }
 
-int loginend_on(sd_bus *bus, const char *id, SessionRung rung, usec_t timeout) {
+int loginend_begin(sd_bus *bus, const char *id, SessionRung rung, sd_bus_message **ret) {
         _cleanup_message_ sd_bus_message *m = NULL;
         bool terminate = rung == SESSION_RUNG_TERMINATED && !is_closing(id);
         int r;
@@ -113,7 +125,8 @@ int loginend_on(sd_bus *bus, const char *id, SessionRung rung, usec_t timeout) {
                 return r;
         if (rung == SESSION_RUNG_ASKED)
                 ask_programs(id);
-        return call(bus, m, timeout);
+        *ret = TAKE_PTR(m);
+        return 1;
 }
 
 int loginend_open(usec_t timeout, LoginEnd **ret) {
@@ -139,7 +152,10 @@ LoginEnd *loginend_close(LoginEnd *e) {
 }
 
 int loginend_take(LoginEnd *e, const char *id, SessionRung rung) {
-        return loginend_on(e->bus, id, rung, e->timeout);
+        _cleanup_message_ sd_bus_message *m = NULL;
+        int r = loginend_begin(e->bus, id, rung, &m);
+
+        return r > 0 ? call(e->bus, m, e->timeout) : r;
 }
 
 int loginend_is_there(LoginEnd *e, const char *id) {

@@ -23,8 +23,10 @@
 #define SYSTEMD_PATH "/org/freedesktop/systemd1"
 #define SYSTEMD_MANAGER "org.freedesktop.systemd1.Manager"
 
-/* A bus allows a connection only so many calls that wait for an answer. */
+/* A bus allows a connection only so many calls that wait for an answer: 128, if nobody has set
+ * another number (max_replies_per_connection in dbus-daemon(1)). */
 #define CALLS_MAX 32
+#define ENDS_MAX 64
 
 /* What could not be asked is asked again after this. */
 #define RETRY (2 * USEC_PER_SEC)
@@ -52,6 +54,7 @@ struct LogindWatch {
         Queue again;      /* to be asked about when the timer goes off */
         bool list_again;  /* the same for the list */
         size_t n_calls;   /* that are under way */
+        size_t n_ends;    /* the same of those that end sessions */
         bool listing;     /* and the list itself has come */
         bool list_called; /* it was asked for and has not come yet */
 };
@@ -497,6 +500,54 @@ LogindWatch *loginwatch_free(LogindWatch *w) {
         return NULL;
 }
 
-int loginwatch_end(LogindWatch *w, const char *id, SessionRung rung) {
-        return loginend_on(w->bus, id, rung, w->timeout);
+/* ---- ending -----------------------------------------------------------------------------------
+ */
+
+/* A rung that is under way. */
+typedef struct End {
+        LogindWatch *watch;
+        void (*ended)(int r, void *userdata);
+        void *userdata;
+} End;
+
+static int on_ended(sd_bus_message *m, void *userdata, sd_bus_error *error _unused_) {
+        const End *end = userdata;
+
+        end->watch->n_ends--;
+        end->ended(loginend_outcome(m), end->userdata);
+        return 0;
+}
+
+static void end_free(void *userdata) {
+        End *end = userdata;
+
+        free(end->userdata);
+        free(end);
+}
+
+int loginwatch_end(LogindWatch *w, const char *id, SessionRung rung,
+                   void (*ended)(int r, void *userdata), void *userdata) {
+        _cleanup_message_ sd_bus_message *m = NULL;
+        _cleanup_free_ End *end = NULL;
+        sd_bus_slot *slot;
+        int r;
+
+        if (w->n_ends >= ENDS_MAX)
+                return -EBUSY;
+        end = malloc(sizeof(End));
+        if (!end)
+                return -ENOMEM;
+        *end = (End){ w, ended, userdata };
+        r = loginend_begin(w->bus, id, rung, &m);
+        if (r <= 0)
+                return r;
+        r = sd_bus_call_async(w->bus, &slot, m, on_ended, end, w->timeout);
+        if (r < 0)
+                return r;
+        (void) sd_bus_slot_set_destroy_callback(slot, end_free); /* cannot fail on such a slot */
+        (void) sd_bus_slot_set_floating(slot, true);             /* the same */
+        sd_bus_slot_unref(slot);
+        TAKE_PTR(end);
+        w->n_ends++;
+        return -EINPROGRESS;
 }

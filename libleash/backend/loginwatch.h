@@ -41,5 +41,9 @@ DEFINE_CLEANUP(LogindWatch *, loginwatch_free);
 /* Asks for all sessions again. Returns 0 or -errno. */
 int loginwatch_list(LogindWatch *w);
 
-/* Takes one rung to the end of a session. Returns as loginend_on(). */
-int loginwatch_end(LogindWatch *w, const char *id, SessionRung rung);
+/* Takes one rung to the end of a session, without waiting: see backend/loginend.h. Returns 0 for
+ * one that does nothing; -EBUSY while too many are under way; -errno; or -EINPROGRESS, and then
+ * ended() gets the outcome, as loginend_take() has it, unless the watch is freed before. `userdata`
+ * is what malloc(3) gave, and is freed after that; it stays the caller's in all other cases. */
+int loginwatch_end(LogindWatch *w, const char *id, SessionRung rung,
+                   void (*ended)(int r, void *userdata), void *userdata);

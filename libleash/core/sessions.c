@@ -78,6 +78,7 @@ void sessions_set_watch(Sessions *s, bool watch) {
                 session->rung = SESSION_RUNG_NONE;
                 session->rung_for = 0;
                 session->rung_at = session->rung_retry = 0;
+                session->taking = SESSION_RUNG_NONE;
                 session->unguarded = false;
         }
 }

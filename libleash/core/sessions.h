@@ -133,6 +133,7 @@ typedef struct Session {
         SessionCondition rung_for;
         usec_t rung_at;
         usec_t rung_retry;       /* the next rung could not be done: not before this again */
+        SessionRung taking;      /* that rung is under way, until rung_retry at most */
         const StateRules *rules; /* borrowed; NULL for none */
 
         /* Kept by core/guard. */

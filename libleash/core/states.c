@@ -263,6 +263,23 @@ static bool is_gone(int r) {
         return r == -ESRCH || r == -ENXIO || r == -ENOENT;
 }
 
+static void take_rung(Sessions *sessions, Session *s, SessionRung rung, int r, usec_t now) {
+        s->taking = SESSION_RUNG_NONE;
+        if (r < 0 && !is_gone(r)) {
+                s->rung_retry = later(now, r == -EBUSY ? STATES_RETRY_RUNG : STATES_RETRY);
+                return;
+        }
+        s->rung_retry = 0;
+        s->rung = rung;
+        s->rung_at = now;
+        sessions->changed = true;
+}
+
+void states_rung_ended(Sessions *sessions, Session *s, SessionRung rung, int r, usec_t now) {
+        if (s->taking == rung)
+                take_rung(sessions, s, rung, r, now);
+}
+
 /* The next rung, if the one before has had its time. One that could not be done is not left for the
  * next: nobody is killed who was never asked. */
 static void climb(Run *run, Session *s, SessionCondition c, const StateRule *rule) {
@@ -278,25 +295,23 @@ static void climb(Run *run, Session *s, SessionCondition c, const StateRule *rul
                 look_again(run, due);
                 return;
         }
-        r = act(run, &action);
-        if (r < 0 && !is_gone(r)) {
-                s->rung_retry = later(run->now, STATES_RETRY);
-                look_again(run, s->rung_retry);
-                return;
-        }
-        s->rung_retry = 0;
-        s->rung = next;
         s->rung_for = c;
-        s->rung_at = run->now;
-        run->sessions->changed = true;
-        if (s->rung != SESSION_RUNG_STUCK)
+        r = act(run, &action);
+        if (r == -EINPROGRESS) {
+                s->taking = next;
+                s->rung_retry = later(run->now, STATES_RETRY);
+        } else {
+                take_rung(run->sessions, s, next, r, run->now);
+        }
+        look_again(run, s->rung_retry);
+        if (s->rung_retry == 0 && s->rung != SESSION_RUNG_STUCK)
                 look_again(run, later(run->now, STATES_GRACE));
 }
 
 static void come_down(Run *run, Session *s) {
         if (s->rung != SESSION_RUNG_NONE)
                 run->sessions->changed = true;
-        s->rung = SESSION_RUNG_NONE;
+        s->rung = s->taking = SESSION_RUNG_NONE;
         s->rung_at = s->rung_retry = 0;
 }
 

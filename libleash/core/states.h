@@ -31,8 +31,10 @@
 /* When a squeeze is asked for again that the handler had no time for. */
 #define STATES_BUSY (50 * USEC_PER_MSEC)
 
-/* A failed squeeze, warning or rung is tried again after this; a failed letting go sooner. */
+/* A failed squeeze, warning or rung is tried again after this; a failed letting go sooner, and a
+ * rung for which there was no room. */
 #define STATES_RETRY (30 * USEC_PER_SEC)
+#define STATES_RETRY_RUNG USEC_PER_SEC
 #define STATES_RETRY_LIFT USEC_PER_SEC
 
 /* What applies to one session in one condition. Times are counted from when the condition began;
@@ -98,7 +100,9 @@ typedef struct StateAction {
 } StateAction;
 
 /* Does it. Returns 0; -EAGAIN to be asked again soon, for a squeeze; -ESRCH, -ENXIO, -ENOENT from a
- * rung that has nobody to ask any more, after which the next has its turn; another negative errno
+ * rung that has nobody to ask any more, after which the next has its turn; -EBUSY from a rung while
+ * too many are under way; -EINPROGRESS from one that is under way itself, whose outcome
+ * states_rung_ended() tells, or which is tried again after STATES_RETRY; another negative errno
  * means that it was not done and is to be tried again later. */
 typedef int (*StateHandler)(const StateAction *action, void *userdata);
 
@@ -124,6 +128,10 @@ int states_adopt(States *st, uid_t uid, const Limits *limits);
 /* Somebody else has changed the limits of this user: they are left alone until the user has come
  * back once. */
 void states_yield(States *st, uid_t uid);
+
+/* A rung that was under way has been taken, or could not be: as a StateHandler would have said.
+ * Nothing is changed if the session is no longer to be ended. Look at all sessions after it. */
+void states_rung_ended(Sessions *sessions, Session *s, SessionRung rung, int r, usec_t now);
 
 /* Looks at all sessions and has done what is due. *ret_next is when to look again if nothing
  * happens before; USEC_INFINITY if never. Returns 0 or -ENOMEM. */

@@ -275,6 +275,7 @@ host_with_logind() {
 
 start_logind() {
     exec {logind_ready}< <(DBUS_SYSTEM_BUS_ADDRESS=unix:path=$root/bus exec "$tools/fake-logind" "$root" 2>>"$root/fake/log")
+    logind_pid=$!
     read -r -t 10 -u "$logind_ready" || { fail "the fake logind did not start: $(<"$root/fake/log")"; return 1; }
 }
 

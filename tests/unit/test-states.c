@@ -437,6 +437,55 @@ static void test_a_rung_that_fails_is_not_skipped(void **state) {
         done(&w);
 }
 
+static void test_a_rung_that_is_under_way(void **state) {
+        World w = world();
+        Session *s = w.sessions.all[0];
+
+        (void) state;
+        w.rules.when[SESSION_DISCONNECTED].warn_after = 0;
+        w.rules.when[SESSION_DISCONNECTED].end_after = HOUR;
+        link(&w, 10, SESSION_LINK_DISCONNECTED);
+        w.answer = -EINPROGRESS;
+        pass(&w, HOUR);
+        assert_int_equal(s->taking, SESSION_RUNG_ASKED);
+        assert_int_equal(s->rung, SESSION_RUNG_NONE);
+        assert_true(w.next == w.now + STATES_RETRY);
+        w.answer = 0; /* nothing is asked meanwhile */
+        pass(&w, STATES_RETRY - 1);
+        assert_string_equal(w.done, "w");
+        states_rung_ended(&w.sessions, s, SESSION_RUNG_TERMINATED, 0, w.now); /* of another time */
+        assert_int_equal(s->rung, SESSION_RUNG_NONE);
+        w.sessions.changed = false;
+        states_rung_ended(&w.sessions, s, SESSION_RUNG_ASKED, 0, w.now);
+        assert_int_equal(s->rung, SESSION_RUNG_ASKED);
+        assert_true(w.sessions.changed);
+        pass(&w, STATES_GRACE - 1);
+        assert_string_equal(w.done, "w");
+        w.answer = -EINPROGRESS;
+        pass(&w, 1);
+        assert_int_equal(s->taking, SESSION_RUNG_TERMINATED);
+        states_rung_ended(&w.sessions, s, SESSION_RUNG_TERMINATED, -ETIMEDOUT, w.now + 10 * SECOND);
+        assert_int_equal(s->taking, SESSION_RUNG_NONE);
+        pass(&w, 10 * SECOND);
+        assert_true(w.next == w.now + STATES_RETRY);
+        w.answer = -EBUSY;
+        pass(&w, STATES_RETRY);
+        assert_true(w.next == w.now + STATES_RETRY_RUNG);
+        w.answer = -EINPROGRESS;
+        pass(&w, STATES_RETRY_RUNG);
+        assert_int_equal(s->taking, SESSION_RUNG_TERMINATED);
+        w.answer = 0; /* no answer at all: once more */
+        pass(&w, STATES_RETRY);
+        assert_string_equal(w.done, "wt");
+        w.answer = -EINPROGRESS;
+        pass(&w, STATES_GRACE);
+        assert_int_equal(s->taking, SESSION_RUNG_KILLED);
+        link(&w, 10, SESSION_LINK_CONNECTED); /* back in time: what comes of it is nothing now */
+        states_rung_ended(&w.sessions, s, SESSION_RUNG_KILLED, 0, w.now);
+        assert_int_equal(s->rung, SESSION_RUNG_NONE);
+        done(&w);
+}
+
 static void test_failures_are_tried_again(void **state) {
         World w = world();
 
@@ -734,6 +783,7 @@ int main(void) {
                 cmocka_unit_test(test_a_warning_alone),
                 cmocka_unit_test(test_an_admin_s_change_is_left),
                 cmocka_unit_test(test_a_rung_that_fails_is_not_skipped),
+                cmocka_unit_test(test_a_rung_that_is_under_way),
                 cmocka_unit_test(test_failures_are_tried_again),
                 cmocka_unit_test(test_adopted_after_a_restart),
                 cmocka_unit_test(test_random_traces),

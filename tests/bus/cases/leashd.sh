@@ -185,6 +185,52 @@ test_leashd_stays_on_a_rung_that_fails() {
     sleep 0.3
     equal "the rung" "$(noted Rung c1)" ""
     equal "calls" "$(grep Session "$root/fake/logind-calls")" "KillSession c1 leader 15"
+    equal "said to be done" "$(incidents asked)" 0
+    stop_leashd
+}
+
+# logind_hangs: four desktops are left, and logind hangs before they are to be ended
+logind_hangs() {
+    local i
+    rules_are "[state away]" when=disconnected warn-after=0s end-after=3s
+    desktop || return
+    for i in 1 2 3; do
+        tell serve 1$i $((uid + i))
+        tell call 1$i
+        tell new c$((i + 1)) $((uid + i)) 1$i
+    done
+    start_leashd
+    wait_until noted_some Connected c4
+    for i in 0 1 2 3; do tell hangup 1$i; done
+    wait_until incident_is warned 4
+    kill -STOP $logind_pid
+    sleep 3.5
+}
+
+test_leashd_a_logind_that_hangs_holds_up_nothing() {
+    local begin
+    logind_hangs || return
+    rules_are "[state away]" when=nonsense
+    kill -HUP $leashd_pid
+    sleep 1
+    like "what leashd says" "$(cat "$root/fake/leashd")" "*leash.conf:2:*"
+    begin=$EPOCHREALTIME
+    stop_leashd
+    awk -v a="$begin" -v b="$EPOCHREALTIME" 'BEGIN { exit !(b - a < 2) }' || fail "it took longer than two seconds to end"
+    equal status "$status" 0
+    kill -KILL $logind_pid
+}
+
+test_leashd_says_that_it_has_asked_when_logind_has_heard() {
+    logind_hangs || return
+    equal "said to be done" "$(incidents asked)" 0
+    equal "the rung" "$(noted Rung c1)" ""
+    kill -CONT $logind_pid
+    wait_until incident_is asked 4
+    wait_until noted_some Rung c1
+    sleep 0.5
+    equal "calls" "$(grep -c KillSession "$root/fake/logind-calls")" 4
+    equal "incidents" "$(incidents asked) $(incidents failed)" "4 0"
     stop_leashd
 }
 
