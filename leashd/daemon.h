@@ -44,7 +44,7 @@ typedef struct Daemon {
 
         sd_event *event;
         sd_event_source *evaluate, *look, *reconnect, *check, *poll, *lease; /* timers */
-        sd_event_source *guard, *sample, *again;                             /* these, too */
+        sd_event_source *guard, *sample, *again, *unsure;                    /* these, too */
         sd_event_source *displays, *pressure, *memory_pressure, *drift;      /* descriptors */
 
         BackendOptions options;
@@ -69,7 +69,8 @@ typedef struct Daemon {
         bool held_told;    /* and whether that was logged */
         usec_t armed_window;
         unsigned armed_pressure, armed_memory;
-        usec_t failed;   /* CLOCK_MONOTONIC of the last failure that was reported */
+        usec_t failed;   /* CLOCK_MONOTONIC of the last failure that was reported, */
+        usec_t untold;   /* and the same of users who cannot be looked up */
         usec_t textfile; /* CLOCK_MONOTONIC of when it was last written */
         bool stopping;
         int lock; /* held for as long as there is this leashd */

@@ -41,6 +41,9 @@ static const usec_t settling[] = { 100 * USEC_PER_MSEC, 300 * USEC_PER_MSEC, USE
 /* When a penalty is tried again for which another leash would not let go. */
 #define PUNISH_AGAIN (2 * USEC_PER_SEC)
 
+/* How often it is said that users cannot be looked up. */
+#define UNSURE_EVERY (600 * USEC_PER_SEC)
+
 #define RECONNECT (2 * USEC_PER_SEC)
 #define LEASE_RENEWAL (3 * 3600 * USEC_PER_SEC) /* half of it, see act.c */
 #define LEASE_RETRY (900 * USEC_PER_SEC)
@@ -182,6 +185,40 @@ static void look_at_displays(Daemon *d) {
                 set_poll(d);
 }
 
+/* Who the user is cannot be told now. What it was before, by the same policy, stays. */
+static const StateRules *be_unsure(Daemon *d, const Session *s, const StateRules *rules) {
+        const StateRules *before = s->rules;
+        usec_t now = clock_monotonic();
+
+        if (before && !before->unsure)
+                return before;
+        start(d->unsure, RULES_UNSURE);
+        if (d->untold > 0 && now - d->untold < UNSURE_EVERY)
+                return rules;
+        d->untold = now;
+        daemon_log(LOG_WARNING,
+                   "user %u cannot be looked up, or some group of theirs: until that can be done "
+                   "they are left alone, and so are others of whom it is the same",
+                   (unsigned) s->uid);
+        return rules;
+}
+
+static int on_unsure_user(sd_event_source *timer, uint64_t usec _unused_, void *userdata) {
+        Daemon *d = userdata;
+
+        (void) sd_event_source_set_enabled(timer, SD_EVENT_OFF);
+        for (size_t i = 0; i < d->sessions.n; i++) {
+                const Session *s = d->sessions.all[i];
+                const StateRules *rules = s->rules;
+
+                if (!rules || !rules->unsure)
+                        continue;
+                if (!d->logind || loginwatch_ask(d->logind, s->id) < 0)
+                        start(timer, RULES_UNSURE);
+        }
+        return 0;
+}
+
 static void on_session(const LogindSession *s, void *userdata) {
         Daemon *d = userdata;
         const StateRules *rules = NULL;
@@ -200,6 +237,8 @@ static void on_session(const LogindSession *s, void *userdata) {
         r = s->facts.uid == 0 ? 0 : rules_for_session(d->rules, s, &rules);
         if (r < 0)
                 daemon_log(LOG_WARNING, "session %s: no rules: %s", s->facts.id, strerror(-r));
+        if (rules && rules->unsure)
+                rules = be_unsure(d, session, rules);
         session->rules = rules;
         guard_want(session, rules && rules->lock, clock_boottime());
         /* A new display's socket may be older than its session. */
@@ -354,7 +393,11 @@ static void arm(Daemon *d) {
                 const UserRules *rules;
 
                 if (!d->sessions.all[i]->present ||
-                    rules_for_user(d->rules, d->sessions.all[i]->uid, &rules) < 0 || rules->exempt)
+                    rules_for_user(d->rules, d->sessions.all[i]->uid, &rules) < 0)
+                        continue;
+                if (rules->unsure)
+                        start(d->evaluate, RULES_UNSURE);
+                if (rules->exempt)
                         continue;
                 if (rules->cpu.n_steps > 0) {
                         pressure = pressure ? MIN_OF(pressure, rules->cpu.pressure)
@@ -466,6 +509,14 @@ int loop_reload(Daemon *d) {
         r = rules_load(d->root, d->uid_min, report_error, &rules);
         if (r < 0)
                 return r;
+        if (rules_are_unread(rules)) {
+                daemon_log(LOG_ERR, "the policy cannot be read: %s",
+                           d->rules ? "what it was before counts" : "nobody is limited or ended");
+                if (d->rules) {
+                        rules_free(rules);
+                        return 0;
+                }
+        }
         for (size_t i = 0; i < d->sessions.n; i++)
                 d->sessions.all[i]->rules = NULL;
         d->rules = rules_free(d->rules);
@@ -563,6 +614,8 @@ static int open_timers(Daemon *d) {
                 r = add_timer(d, &d->sample, 60 * USEC_PER_SEC, on_sample);
         if (r >= 0)
                 r = add_timer(d, &d->again, 100 * USEC_PER_MSEC, on_again);
+        if (r >= 0)
+                r = add_timer(d, &d->unsure, USEC_PER_SEC, on_unsure_user);
         return r;
 }
 
@@ -588,9 +641,9 @@ int loop_open(Daemon *d) {
 
 void loop_close(Daemon *d) {
         sd_event_source **const sources[] = {
-                &d->evaluate, &d->look,     &d->reconnect,       &d->check, &d->poll,
-                &d->lease,    &d->displays, &d->memory_pressure, &d->drift, &d->pressure,
-                &d->guard,    &d->sample,   &d->again,
+                &d->evaluate, &d->look,     &d->reconnect,       &d->check,  &d->poll,
+                &d->lease,    &d->displays, &d->memory_pressure, &d->drift,  &d->pressure,
+                &d->guard,    &d->sample,   &d->again,           &d->unsure,
         };
 
         d->logind = loginwatch_free(d->logind);

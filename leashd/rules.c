@@ -2,14 +2,21 @@
 /* The policy as the models want it.
  *
  * Most sessions have the same rules, so equal ones are kept once. Users are remembered, since
- * asking NSS for somebody's groups may take long; what is remembered goes with the next reload. */
+ * asking NSS for somebody's groups may take long; what is remembered goes with the next reload.
+ *
+ * What is not known is not held against anybody: while NSS cannot say who a user is, or which
+ * groups they have, they may be exempt, and nothing applies to them. That is remembered for
+ * RULES_UNSURE. An NSS that fails may take its time over it: then nobody is asked for for ten times
+ * as long, so that no more than a tenth of the daemon's time goes there. */
 
 #define _GNU_SOURCE
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "core/array.h"
 #include "core/plan.h"
+#include "os/clock.h"
 #include "os/file.h"
 #include "os/machine.h"
 #include "os/policyfile.h"
@@ -17,6 +24,16 @@
 #include "rules.h"
 
 #define USERS_MAX RUNAWAYS_MAX
+
+#define PAUSE_FROM (50 * USEC_PER_MSEC)
+#define PAUSE_MAX (300 * USEC_PER_SEC)
+#define PAUSE_SHARE 10
+
+/* A user of whom NSS could not tell. */
+typedef struct Unsure {
+        uid_t uid;
+        usec_t until; /* CLOCK_BOOTTIME: not asked for before this */
+} Unsure;
 
 struct Rules {
         Policy *policy;
@@ -27,6 +44,9 @@ struct Rules {
         size_t n_states;
         UserRules **users; /* by uid, ascending */
         size_t n_users;
+        Unsure *unsure;
+        size_t n_unsure, allocated_unsure;
+        usec_t pause; /* CLOCK_BOOTTIME: until then nobody is asked for */
 };
 
 Rules *rules_free(Rules *r) {
@@ -38,6 +58,7 @@ Rules *rules_free(Rules *r) {
                 free(r->users[i]);
         free(r->states);
         free(r->users);
+        free(r->unsure);
         policy_free(r->policy);
         free(r);
         return NULL;
@@ -72,16 +93,66 @@ const PolicyDaemon *rules_daemon(const Rules *r) {
         return &r->daemon;
 }
 
-/* What is known of a user, for matching. Somebody whom NSS does not know has a number for a name
- * and no groups. */
-static void find_user(const Rules *r, uid_t uid, UserInfo *ret) {
-        _cleanup_free_ char *name = NULL;
+bool rules_are_unread(const Rules *r) {
+        return policy_is_unread(r->policy);
+}
 
-        *ret = (UserInfo){};
-        if (user_name(uid, &name) < 0 || user_info(name, ret) < 0)
-                *ret = (UserInfo){ .name = TAKE_PTR(name), .uid = uid };
-        else if (policy_wants_groups(r->policy))
-                (void) user_info_groups(ret); /* none, then */
+/* What NSS knows of a user, as far as the policy asks for it. Somebody whom it does not know has a
+ * number for a name and no groups; but where the policy goes by names or groups that is no answer:
+ * they are here, and a service that is out of order has them for unknown, too. */
+static int ask(const Rules *r, uid_t uid, UserInfo *ret) {
+        bool groups = policy_wants_groups(r->policy);
+        int k;
+
+        k = user_info_by_uid(uid, ret);
+        if (k == -ESRCH && !groups && !policy_wants_names(r->policy)) {
+                *ret = (UserInfo){ .name = file_path("%u", (unsigned) uid), .uid = uid };
+                return ret->name ? 0 : -ENOMEM;
+        }
+        if (k >= 0 && groups)
+                k = user_info_groups(ret);
+        return k < 0 ? k : ret->groups_unsure ? -EIO : 0;
+}
+
+/* Those whose time is up go, too. */
+static bool is_unsure(Rules *r, uid_t uid, usec_t now) {
+        bool found = false;
+        size_t kept = 0;
+
+        for (size_t i = 0; i < r->n_unsure; i++) {
+                if (r->unsure[i].until <= now)
+                        continue;
+                found |= r->unsure[i].uid == uid;
+                r->unsure[kept++] = r->unsure[i];
+        }
+        r->n_unsure = kept;
+        return found;
+}
+
+static void note_unsure(Rules *r, uid_t uid, usec_t began) {
+        usec_t now = clock_boottime();
+
+        if (now - began >= PAUSE_FROM)
+                r->pause = now + MIN_OF((now - began) * PAUSE_SHARE, PAUSE_MAX);
+        /* Without a place for it this is all that there is. */
+        if (ARRAY_GROW(r->unsure, &r->allocated_unsure, r->n_unsure, USERS_MAX) >= 0)
+                r->unsure[r->n_unsure++] = (Unsure){ uid, now + RULES_UNSURE };
+}
+
+/* Returns true if all is known that is needed, and then *ret is to be freed. */
+static bool find_user(Rules *r, uid_t uid, UserInfo *ret) {
+        _cleanup_(user_info_done) UserInfo u = {};
+        usec_t now = clock_boottime();
+
+        if (policy_is_unread(r->policy) || is_unsure(r, uid, now) || now < r->pause)
+                return false;
+        if (ask(r, uid, &u) < 0) {
+                note_unsure(r, uid, now);
+                return false;
+        }
+        *ret = u;
+        u = (UserInfo){};
+        return true;
 }
 
 static PolicyFacts facts_of(const Rules *r, uid_t uid, const UserInfo *u) {
@@ -161,6 +232,17 @@ static void fill_states(const Rules *r, const PolicyFacts *facts, StateRules *re
 #define LOCK_LATER (15 * USEC_PER_SEC)
 #define LOCK_END (LOCK_LATER + STATES_NOTICE)
 
+/* Nothing applies, and no place is taken. */
+static void fill_nothing(const Rules *r, StateRules *ret) {
+        ret->exempt = true;
+        ret->unsure = !policy_is_unread(r->policy); /* which changes with the next reload alone */
+        for (SessionCondition c = 0; c < _SESSION_CONDITION_MAX; c++) {
+                StateRule *rule = &ret->when[c];
+
+                rule->after = rule->warn_after = rule->end_after = USEC_INFINITY;
+        }
+}
+
 static void fill_lock(const Rules *r, const PolicyFacts *facts, StateRules *ret) {
         StateRule *locked = &ret->when[SESSION_LOCKED];
         PolicyLock lock;
@@ -204,7 +286,10 @@ int rules_for_session(Rules *r, const LogindSession *s, const StateRules **ret) 
 
         if (!rules)
                 return -ENOMEM;
-        find_user(r, s->facts.uid, &user);
+        if (!find_user(r, s->facts.uid, &user)) {
+                fill_nothing(r, rules);
+                return intern(r, &rules, ret);
+        }
         facts = facts_of(r, s->facts.uid, &user);
         facts.service = s->facts.service;
         facts.class = s->class;
@@ -243,14 +328,11 @@ static size_t position(const Rules *r, uid_t uid) {
         return low;
 }
 
-static void fill_user(const Rules *r, uid_t uid, UserRules *ret) {
-        _cleanup_(user_info_done) UserInfo user = {};
+static void fill_user(const Rules *r, uid_t uid, const UserInfo *user, UserRules *ret) {
+        PolicyFacts facts = facts_of(r, uid, user);
         PolicyRunaway runaway;
-        PolicyFacts facts;
 
         ret->uid = uid;
-        find_user(r, uid, &user);
-        facts = facts_of(r, uid, &user);
         ret->exempt = policy_is_exempt(r->policy, &facts, NULL);
         if (ret->exempt || !policy_runaway(r->policy, &facts, &runaway))
                 return;
@@ -272,6 +354,9 @@ int rules_make_room(Rules *r, size_t n) {
 }
 
 int rules_for_user(Rules *r, uid_t uid, const UserRules **ret) {
+        static const UserRules unread = { .uid = (uid_t) -1, .exempt = true },
+                               unsure = { .uid = (uid_t) -1, .exempt = true, .unsure = true };
+        _cleanup_(user_info_done) UserInfo user = {};
         size_t at = position(r, uid);
         UserRules **users, *new;
 
@@ -281,6 +366,10 @@ int rules_for_user(Rules *r, uid_t uid, const UserRules **ret) {
         }
         if (r->n_users == USERS_MAX)
                 return -ENOBUFS;
+        if (!find_user(r, uid, &user)) {
+                *ret = policy_is_unread(r->policy) ? &unread : &unsure;
+                return 0;
+        }
         users = reallocarray(r->users, r->n_users + 1, sizeof(UserRules *));
         if (!users)
                 return -ENOMEM;
@@ -288,7 +377,7 @@ int rules_for_user(Rules *r, uid_t uid, const UserRules **ret) {
         new = calloc(1, sizeof(UserRules));
         if (!new)
                 return -ENOMEM;
-        fill_user(r, uid, new);
+        fill_user(r, uid, &user, new);
         memmove(users + at + 1, users + at, (r->n_users - at) * sizeof(UserRules *));
         users[at] = new;
         r->n_users++;

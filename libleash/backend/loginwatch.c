@@ -299,6 +299,10 @@ static int want(LogindWatch *w, const char *id) {
         return r < 0 ? r : ask_next(w);
 }
 
+int loginwatch_ask(LogindWatch *w, const char *id) {
+        return want(w, id);
+}
+
 /* ---- lists and signals ------------------------------------------------------------------------
  */
 

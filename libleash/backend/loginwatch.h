@@ -41,6 +41,9 @@ DEFINE_CLEANUP(LogindWatch *, loginwatch_free);
 /* Asks for all sessions again. Returns 0 or -errno. */
 int loginwatch_list(LogindWatch *w);
 
+/* Asks for one of them again. Returns 0 or -errno. */
+int loginwatch_ask(LogindWatch *w, const char *id);
+
 /* Takes one rung to the end of a session, without waiting: see backend/loginend.h. Returns 0 for
  * one that does nothing; -EBUSY while too many are under way; -errno; or -EINPROGRESS, and then
  * ended() gets the outcome, as loginend_take() has it, unless the watch is freed before. `userdata`

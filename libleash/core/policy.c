@@ -288,6 +288,17 @@ bool policy_wants_groups(const Policy *p) {
         return wants(p, POLICY_MATCH_GROUP);
 }
 
+bool policy_wants_names(const Policy *p) {
+        for (size_t i = 0; i < p->n_sections; i++) {
+                const PolicyList *l = &p->sections[i]->lists[POLICY_MATCH_USER];
+
+                for (size_t k = 0; k < l->n; k++)
+                        if (l->words[k][strspn(l->words[k], "0123456789")] != '\0')
+                                return true;
+        }
+        return false;
+}
+
 bool policy_wants_sessions(const Policy *p) {
         return wants(p, POLICY_MATCH_SERVICE) || wants(p, POLICY_MATCH_CLASS) ||
                wants(p, POLICY_MATCH_TYPE) || wants(p, POLICY_MATCH_REMOTE);

@@ -210,6 +210,9 @@ bool policy_is_unread(const Policy *p);
 /* True if any section asks for groups: looking them up may be slow. */
 bool policy_wants_groups(const Policy *p);
 
+/* True if any section asks for a user by name, and not by number. */
+bool policy_wants_names(const Policy *p);
+
 /* True if any section tells a user's sessions apart: by service, class, type or remote host. */
 bool policy_wants_sessions(const Policy *p);
 

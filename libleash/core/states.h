@@ -68,6 +68,7 @@ typedef struct PlaceRules {
 /* What applies to one session. Session.rules points to one, or is NULL for none. */
 struct StateRules {
         bool exempt;
+        bool unsure; /* whose session it is cannot be told now, so that nothing applies */
         StateRule when[_SESSION_CONDITION_MAX];
         PlaceRules places;
         bool lock; /* a lock helper is wanted; for core/guard */

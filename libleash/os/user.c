@@ -35,7 +35,8 @@ int user_name(uid_t uid, char **ret) {
         return 0;
 }
 
-int user_info(const char *name, UserInfo *ret) {
+/* By name; where there is none, by number. */
+static int look_up(const char *name, uid_t uid, UserInfo *ret) {
         _cleanup_free_ char *buf = malloc(ENTRY_MAX);
         struct passwd pw, *found = NULL;
         UserInfo u = {};
@@ -43,7 +44,8 @@ int user_info(const char *name, UserInfo *ret) {
 
         if (!buf)
                 return -ENOMEM;
-        r = getpwnam_r(name, &pw, buf, ENTRY_MAX, &found);
+        r = name ? getpwnam_r(name, &pw, buf, ENTRY_MAX, &found)
+                 : getpwuid_r(uid, &pw, buf, ENTRY_MAX, &found);
         if (!found)
                 /* NSS modules answer "no such user" in several ways, see getpwnam(3). */
                 return r == 0 || r == ENOENT || r == ESRCH || r == EBADF || r == EPERM ? -ESRCH
@@ -55,6 +57,14 @@ int user_info(const char *name, UserInfo *ret) {
         u.gid = pw.pw_gid;
         *ret = u;
         return 0;
+}
+
+int user_info(const char *name, UserInfo *ret) {
+        return look_up(name, 0, ret);
+}
+
+int user_info_by_uid(uid_t uid, UserInfo *ret) {
+        return look_up(NULL, uid, ret);
 }
 
 typedef struct Buffer {

@@ -26,11 +26,14 @@ typedef struct UserInfo {
 
 #define USER_GROUPS_MAX 65536 /* the kernel's NGROUPS_MAX */
 
-/* Looks up a user by name. Returns 0; -ESRCH if there is none; -errno. */
+/* Looks up a user by name, or by number. Returns 0; -ESRCH if there is none, which some services
+ * say who are out of order, too; -errno. */
 int user_info(const char *name, UserInfo *ret);
+int user_info_by_uid(uid_t uid, UserInfo *ret);
 
 /* Adds the groups: getgrouplist(3), as initgroups(3) would give them. A group without a name counts
- * by its number. Returns 0 or -errno. */
+ * by its number. Of a service that does not answer getgrouplist(3) says nothing: its groups are
+ * missing. Returns 0 or -errno. */
 int user_info_groups(UserInfo *u);
 
 void user_info_done(UserInfo *u);

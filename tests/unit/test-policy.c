@@ -161,6 +161,25 @@ static const char example[] =
         "match-group=sudo wheel\n"
         "exempt=yes\n";
 
+static void names_and_numbers(void **state _unused_) {
+        static const struct {
+                const char *text;
+                bool wants;
+        } rows[] = {
+                { "", false },
+                { "[exempt x]\nmatch-group=sudo\nexempt=yes\n", false },
+                { "[exempt x]\nmatch-user=1000 1001\nexempt=yes\n", false },
+                { "[exempt x]\nmatch-user=1000 alice\nexempt=yes\n", true },
+                { "[limits y]\ncpu-quota=50%\n[lock x]\nmatch-user=7up\nidle=1min\n", true },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                _cleanup_(policy_freep) Policy *p = sound_policy_of(rows[i].text);
+
+                assert_int_equal(policy_wants_names(p), rows[i].wants);
+        }
+}
+
 static void the_example_decides(void **state _unused_) {
         _cleanup_(policy_freep) Policy *p = sound_policy_of(example);
         PolicyRunaway runaway;
@@ -698,6 +717,7 @@ int main(void) {
                 cmocka_unit_test(limits_are_read),
                 cmocka_unit_test(every_limit_has_a_key_where_it_belongs),
                 cmocka_unit_test(the_daemon_is_of_the_host),
+                cmocka_unit_test(names_and_numbers),
                 cmocka_unit_test(the_example_decides),
                 cmocka_unit_test(a_policy_of_nothing_decides_nothing),
                 cmocka_unit_test(sections_match),

@@ -126,6 +126,130 @@ test_leashd_rules_differ_by_user_and_exempt_nobody_is_touched() {
     stop_leashd
 }
 
+# own_users: leashd has NSS files of its own, in which both users are, the first in the group admins
+own_users() {
+    { cat /etc/passwd; echo "tester:x:$uid:$uid::/:/bin/sh"; echo "other:x:$other:$other::/:/bin/sh"; } >"$root/passwd"
+    { cat /etc/group; echo "admins:x:$uid:tester"; echo "plain:x:$other:"; } >"$root/group"
+    # shellcheck disable=SC2016
+    alone=(unshare --mount --propagation private -- bash -c
+        'mount --bind "$0/passwd" /etc/passwd && mount --bind "$0/group" /etc/group && exec "$@"' "$root")
+}
+
+# long BYTES: NSS refuses to read an entry of a user's of 64 KiB, and of a group's of 4 MiB
+long() { head -c "$1" /dev/zero | tr '\0' x; }
+
+# unknown_to_nss NAME UID: it fails for them; for others it does not come to that line
+unknown_to_nss() {
+    { grep -v "^$1:" "$root/passwd"; echo "$1:x:$2:$2:$(long 70000):/:/bin/sh"; } >"$root/passwd.new"
+    cat "$root/passwd.new" >"$root/passwd" # which is mounted
+}
+
+two_desktops() {
+    login $other
+    desktop || return
+    tell serve 11 $other
+    tell call 11
+    tell new c2 $other 11
+}
+
+test_leashd_who_is_in_an_exempt_group_is_touched_by_nothing() {
+    rules_are "[state away]" when=disconnected after=0s cpu-quota=20% "[exempt admins]" match-group=admins exempt=yes
+    two_desktops || return
+    own_users
+    start_leashd
+    wait_until noted_some Connected c2
+    tell hangup 10
+    tell hangup 11
+    wait_until quota_is 20000 user-$other.slice
+    sleep 0.5
+    equal "the admin's quota" "$(quota)" max
+    stop_leashd
+}
+
+# The first cannot be looked up, and one of the other's groups cannot.
+test_slow_leashd_whom_nss_cannot_tell_is_left_alone_until_it_can() {
+    local i
+    rules_are "[state away]" when=disconnected after=0s cpu-quota=20% warn-after=1s end-after=2s "[exempt admins]" match-group=admins exempt=yes
+    two_desktops || return
+    tell serve 12 $((uid + 2)) # nobody knows them at all
+    tell call 12
+    tell new c3 $((uid + 2)) 12
+    own_users
+    unknown_to_nss tester $uid
+    sed -i "/^plain:/d" "$root/group"
+    { printf 'plain:x:%s:' $other; long 5000000; echo; } >>"$root/group"
+    start_leashd
+    wait_until noted_some Connected c3
+    for i in 0 1 2; do tell hangup 1$i; done
+    wait_until noted_some Disconnected c3
+    sleep 4
+    equal "quotas" "$(quota) $(quota user-$other.slice)" "max max"
+    equal "incidents" "$(incidents squeezed) $(incidents warned)" "0 0"
+    equal "lines in the log" "$(grep -c "cannot be looked up" "$root/fake/leashd")" 1
+    { sed "/^tester:/d" "$root/passwd"; echo "tester:x:$uid:$uid::/:/bin/sh"; } >"$root/passwd.new"
+    { sed "/^plain:/d" "$root/group"; echo "plain:x:$other:"; } >"$root/group.new"
+    cat "$root/passwd.new" >"$root/passwd"
+    cat "$root/group.new" >"$root/group"
+    for ((i = 0; i < 350; i++)); do # it asks again each half a minute
+        ! quota_is 20000 user-$other.slice || break
+        sleep 0.1
+    done
+    wait_until quota_is 20000 user-$other.slice
+    wait_until grep -qx "KillSession c2 leader 15" "$root/fake/logind-calls"
+    equal "the admin's quota" "$(quota)" max
+    equal "whom it was done to" "$(sed -n 's/.*uid=\([0-9]*\).*/\1/p' "$root/var/lib/leash/log/incidents" | sort -u)" $other
+    stop_leashd
+}
+
+# Once it was told, that stays while NSS is out of order.
+test_leashd_who_was_known_is_known() {
+    rules_are "[state away]" when=disconnected after=0s cpu-quota=20% "[exempt admins]" match-group=admins exempt=yes
+    two_desktops || return
+    own_users
+    start_leashd
+    wait_until noted_some Connected c2
+    unknown_to_nss other $other
+    tell set c2 LockedHint 1
+    wait_until noted_some Locked c2
+    tell hangup 11
+    wait_until quota_is 20000 user-$other.slice
+    stop_leashd
+}
+
+test_leashd_no_runaway_is_penalised_whom_nss_cannot_tell() {
+    rules_are "[runaway all]" pressure=20% share=150% window=1s steps=100%/1h "[exempt admins]" match-group=admins exempt=yes
+    runaway_desktop || return
+    own_users
+    unknown_to_nss tester $uid
+    start_leashd
+    wait_until noted_some Connected c1
+    contend 12
+    equal "penalties" "$(incidents penalised) $(quota)" "0 max"
+    stop_leashd
+}
+
+# Of a process that has ended, so that it cannot be read, whoever asks.
+unreadable() {
+    alone=(unshare --mount --propagation private -- bash -c
+        'sleep 60 & mount --bind /proc/$!/mem "$0" && kill -KILL $! && wait $!; exec "$@"' "$1")
+}
+
+test_leashd_a_policy_that_cannot_be_read_may_exempt_anybody() {
+    squeeze_policy 0s
+    mkdir "$root/etc/leash/leash.conf.d"
+    : >"$root/etc/leash/leash.conf.d/10-exempt.conf"
+    desktop || return
+    unreadable "$root/etc/leash/leash.conf.d/10-exempt.conf"
+    start_leashd
+    wait_until noted_some Connected c1
+    tell hangup 10
+    wait_until noted_some Disconnected c1
+    sleep 0.5
+    equal quota "$(quota)" max
+    like "what leashd says" "$(cat "$root/fake/leashd")" "*10-exempt.conf*the policy cannot be read: nobody is limited or ended*"
+    stop_leashd
+}
+
 test_leashd_locked_and_idle_sessions() {
     rules_are "[state locked]" when=locked after=0s cpu-quota=50% "[state idle]" when=idle after=0s cpu-quota=30%
     desktop || return
