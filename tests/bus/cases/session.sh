@@ -254,11 +254,11 @@ test_session_cron_job_of_a_subordinate_uid_is_its_users() {
     leash $job --no-spare
     expect 0 "*$uid: CPU 50%*" ""
     leash show -u $uid
-    like show "$out" "*escapee*$job*"
+    like show "$out" "*escapee*$job (sleep) in*"
     # What shows a notice is leash's, and not the user's to be brought in.
     place $job /system.slice/leash-notify-$uid-1.service
     leash show -u $uid
-    [[ $out != *"$job"* ]] || fail "who shows a notice is an escapee: $out"
+    [[ $out != *"$job (sleep) in"* ]] || fail "who shows a notice is an escapee: $out"
     kill $job
     wait $job
 }
