@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <syslog.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
@@ -22,8 +23,16 @@
 #define UNIT "leashd.service"
 #define CALL_TIMEOUT (10 * USEC_PER_SEC)
 
+/* A journal that has stopped reading is no reason to stop. What is no socket is somebody's terminal
+ * or file. */
+static void say(const char *line) {
+        if (send(STDERR_FILENO, line, strlen(line), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
+            errno == ENOTSOCK)
+                (void) fputs(line, stderr);
+}
+
 void daemon_log(int priority, const char *format, ...) {
-        _cleanup_free_ char *escaped = NULL;
+        _cleanup_free_ char *escaped = NULL, *line = NULL;
         char text[1024];
         va_list ap;
 
@@ -32,7 +41,8 @@ void daemon_log(int priority, const char *format, ...) {
         va_end(ap);
         escaped = escape_text(text, sizeof(text));
         /* sd-daemon(3): the journal reads the priority off the line */
-        (void) fprintf(stderr, "<%d>leashd: %s\n", priority, escaped ?: "(out of memory)");
+        line = escaped ? file_path("<%d>leashd: %s\n", priority, escaped) : NULL;
+        say(line ?: "<3>leashd: out of memory\n");
 }
 
 static void help(void) {

@@ -2,7 +2,6 @@
 /* Where incidents are kept. */
 
 #define _GNU_SOURCE
-#define SD_JOURNAL_SUPPRESS_LOCATION
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -10,10 +9,10 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <syslog.h>
-#include <systemd/sd-journal.h>
 #include <unistd.h>
 
 #include "backend/incidents.h"
+#include "backend/journal.h"
 #include "core/parse.h"
 #include "os/file.h"
 
@@ -43,25 +42,25 @@ static const struct {
 void incidents_tell(const Incident *i) {
         _cleanup_free_ char *user = escape_text(i->user, INCIDENT_TEXT_MAX),
                             *processes = escape_text(i->processes, INCIDENT_TEXT_MAX);
-        char text[1024];
+        JournalEntry e = {};
 
         if (!user || !processes)
                 return;
-        (void) snprintf(text, sizeof(text), "%s%s%s%s%s%s%s%s%s%s", i->watch ? "would: " : "", user,
-                        " ", incident_kind_to_string(i->kind), i->condition[0] ? ", " : "",
-                        i->condition, i->limits[0] ? ": " : "", i->limits, i->error[0] ? ": " : "",
-                        i->error);
-        if (access("/run/systemd/journal/socket", W_OK) < 0) {
-                syslog(LOG_AUTHPRIV | messages[i->kind].priority, "leashd: %s", text);
-                return;
-        }
-        (void) sd_journal_send(
-                "MESSAGE=%s", text, "MESSAGE_ID=%s", messages[i->kind].id, "PRIORITY=%d",
-                messages[i->kind].priority, "SYSLOG_IDENTIFIER=leashd", "LEASH_UID=%u",
-                (unsigned) i->uid, "LEASH_USER=%s", user, "LEASH_SESSION=%s", i->session,
-                "LEASH_CONDITION=%s", i->condition, "LEASH_LIMITS=%s", i->limits, "LEASH_RULE=%s",
-                i->rule, "LEASH_PROCESSES=%s", processes, "LEASH_USED_PERCENT=%d", i->used_percent,
-                "LEASH_PRESSURE_PERCENT=%d", i->pressure_percent, "LEASH_WATCH=%d", i->watch, NULL);
+        journal_add(&e, "MESSAGE=%s%s %s%s%s%s%s%s%s", i->watch ? "would: " : "", user,
+                    incident_kind_to_string(i->kind), i->condition[0] ? ", " : "", i->condition,
+                    i->limits[0] ? ": " : "", i->limits, i->error[0] ? ": " : "", i->error);
+        journal_add_head(&e, messages[i->kind].id, messages[i->kind].priority, "leashd");
+        journal_add(&e, "LEASH_UID=%u", (unsigned) i->uid);
+        journal_add(&e, "LEASH_USER=%s", user);
+        journal_add(&e, "LEASH_SESSION=%s", i->session);
+        journal_add(&e, "LEASH_CONDITION=%s", i->condition);
+        journal_add(&e, "LEASH_LIMITS=%s", i->limits);
+        journal_add(&e, "LEASH_RULE=%s", i->rule);
+        journal_add(&e, "LEASH_PROCESSES=%s", processes);
+        journal_add(&e, "LEASH_USED_PERCENT=%d", i->used_percent);
+        journal_add(&e, "LEASH_PRESSURE_PERCENT=%d", i->pressure_percent);
+        journal_add(&e, "LEASH_WATCH=%d", i->watch);
+        journal_send_entry(&e);
 }
 
 static int open_folder(const char *root, bool create, int *ret) {

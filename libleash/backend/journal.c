@@ -37,17 +37,7 @@ static const struct {
                              "let in while in doubt" },
 };
 
-#define ENTRY_MAX 8192
-
-/* An entry in the journal's own format, one field a line (systemd's JOURNAL_NATIVE_PROTOCOL.md). */
-typedef struct Entry {
-        char text[ENTRY_MAX];
-        size_t n;
-} Entry;
-
-/* A value ends at the end of its line, whatever it holds, and is cut where the entry is full. */
-static void add(Entry *e, const char *format, ...) _printf_(2, 3);
-static void add(Entry *e, const char *format, ...) {
+void journal_add(JournalEntry *e, const char *format, ...) {
         size_t room = sizeof(e->text) - e->n;
         va_list ap;
         int n;
@@ -78,24 +68,28 @@ static bool send_to(const char *path, const char *data, size_t size) {
                       sizeof(address)) == (ssize_t) size;
 }
 
-/* What every entry tells behind its message. */
-static void add_head(Entry *e, JournalEvent event, const char *by) {
-        add(e, "MESSAGE_ID=%s", events[event].id);
-        add(e, "PRIORITY=%d", events[event].priority);
-        add(e, "SYSLOG_IDENTIFIER=%s", by);
+void journal_add_head(JournalEntry *e, const char *id, int priority, const char *by) {
+        journal_add(e, "MESSAGE_ID=%s", id);
+        journal_add(e, "PRIORITY=%d", priority);
+        journal_add(e, "SYSLOG_IDENTIFIER=%s", by);
+        e->priority = priority;
+        e->by = by;
 }
 
-/* The first field is the message; it is all that syslog gets. */
-static void send_entry(JournalEvent event, const char *by, const Entry *e) {
+void journal_send_entry(const JournalEntry *e) {
         static const char message[] = "MESSAGE=";
         char line[1024];
         size_t n = strcspn(e->text, "\n") - strlen(message);
 
         if (send_to("/run/systemd/journal/socket", e->text, e->n))
                 return;
-        (void) snprintf(line, sizeof(line), "<%d>%s: %.*s", LOG_AUTHPRIV | events[event].priority,
-                        by, (int) n, e->text + strlen(message));
+        (void) snprintf(line, sizeof(line), "<%d>%s: %.*s", LOG_AUTHPRIV | e->priority, e->by,
+                        (int) n, e->text + strlen(message));
         (void) send_to("/dev/log", line, strlen(line)); /* no log at all: nobody to tell */
+}
+
+static void add_head(JournalEntry *e, JournalEvent event, const char *by) {
+        journal_add_head(e, events[event].id, events[event].priority, by);
 }
 
 static void send_record(JournalEvent event, const Record *record, const char *by) {
@@ -104,31 +98,31 @@ static void send_record(JournalEvent event, const Record *record, const char *by
         _cleanup_free_ char *user = escape_text(record->user, 256), *reason = escape_text(raw, 512);
         char limits[1024];
         Limits effective;
-        Entry e = {};
+        JournalEntry e = {};
 
         if (!user || !reason)
                 return;
         record_effective(record, &effective, NULL);
         limits_join(&effective, limits, sizeof(limits));
-        add(&e, "MESSAGE=%s of %s %s%s%s", record->target, user, events[event].text,
-            limits[0] ? ": " : "", limits);
+        journal_add(&e, "MESSAGE=%s of %s %s%s%s", record->target, user, events[event].text,
+                    limits[0] ? ": " : "", limits);
         add_head(&e, event, "leash");
-        add(&e, "LEASH_TARGET=%s", record->target);
-        add(&e, "LEASH_UID=%u", (unsigned) record->uid);
-        add(&e, "LEASH_USER=%s", user);
-        add(&e, "LEASH_LIMITS=%s", limits);
-        add(&e, "LEASH_BY=%s", by);
-        add(&e, "LEASH_REASON=%s", reason);
-        send_entry(event, "leash", &e);
+        journal_add(&e, "LEASH_TARGET=%s", record->target);
+        journal_add(&e, "LEASH_UID=%u", (unsigned) record->uid);
+        journal_add(&e, "LEASH_USER=%s", user);
+        journal_add(&e, "LEASH_LIMITS=%s", limits);
+        journal_add(&e, "LEASH_BY=%s", by);
+        journal_add(&e, "LEASH_REASON=%s", reason);
+        journal_send_entry(&e);
 }
 
 static void send_damaged(const char *by) {
-        Entry e = {};
+        JournalEntry e = {};
 
-        add(&e, "MESSAGE=%s", events[JOURNAL_DAMAGED].text);
+        journal_add(&e, "MESSAGE=%s", events[JOURNAL_DAMAGED].text);
         add_head(&e, JOURNAL_DAMAGED, "leash");
-        add(&e, "LEASH_BY=%s", by);
-        send_entry(JOURNAL_DAMAGED, "leash", &e);
+        journal_add(&e, "LEASH_BY=%s", by);
+        journal_send_entry(&e);
 }
 
 void journal_send(JournalEvent event, const Record *record, const char *by) {
@@ -140,13 +134,13 @@ void journal_send(JournalEvent event, const Record *record, const char *by) {
 
 void journal_login(JournalEvent event, const char *by, const char *user, const char *text) {
         _cleanup_free_ char *name = escape_text(user ?: "?", 256), *what = escape_text(text, 1024);
-        Entry e = {};
+        JournalEntry e = {};
 
         if (!name || !what)
                 return;
-        add(&e, "MESSAGE=%s: %s: %s", name, events[event].text, what);
+        journal_add(&e, "MESSAGE=%s: %s: %s", name, events[event].text, what);
         add_head(&e, event, by);
-        add(&e, "LEASH_USER=%s", name);
-        add(&e, "LEASH_BY=%s", by);
-        send_entry(event, by, &e);
+        journal_add(&e, "LEASH_USER=%s", name);
+        journal_add(&e, "LEASH_BY=%s", by);
+        journal_send_entry(&e);
 }

@@ -18,6 +18,28 @@ typedef enum JournalEvent {
         _JOURNAL_EVENT_MAX,
 } JournalEvent;
 
+/* An entry in the journal's own format, one field a line (systemd's JOURNAL_NATIVE_PROTOCOL.md).
+ * The first field is MESSAGE, which is all that syslog gets. */
+#define JOURNAL_ENTRY_MAX 8192
+
+typedef struct JournalEntry {
+        char text[JOURNAL_ENTRY_MAX];
+        size_t n;
+        int priority;
+        const char *by;
+} JournalEntry;
+
+/* Adds a field, "NAME=" and its value, which ends at the end of its line, whatever it holds, and is
+ * cut where the entry is full. */
+void journal_add(JournalEntry *e, const char *format, ...) _printf_(2, 3);
+
+/* Adds what every entry tells behind its message: MESSAGE_ID, PRIORITY, and SYSLOG_IDENTIFIER. `by`
+ * is the program, borrowed. */
+void journal_add_head(JournalEntry *e, const char *id, int priority, const char *by);
+
+/* Sends it; to syslog where there is no journal. Never fails and never waits, as below. */
+void journal_send_entry(const JournalEntry *e);
+
 /* Sends an entry with MESSAGE_ID, LEASH_TARGET, LEASH_UID, LEASH_USER, LEASH_LIMITS, LEASH_BY and
  * LEASH_REASON; to syslog where there is no journal. What a user chose is escaped. Never fails and
  * never waits: a log that is down is no reason not to limit. `by` is who did it. record is NULL

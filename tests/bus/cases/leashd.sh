@@ -619,6 +619,41 @@ test_leashd_yields_to_an_admin() {
     stop_leashd
 }
 
+# A journal that takes nothing any more, as journald stopped by a signal: its socket is full.
+test_leashd_a_journal_that_has_stopped_stops_nothing() {
+    local full
+    rules_are "[state locked]" when=locked after=0s cpu-quota=20%
+    desktop || return
+    with_host
+    alone=("${as[@]}")
+    start_leashd
+    wait_until noted_some Connected c1
+    tell set c1 LockedHint 1
+    wait_until incident_is squeezed 1
+    wait_until test -s "$root/fake/journal"
+    like "what the journal has" "$(<"$root/fake/journal")" "MESSAGE=$uid squeezed, locked: cpu-quota=20%?MESSAGE_ID=fb6ff0bd24cd4a3e9c44e1c1f7a6ad20?PRIORITY=5?SYSLOG_IDENTIFIER=leashd?LEASH_UID=$uid?LEASH_USER=$uid?LEASH_SESSION=c1?LEASH_CONDITION=locked?LEASH_LIMITS=cpu-quota=20%?LEASH_RULE=*leash.conf:*?LEASH_PROCESSES=?LEASH_USED_PERCENT=-1?LEASH_PRESSURE_PERCENT=-1?LEASH_WATCH=0"
+    # Another one in its place, which nobody reads from.
+    rm "$root/host/systemd/journal/socket"
+    python3 -c 'import signal, socket, sys
+journal, sender = [socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) for _ in range(2)]
+journal.bind(sys.argv[1])
+sender.setblocking(False)
+try:
+    while True: sender.sendto(b"full", sys.argv[1])
+except BlockingIOError: open(sys.argv[2], "w")
+signal.pause()' "$root/host/systemd/journal/socket" "$root/fake/full" &
+    full=$!
+    wait_until test -e "$root/fake/full"
+    tell set c1 LockedHint 0
+    wait_until quota_is max
+    wait_until incident_is lifted 1
+    tell set c1 LockedHint 1
+    wait_until noted_some Locked c1 # it goes on
+    kill $full
+    stop_leashd
+    equal status "$status" 0
+}
+
 # use UID CPU_USEC WAITED_USEC: what the user's slice has used and waited for up to now
 use() {
     local dir=$root/sys/fs/cgroup/user.slice/user-$1.slice
