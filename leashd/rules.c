@@ -166,12 +166,16 @@ static PolicyFacts facts_of(const Rules *r, uid_t uid, const UserInfo *u) {
         };
 }
 
+static void put_source(const PolicySource *source, char *buf, size_t size) {
+        if (source)
+                (void) snprintf(buf, size, "%s:%u", source->file, source->line);
+        else
+                buf[0] = '\0';
+}
+
+/* Of a rule of several keys the one that was said last. */
 static void put_origin(const PolicySource from[], size_t n, char *buf, size_t size) {
-        buf[0] = '\0';
-        for (size_t i = 0; i < n; i++)
-                if (from[i].file) { /* the last key that was said, since later ones win */
-                        (void) snprintf(buf, size, "%s:%u", from[i].file, from[i].line);
-                }
+        put_source(policy_last_said(from, n), buf, size);
 }
 
 /* SESSION_SURPLUS has rules of its own kind. */
@@ -223,7 +227,13 @@ static void fill_states(const Rules *r, const PolicyFacts *facts, StateRules *re
                 for (Limit i = 0; i < _LIMIT_MAX; i++)
                         if (limits_has(&state.squeeze, i))
                                 limits_copy_one(&rule->limits, &state.squeeze, i);
-                put_origin(state.from, POLICY_KEYS_MAX, rule->origin, sizeof(rule->origin));
+                /* Limits come first among the keys. */
+                put_origin(state.from,
+                           limits_is_empty(&rule->limits) ? POLICY_KEYS_MAX : _LIMIT_MAX,
+                           rule->origin, sizeof(rule->origin));
+                put_source(policy_said(POLICY_STATE, state.from, "end-after")
+                                   ?: policy_said(POLICY_STATE, state.from, "warn-after"),
+                           rule->end_origin, sizeof(rule->end_origin));
         }
 }
 
@@ -258,7 +268,8 @@ static void fill_lock(const Rules *r, const PolicyFacts *facts, StateRules *ret)
                 return;
         locked->warn_after = MIN_OF(locked->warn_after, lock.logout_after + LOCK_LATER);
         locked->end_after = lock.logout_after + LOCK_END;
-        put_origin(lock.from, POLICY_KEYS_MAX, locked->end_origin, sizeof(locked->end_origin));
+        put_source(policy_said(POLICY_LOCK, lock.from, "logout-after"), locked->end_origin,
+                   sizeof(locked->end_origin));
         ret->exempt = false; /* who is exempt from states has no other rules */
 }
 

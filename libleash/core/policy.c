@@ -288,6 +288,28 @@ bool policy_wants_groups(const Policy *p) {
         return wants(p, POLICY_MATCH_GROUP);
 }
 
+/* leash.conf stands before leash.conf.d/, and these in the order of their names. */
+static bool is_later(const PolicySource *a, const PolicySource *b) {
+        int order = strcmp(a->file, b->file);
+
+        return order > 0 || (order == 0 && a->line > b->line);
+}
+
+const PolicySource *policy_last_said(const PolicySource from[], size_t n) {
+        const PolicySource *last = NULL;
+
+        for (size_t i = 0; i < n; i++)
+                if (from[i].file && (!last || is_later(&from[i], last)))
+                        last = &from[i];
+        return last;
+}
+
+const PolicySource *policy_said(PolicyKind kind, const PolicySource from[], const char *key) {
+        const PolicySource *source = &from[policy_key_index(kind, key)];
+
+        return source->file ? source : NULL;
+}
+
 bool policy_wants_names(const Policy *p) {
         for (size_t i = 0; i < p->n_sections; i++) {
                 const PolicyList *l = &p->sections[i]->lists[POLICY_MATCH_USER];

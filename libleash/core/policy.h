@@ -245,4 +245,12 @@ bool policy_daemon(const Policy *p, const char *host, PolicyDaemon *ret);
 /* The name of a kind's key, for i from 0: also the index in `from`. NULL where the kind has no such
  * key (a gap) or beyond the last one, see policy_n_keys(). */
 const char *policy_key(PolicyKind kind, size_t i);
+
+/* Of the sources of n keys the one that was said last, by file and line, which drop-ins are ordered
+ * by; NULL if none was said. */
+const PolicySource *policy_last_said(const PolicySource from[], size_t n);
+
+/* The source of the key of that name; NULL if it was not said. */
+const PolicySource *policy_said(PolicyKind kind, const PolicySource from[], const char *key);
+
 size_t policy_n_keys(PolicyKind kind);

@@ -161,6 +161,22 @@ static const char example[] =
         "match-group=sudo wheel\n"
         "exempt=yes\n";
 
+static void what_was_said_last(void **state _unused_) {
+        static const PolicySource from[] = {
+                { "/etc/leash/leash.conf.d/50-squeeze.conf", 2, "away" },
+                {},
+                { "/etc/leash/leash.conf", 9, "away" },
+                { "/etc/leash/leash.conf.d/50-squeeze.conf", 3, "away" },
+                { "/etc/leash/leash.conf.d/05-first.conf", 7, "away" },
+        };
+
+        assert_ptr_equal(policy_last_said(from, ELEMENTSOF(from)), &from[3]);
+        assert_ptr_equal(policy_last_said(from, 3), &from[0]);
+        assert_null(policy_last_said(from + 1, 1));
+        assert_ptr_equal(policy_last_said(from + 1, 2), &from[2]);
+        assert_null(policy_last_said(from, 0));
+}
+
 static void names_and_numbers(void **state _unused_) {
         static const struct {
                 const char *text;
@@ -717,6 +733,7 @@ int main(void) {
                 cmocka_unit_test(limits_are_read),
                 cmocka_unit_test(every_limit_has_a_key_where_it_belongs),
                 cmocka_unit_test(the_daemon_is_of_the_host),
+                cmocka_unit_test(what_was_said_last),
                 cmocka_unit_test(names_and_numbers),
                 cmocka_unit_test(the_example_decides),
                 cmocka_unit_test(a_policy_of_nothing_decides_nothing),

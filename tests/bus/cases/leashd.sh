@@ -828,6 +828,21 @@ test_leashd_tells_since_when() {
 # What `leash log` has of the incidents of one kind: their rules
 rule_of() { sed -n "s/.*kind=$1.*rule=\([^\t]*\).*/\1/p" "$root/var/lib/leash/log/incidents"; }
 
+test_leashd_tells_by_which_line() {
+    rules_are "[state away]" when=disconnected after=0s end-after=1h warn-after=1s
+    mkdir "$root/etc/leash/leash.conf.d"
+    printf '%s\n' "[state away]" cpu-quota=20% >"$root/etc/leash/leash.conf.d/50-squeeze.conf"
+    desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    tell hangup 10
+    wait_until incident_is squeezed 1
+    wait_until incident_is warned 1
+    equal "squeezed" "$(rule_of squeezed)" "$root/etc/leash/leash.conf.d/50-squeeze.conf:2"
+    equal "warned" "$(rule_of warned)" "$root/etc/leash/leash.conf:4"
+    stop_leashd
+}
+
 test_leashd_ends_what_is_locked_for_too_long() {
     rules_are "[state locked]" when=locked warn-after=1s end-after=3s
     desktop || return
