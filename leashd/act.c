@@ -30,8 +30,6 @@
 #define HOLDER_SLOW (2 * USEC_PER_SEC)
 #define HOLDER_LATE (60 * USEC_PER_SEC)
 
-#define FAILURE_EVERY (600 * USEC_PER_SEC)
-
 /* The states' limits end by themselves if nobody prolongs them: with leashd gone for good there is
  * nobody to see a user come back. */
 #define LEASE (6 * 3600 * USEC_PER_SEC)
@@ -68,14 +66,11 @@ static void describe(const StateAction *a, IncidentKind kind, Incident *ret) {
                 limits_join(a->limits, ret->limits, sizeof(ret->limits));
 }
 
-/* What fails is tried again and again; saying so now and then will do. */
 static void report_failure(Daemon *d, const Incident *what, StateActionKind kind, int error) {
-        usec_t now = clock_monotonic();
         Incident i = *what;
 
-        if (d->failed > 0 && now - d->failed < FAILURE_EVERY)
+        if (!daemon_may_say(&d->failed))
                 return;
-        d->failed = now;
         i.kind = INCIDENT_FAILED;
         (void) snprintf(i.error, sizeof(i.error), "%s: %s", state_action_to_string(kind),
                         strerror(-error));

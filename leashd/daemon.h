@@ -70,7 +70,8 @@ typedef struct Daemon {
         usec_t armed_window;
         unsigned armed_pressure, armed_memory;
         usec_t failed;   /* CLOCK_MONOTONIC of the last failure that was reported, */
-        usec_t untold;   /* and the same of users who cannot be looked up */
+        usec_t untold;   /* the same of users who cannot be looked up, */
+        usec_t unkept;   /* and of what could not be kept */
         usec_t textfile; /* CLOCK_MONOTONIC of when it was last written */
         bool stopping;
         int lock; /* held for as long as there is this leashd */
@@ -78,6 +79,10 @@ typedef struct Daemon {
 
 /* One line for the log, where PID 1 puts what services say. */
 void daemon_log(int priority, const char *format, ...) _printf_(2, 3);
+
+/* What fails is tried again and again; saying so now and then will do. Returns true if it is to be
+ * said now, and notes that in *said (CLOCK_MONOTONIC; 0 for never). */
+bool daemon_may_say(usec_t *said);
 
 /* ---- loop.c: what wakes the daemon up ----------------------------------------------------------
  */
@@ -187,5 +192,5 @@ void textfile_write(Daemon *d);
 /* Reads it back. Returns 0; -EALREADY if there is another leashd; -errno. */
 int keep_load(Daemon *d);
 
-/* Writes what has changed. Failing is logged once. */
+/* Writes what has changed. Failing is logged now and then. */
 void keep_save(Daemon *d);

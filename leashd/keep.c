@@ -155,7 +155,7 @@ void keep_save(Daemon *d) {
                 if (r >= 0)
                         r = save(d, folder, &files[i]);
         }
-        if (r < 0)
+        if (r < 0 && daemon_may_say(&d->unkept))
                 daemon_log(LOG_WARNING, "cannot keep in " FOLDER " what is to outlive leashd: %s",
                            strerror(-r));
 }

@@ -41,9 +41,6 @@ static const usec_t settling[] = { 100 * USEC_PER_MSEC, 300 * USEC_PER_MSEC, USE
 /* When a penalty is tried again for which another leash would not let go. */
 #define PUNISH_AGAIN (2 * USEC_PER_SEC)
 
-/* How often it is said that users cannot be looked up. */
-#define UNSURE_EVERY (600 * USEC_PER_SEC)
-
 #define RECONNECT (2 * USEC_PER_SEC)
 #define LEASE_RENEWAL (3 * 3600 * USEC_PER_SEC) /* half of it, see act.c */
 #define LEASE_RETRY (900 * USEC_PER_SEC)
@@ -188,18 +185,16 @@ static void look_at_displays(Daemon *d) {
 /* Who the user is cannot be told now. What it was before, by the same policy, stays. */
 static const StateRules *be_unsure(Daemon *d, const Session *s, const StateRules *rules) {
         const StateRules *before = s->rules;
-        usec_t now = clock_monotonic();
 
         if (before && !before->unsure)
                 return before;
         start(d->unsure, RULES_UNSURE);
-        if (d->untold > 0 && now - d->untold < UNSURE_EVERY)
-                return rules;
-        d->untold = now;
-        daemon_log(LOG_WARNING,
-                   "user %u cannot be looked up, or some group of theirs: until that can be done "
-                   "they are left alone, and so are others of whom it is the same",
-                   (unsigned) s->uid);
+        if (daemon_may_say(&d->untold))
+                daemon_log(
+                        LOG_WARNING,
+                        "user %u cannot be looked up, or some group of theirs: until that can be "
+                        "done they are left alone, and so are others of whom it is the same",
+                        (unsigned) s->uid);
         return rules;
 }
 

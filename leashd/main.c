@@ -17,11 +17,13 @@
 #include "backend/bus.h"
 #include "core/parse.h"
 #include "daemon.h"
+#include "os/clock.h"
 #include "os/file.h"
 #include "os/user.h"
 
 #define UNIT "leashd.service"
 #define CALL_TIMEOUT (10 * USEC_PER_SEC)
+#define SAY_EVERY (600 * USEC_PER_SEC)
 
 /* A journal that has stopped reading is no reason to stop. What is no socket is somebody's terminal
  * or file. */
@@ -43,6 +45,15 @@ void daemon_log(int priority, const char *format, ...) {
         /* sd-daemon(3): the journal reads the priority off the line */
         line = escaped ? file_path("<%d>leashd: %s\n", priority, escaped) : NULL;
         say(line ?: "<3>leashd: out of memory\n");
+}
+
+bool daemon_may_say(usec_t *said) {
+        usec_t now = clock_monotonic();
+
+        if (*said > 0 && now - *said < SAY_EVERY)
+                return false;
+        *said = now;
+        return true;
 }
 
 static void help(void) {

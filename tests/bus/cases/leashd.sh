@@ -766,6 +766,22 @@ test_leashd_keeps_a_textfile() {
     stop_leashd
 }
 
+test_leashd_says_once_that_it_cannot_keep() {
+    local i
+    squeeze_policy 0s
+    desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    rm "$root/run/leashd/sessions"
+    mkdir -p "$root/run/leashd/sessions/in-the-way"
+    for i in 1 0 1 0 1 0; do
+        tell set c1 LockedHint $i
+        sleep 0.2
+    done
+    equal "lines in the log" "$(grep -c "cannot keep" "$root/fake/leashd")" 1
+    stop_leashd
+}
+
 test_leashd_is_there_once() {
     rules_are "[daemon all]" mode=watch
     desktop || return
