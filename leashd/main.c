@@ -133,6 +133,8 @@ static int open_backend(Daemon *d) {
                 .program = d->program,
                 .timeout = CALL_TIMEOUT,
         };
+        if (!backend_systemd.probe(&d->options)) /* which a backend that is named is not asked */
+                return -ENODEV;
         r = backend_open(&d->options, &d->backend);
         if (r >= 0)
                 r = ledger_open(d->root, true, &d->ledger);

@@ -782,6 +782,14 @@ test_leashd_says_once_that_it_cannot_keep() {
     stop_leashd
 }
 
+test_leashd_needs_systemd() {
+    host_with_logind || return
+    rmdir "$root/run/systemd/system"
+    LEASH_TEST_ROOT=$root timeout 5 "$tools/leashd" >"$root/said" 2>&1
+    equal status $? 1
+    like "what it says" "$(<"$root/said")" "*cannot begin: PID 1 is not systemd"
+}
+
 test_leashd_is_there_once() {
     rules_are "[daemon all]" mode=watch
     desktop || return
