@@ -293,22 +293,24 @@ static int set_up(BusLink *link) {
                   on_properties },
         };
         Logind *l = link->userdata;
+        int r;
 
         for (size_t i = 0; i < ELEMENTSOF(signals); i++) {
-                int r = sd_bus_match_signal_async(link->bus, NULL, signals[i].sender,
-                                                  signals[i].path, signals[i].interface,
-                                                  signals[i].member, signals[i].handler, NULL, l);
+                r = sd_bus_match_signal_async(link->bus, NULL, signals[i].sender, signals[i].path,
+                                              signals[i].interface, signals[i].member,
+                                              signals[i].handler, NULL, l);
 
                 if (r < 0)
                         return r;
         }
-        /* With arg0, or every name on the bus would wake us up. */
-        (void) sd_bus_add_match_async(link->bus, NULL,
-                                      "type='signal',sender='org.freedesktop.DBus',"
-                                      "interface='org.freedesktop.DBus',"
-                                      "member='NameOwnerChanged',arg0='" LOGIN1 "'",
-                                      on_owner, NULL, l);
-        return greet(l);
+        /* With arg0, or every name on the bus would wake us up. Without it a logind that restarts
+         * would have no word of our delay: another connection is tried then. */
+        r = sd_bus_add_match_async(link->bus, NULL,
+                                   "type='signal',sender='org.freedesktop.DBus',"
+                                   "interface='org.freedesktop.DBus',"
+                                   "member='NameOwnerChanged',arg0='" LOGIN1 "'",
+                                   on_owner, NULL, l);
+        return r < 0 ? r : greet(l);
 }
 
 static void on_gone(BusLink *link) {

@@ -90,11 +90,19 @@ static void set_retry(LogindWatch *w) {
         (void) sd_event_source_set_enabled(w->retry, SD_EVENT_ONESHOT);
 }
 
+/* Something was not heard or could not be asked: the whole list is asked for when the timer goes
+ * off. */
+static void miss(LogindWatch *w) {
+        w->list_again = true;
+        set_retry(w);
+}
+
 /* That a session cannot be asked about says nothing about it. */
 static void postpone(LogindWatch *w, const char *id) {
         if (w->events->unsure)
                 w->events->unsure(id, w->userdata);
-        (void) enqueue(&w->again, id);
+        if (enqueue(&w->again, id) < 0)
+                miss(w);
         set_retry(w);
 }
 
@@ -236,7 +244,8 @@ static int on_session(sd_bus_message *m, void *userdata, sd_bus_error *error _un
                 tell_session(w, &p);
         else
                 postpone(w, call->id);
-        (void) ask_next(w); /* what cannot be asked now comes with the next listing */
+        if (ask_next(w) < 0)
+                miss(w);
         end_listing(w);
         return 0;
 }
@@ -266,8 +275,8 @@ static int ask(LogindWatch *w, const char *id) {
                 r = sd_bus_call_async(w->bus, &slot, m, on_session, call, w->timeout);
         if (r < 0)
                 return r;
-        (void) sd_bus_slot_set_destroy_callback(slot, call_free);
-        (void) sd_bus_slot_set_floating(slot, true);
+        (void) sd_bus_slot_set_destroy_callback(slot, call_free); /* cannot fail on such a slot */
+        (void) sd_bus_slot_set_floating(slot, true);              /* the same */
         sd_bus_slot_unref(slot);
         TAKE_PTR(call);
         w->n_calls++;
@@ -299,6 +308,19 @@ static int want(LogindWatch *w, const char *id) {
         return r < 0 ? r : ask_next(w);
 }
 
+/* The same. An id that cannot be one, and one beyond all that are followed, would be missed for
+ * ever. Returns 0; -errno if it is to be asked for with all others. */
+static int want_if_any(LogindWatch *w, const char *id) {
+        int r = want(w, id);
+
+        return r == -EINVAL || r == -ENOBUFS ? 0 : r;
+}
+
+static void want_or_miss(LogindWatch *w, const char *id) {
+        if (want_if_any(w, id) < 0)
+                miss(w);
+}
+
 int loginwatch_ask(LogindWatch *w, const char *id) {
         return want(w, id);
 }
@@ -314,8 +336,11 @@ static int read_list(LogindWatch *w, sd_bus_message *m) {
         r = sd_bus_message_enter_container(m, 'a', "(susso)");
         if (r < 0)
                 return r;
-        while ((r = sd_bus_message_read(m, "(susso)", &id, &uid, &user, &seat, &path)) > 0)
-                (void) want(w, id); /* one too many is not followed */
+        while ((r = sd_bus_message_read(m, "(susso)", &id, &uid, &user, &seat, &path)) > 0) {
+                r = want_if_any(w, id);
+                if (r < 0)
+                        return r;
+        }
         return r;
 }
 
@@ -355,7 +380,7 @@ static int on_retry(sd_event_source *timer, uint64_t usec _unused_, void *userda
         (void) sd_event_source_set_enabled(timer, SD_EVENT_OFF);
         w->again = (Queue){};
         for (size_t i = 0; i < again.n; i++)
-                (void) want(w, again.all[i].id);
+                want_or_miss(w, again.all[i].id);
         free(again.all);
         if (w->list_again && loginwatch_list(w) < 0)
                 set_retry(w);
@@ -366,7 +391,7 @@ static int on_new(sd_bus_message *m, void *userdata, sd_bus_error *error _unused
         const char *id, *path;
 
         if (sd_bus_message_read(m, "so", &id, &path) > 0)
-                (void) want(userdata, id);
+                want_or_miss(userdata, id);
         return 0;
 }
 
@@ -383,12 +408,13 @@ static int on_changed(sd_bus_message *m, void *userdata, sd_bus_error *error _un
         _cleanup_free_ char *id = NULL;
 
         if (sd_bus_path_decode(sd_bus_message_get_path(m), SESSION_PREFIX, &id) > 0)
-                (void) want(userdata, id);
+                want_or_miss(userdata, id);
         return 0;
 }
 
 static void subscribe(LogindWatch *w) {
-        /* PID 1 sends its signals to those who ask. */
+        /* PID 1 sends its signals to those who ask. If it is not asked or says no, its reloads are
+         * not heard of; what they change is, by inotify, and there is nothing else to be done. */
         (void) sd_bus_call_method_async(w->bus, NULL, SYSTEMD, SYSTEMD_PATH, SYSTEMD_MANAGER,
                                         "Subscribe", NULL, NULL, NULL);
 }
@@ -409,7 +435,8 @@ static int on_owner(sd_bus_message *m, void *userdata, sd_bus_error *error _unus
         if (sd_bus_message_read(m, "sss", &name, &old, &new) <= 0 || new[0] == '\0')
                 return 0;
         if (strcmp(name, LOGIND) == 0) {
-                (void) loginwatch_list(w);
+                if (loginwatch_list(w) < 0)
+                        miss(w);
         } else if (strcmp(name, SYSTEMD) == 0) {
                 subscribe(w);
                 w->events->reloaded(w->userdata);
