@@ -14,12 +14,14 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -101,9 +103,22 @@ static void vnc(int port) {
         die("accept");
 }
 
+/* Until whoever has started the first of them has gone, by a descriptor: the kernel tells of a
+ * parent's end alone. Nobody outside of a PID namespace can be named in it, and it ends with its
+ * first process. */
+static void stay_for(int starter) {
+        struct pollfd p = { .fd = starter, .events = POLLIN };
+
+        if (starter < 0)
+                stay();
+        while (poll(&p, 1, -1) < 0 && errno == EINTR)
+                ;
+        exit(EXIT_SUCCESS);
+}
+
 /* The child's end of the pair stays open in it, the other one in whoever is to be its sesman. */
 static void sesman(const char *how) {
-        int pair[2];
+        int pair[2], starter = (int) syscall(SYS_pidfd_open, getppid(), 0);
         char text[32];
         pid_t child;
 
@@ -114,7 +129,7 @@ static void sesman(const char *how) {
 
                 if (middle > 0 && strcmp(how, "pair") == 0) {
                         (void) close(pair[1]);
-                        stay();
+                        stay_for(starter);
                 }
                 if (middle > 0)
                         exit(EXIT_SUCCESS);
@@ -123,7 +138,7 @@ static void sesman(const char *how) {
         if (child == 0) {
                 (void) close(pair[0]);
                 (void) prctl(PR_SET_PDEATHSIG, 0);
-                stay();
+                stay_for(starter);
         }
         (void) close(pair[1]);
         (void) snprintf(text, sizeof(text), "%d", (int) child);

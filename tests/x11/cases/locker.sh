@@ -209,6 +209,7 @@ test_locker_draws_in_a_child_that_outlived_its_parent() { through "( $(locker) &
 test_locker_has_a_daemon_draw() {
     cat >"$root/wrapper" <<END
 #!/bin/bash
+echo "0 \$\$ wrapper" >>$root/locker
 touch $root/wanted
 while ! grep -q over $root/over; do sleep 0.1; done
 eval "exec \$XSS_SLEEP_LOCK_FD>&-"
