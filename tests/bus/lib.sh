@@ -18,6 +18,11 @@ failures=()
 
 fail() { failures+=("$1"); }
 
+# another_user [UID]: a process can be another's: not where this is root of a user namespace with one uid
+another_user() {
+    setpriv --reuid="${1:-$uid}" --regid="${1:-$uid}" --clear-groups true 2>/dev/null || skip "needs a second user: run as root"
+}
+
 # figure TEXT: something measured, to be seen in the output
 figure() { echo "$1" >>"$figures"; }
 

@@ -218,6 +218,7 @@ test_session_container_that_no_unit_tells_of_is_refused() {
 # "unshare -p" takes no rights, so a pid namespace in a job's service is the job's own doing.
 test_session_cron_job_in_a_pid_namespace_is_captured() {
     local job sandbox
+    another_user
     login $uid
     setpriv --reuid $uid --regid $uid --clear-groups unshare -Urpf --kill-child sleep 60 &
     sandbox=$!
@@ -234,7 +235,7 @@ test_session_cron_job_in_a_pid_namespace_is_captured() {
     leash --capture -u $uid --no-spare
     equal status "$status" 0
     like output "$out" "*captured*process*"
-    kill $job
+    kill -KILL $job # the first process of a namespace takes no other signal that it has not asked for
     wait $sandbox
 }
 

@@ -221,6 +221,10 @@ test_xrdp_usage_is_checked() {
     expect_error_of 2 "show needs"
     xrdp $'\e[31mred'
     [[ $err != *$'\e'* ]] || fail "an escape reached the terminal"
+}
+
+test_xrdp_list_needs_root() {
+    another_user
     as=(setpriv --reuid "$uid" --regid "$uid" --clear-groups)
     xrdp list
     expect_error_of 3 "needs root"
