@@ -41,7 +41,8 @@ inside() {
 }
 
 # pam [OPTION...] [USER [SERVICE]]: a login and its end; leaves $out, $err, $status. On a machine so busy that the fake
-# PID 1 does not get to answer in time, once more: unless patient=no, for cases in which it is not to answer.
+# PID 1 does not get to answer in time, once more: unless patient=no, for cases in which it is not to answer. What the
+# case had done before is done again by again().
 pam() {
     local options=() try
     while [[ ${1:-} == -* ]]; do
@@ -55,6 +56,7 @@ pam() {
         [[ $patient == yes ]] && sleep 0.05 && grep -qE 'did not answer in time|ledger is busy' "$root/fake/journal" 2>/dev/null || break
         rm -f "$root/fake/journal"
         forget
+        again
         # As if it were the first: no login before it may still be on its way.
         [[ ! -e $root/run/leash/$slice ]] || touch -d "-31 seconds" "$root/run/leash/$slice"
     done
@@ -66,6 +68,7 @@ pam() {
     awk -v t="${took:-9999}" 'BEGIN { exit t < 2000 }' && fail "a login took $took ms"
 }
 patient=yes
+again() { :; }
 
 # opened RESULT: what the program was told; by default, that the user is in
 opened() { equal "open_session" "$(sed -n 's/^open //p' <<<"$out" | sort -u)" "${1:-success}"; }
