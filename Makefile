@@ -23,7 +23,8 @@ PKG_CONFIG ?= pkg-config
 PAMDIR ?= $(or $(shell $(PKG_CONFIG) --variable=libdir libsystemd 2>/dev/null),/usr/lib)/security
 # pam-auth-update's profiles. A package gets one whatever this host is; for a distribution without them, PAMCONFIGDIR= .
 PAMCONFIGDIR ?= $(if $(DESTDIR),/usr/share/pam-configs,$(wildcard /usr/share/pam-configs))
-BUILD ?= build
+# Sanitized and not, side by side: neither is made again for the other.
+BUILD ?= build$(if $(SAN),-san)
 SAN ?=
 WERROR ?=
 FUZZ_SECONDS ?= 60
@@ -319,10 +320,10 @@ $(BUILD)/tools/%: tests/guest/tools/%.c
 	@mkdir -p $(@D)
 	$(Q)$(CC) -O2 -D_GNU_SOURCE -o $@ $<
 
-# The part that needs no root and takes seconds.
+# The part that needs no root and takes a minute or two, of what is in BUILD; with SAN= sanitized.
 .PHONY: check-fast
 check-fast:
-	@tests/check fast
+	@BUILD='$(BUILD)' SAN='$(SAN)' tests/check fast
 
 # Parts of it.
 .PHONY: check-unit check-bus

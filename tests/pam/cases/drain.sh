@@ -83,7 +83,7 @@ test_account_a_failure_refuses_nobody() {
     let_in "a mark that is a link"
 }
 
-test_account_never_refuses_who_is_welcome_whatever_fails() {
+test_long_account_never_refuses_who_is_welcome_whatever_fails() {
     machine && pid1 && emptying
     session c1 xrdp-sesman active
     cp "$root/pam.d/xrdp-sesman" "$root/pam.d/cron"

@@ -358,7 +358,7 @@ steady() {
     [[ $build == *san* ]] || ((bytes < 32768)) || fail "$bytes bytes more after all logins than after the first"
 }
 
-test_never_leaks_in_10000_logins() {
+test_long_never_leaks_in_10000_logins() {
     local rounds=10000
     machine && login $uid && pid1
     [[ $build != *san* ]] || rounds=500
@@ -371,7 +371,7 @@ test_never_leaks_in_10000_logins() {
     figure "open_session again, nothing to do: $(sed -n 's/^mean //p' <<<"$out") ms on average, $took ms at worst of $rounds"
 }
 
-test_never_loses_a_byte() {
+test_long_never_loses_a_byte() {
     command -v valgrind >/dev/null || skip "valgrind is not installed"
     [[ $build != *san* ]] || skip "the sanitizer looks for itself"
     machine && login $uid && pid1
@@ -384,7 +384,7 @@ test_never_loses_a_byte() {
 }
 
 # Every one of them asks PID 1, which refuses, or is not there.
-test_never_leaks_when_it_fails() {
+test_long_never_leaks_when_it_fails() {
     machine && login $uid && pid1
     rule '*' '*' "error org.freedesktop.DBus.Error.Failed no"
     limit=120 pam -q -r 2000
@@ -396,7 +396,7 @@ test_never_leaks_when_it_fails() {
     steady
 }
 
-test_never_a_deadlock_of_200_logins_at_once() {
+test_long_never_a_deadlock_of_200_logins_at_once() {
     machine && login $uid && pid1
     limit=60 pam -q -j 200
     [[ $out != *open* && $out != *close* ]] || fail "not let in: $(grep -cE '^(open|close)' <<<"$out")"
@@ -405,20 +405,20 @@ test_never_a_deadlock_of_200_logins_at_once() {
 }
 
 # Each thing that can fail fails once: memory, files, the bus, NSS.
-test_never_minds_what_fails_in_it() {
+test_long_never_minds_what_fails_in_it() {
     machine && login $uid && pid1
     limit=250 inside "$tools/pam-faults" "$root/pam.d" $user /run/leash/$slice >"$root.out" 2>&1 || fail "$(tail -n 5 "$root.out" | tr '\n' '|')"
     figure "$(tail -n 1 "$root.out")"
     limited
 }
 
-test_never_minds_what_fails_in_it_when_strict() {
+test_long_never_minds_what_fails_in_it_when_strict() {
     machine && login $uid && pid1
     limit=250 inside "$tools/pam-faults" "$root/pam.d" $user /run/leash/$slice strict >"$root.out" 2>&1 || fail "$(tail -n 5 "$root.out" | tr '\n' '|')"
     figure "$(tail -n 1 "$root.out")"
 }
 
-test_never_minds_what_fails_in_it_before_there_is_a_slice() {
+test_long_never_minds_what_fails_in_it_before_there_is_a_slice() {
     machine && pid1
     limit=250 inside "$tools/pam-faults" "$root/pam.d" $user /run/leash/$slice >"$root.out" 2>&1 || fail "$(tail -n 5 "$root.out" | tr '\n' '|')"
     figure "$(tail -n 1 "$root.out")"
