@@ -232,16 +232,24 @@ same() {
     fi
 }
 
-# site_default KIND [PERCENT]: what the admin has set for alice and bob before leash comes
+# site_file NAME PERCENT: a drop-in for all users
+site_file() {
+    install -d "$etc/user-.slice.d"
+    printf '[Slice]\nCPUQuota=%s%%\n' "$2" >"$etc/user-.slice.d/$1.conf"
+}
+
+# site_default KIND [PERCENT]: what the admin has set for alice and bob before leash comes. 10-and-99 are two files, of
+# which the later one counts
 site_default() {
     local etc=/etc/systemd/system percent=${2:-150} uid
     rm -rf {"$etc.control","/run/systemd/system.control"}/user-100[12].slice.d
     rm -f "$etc/user-.slice.d/"{10,99}-site.conf
     if [[ -d $etc/user-.slice.d ]]; then rmdir --ignore-fail-on-non-empty "$etc/user-.slice.d"; fi
     case $1 in
-    10-site | 99-site)
-        install -d "$etc/user-.slice.d"
-        printf '[Slice]\nCPUQuota=%s%%\n' "$percent" >"$etc/user-.slice.d/$1.conf"
+    10-site | 99-site) site_file "$1" "$percent" ;;
+    10-and-99)
+        site_file 10-site $((percent + 20))
+        site_file 99-site "$percent"
         ;;
     esac
     systemctl daemon-reload

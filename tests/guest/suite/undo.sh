@@ -29,23 +29,28 @@ round_trip() {
     [[ $(quota 1001) == 50 ]] || problem "quota $(quota 1001)"
     verdict "default $kind: leash PID"
     start=$SECONDS
-    run leash -u bob --for 10s
+    run leash -u bob --for 15s
     status_is 0
     [[ $(quota 1002) == 50 ]] || problem "quota $(quota 1002)"
-    verdict "default $kind: --for 10s"
+    verdict "default $kind: --for 15s"
     pkill -KILL -x leash
     reload
     holds alice
-    ((SECONDS - start > 8)) || holds bob
     verdict "default $kind: 50 % also after daemon-reload"
+    if ((SECONDS - start <= 12)); then
+        holds bob
+        verdict "default $kind: --for 15s: 50 % also after daemon-reload"
+    else
+        skip "default $kind: --for 15s: 50 % also after daemon-reload" "so slow a guest that its time was nearly over"
+    fi
     run leash release -u alice
     status_is 0
     verdict "default $kind: release"
     same "default $kind: as before at once" "$alices" "$(snapshot 1001)"
     wait_for 40 eval '[[ ! -e /run/leash/user-1002.slice ]]' || problem "not within $((SECONDS - start)) s"
-    ((SECONDS - start >= 9)) || problem "after $((SECONDS - start)) s"
+    ((SECONDS - start >= 14)) || problem "after $((SECONDS - start)) s"
     wait_for 10 eval '[[ -z $(leftovers) ]]'
-    verdict "default $kind: --for 10s ran out"
+    verdict "default $kind: --for 15s ran out"
     same "default $kind: as before after --for" "$bobs" "$(snapshot 1002)"
     reload
     same "default $kind: as before after release and daemon-reload" "$alices" "$(snapshot 1001)"
@@ -151,7 +156,7 @@ test_persist() {
 
 login alice alice
 login bob bob
-for kind in none 10-site 99-site set-property runtime; do
+for kind in none 10-site 99-site 10-and-99 set-property runtime; do
     round_trip "$kind"
 done
 site_default none
