@@ -174,17 +174,18 @@ noisy() {
     awk -v p="$idle_p99" 'BEGIN { exit !(p > 12) }'
 }
 
-# measures NAME LOW HIGH COMMAND...: check_range of what the command prints, the best of three: a busy
-# machine beneath the guest takes CPU time away from it, and can do so only for a while
+# measures NAME LOW HIGH COMMAND...: check_range of what the command prints. A busy machine beneath the guest takes
+# CPU time away from it, and can do so only for a while: of what is too little the best of three counts. It gives
+# nobody more than the quota: too much once is too much.
 measures() {
     local name=$1 low=$2 high=$3 value try
     shift 3
     for try in 1 2 3; do
         value=$("$@")
-        ! awk -v v="$value" -v l="$low" -v h="$high" 'BEGIN { exit !(v >= l && v <= h) }' || break
+        awk -v v="$value" -v l="$low" 'BEGIN { exit !(v != "" && v < l) }' || break
         echo "# $name: $value in try $try"
     done
-    if ! awk -v v="$value" -v l="$low" -v h="$high" 'BEGIN { exit !(v >= l && v <= h) }' && noisy; then
+    if awk -v v="$value" -v l="$low" 'BEGIN { exit !(v != "" && v < l) }' && noisy; then
         skip "$name" "the host beneath is too busy to measure: $value, p99 of an idle probe $idle_p99 ms"
         return
     fi
