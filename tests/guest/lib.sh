@@ -180,6 +180,13 @@ rdp_connected() {
     awk '$8 ~ /xrdp_display_[0-9]+$/ && $6 == "03" { found = 1 } END { exit !found }' /proc/net/unix
 }
 
+# noisy: true if the guest does not get its CPUs in time, which it cannot see in any other way: a
+# program with nothing beside it wakes up late. Sets idle_p99.
+noisy() {
+    idle_p99=$(probe 3 | awk '{ print $6 }')
+    awk -v p="$idle_p99" 'BEGIN { exit !(p > 12) }'
+}
+
 # cgroup_version: v1 or v2
 cgroup_version() {
     if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then echo v2; else echo v1; fi

@@ -167,13 +167,6 @@ capped() {
     check_equal "$1" "$(quota "$2")" "$3"
 }
 
-# noisy: true if the guest does not get its CPUs in time, which it cannot see in any other way: a
-# program with nothing beside it wakes up late. Sets idle_p99.
-noisy() {
-    idle_p99=$(probe 3 | awk '{ print $6 }')
-    awk -v p="$idle_p99" 'BEGIN { exit !(p > 12) }'
-}
-
 # measures NAME LOW HIGH COMMAND...: check_range of what the command prints. A busy machine beneath the guest takes
 # CPU time away from it, and can do so only for a while: of what is too little the best of three counts. It gives
 # nobody more than the quota: too much once is too much.
