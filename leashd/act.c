@@ -158,6 +158,14 @@ static int squeeze(Daemon *d, const StateAction *a) {
         return 0;
 }
 
+void act_show(Daemon *d, const DesktopNotice *notice) {
+        int r = notify_desktop_later(d->root, notice);
+
+        if (r < 0 && daemon_may_say(&d->unshown))
+                daemon_log(LOG_WARNING, "user %u is not told on their desktop: %s",
+                           (unsigned) notice->uid, strerror(-r));
+}
+
 /* On the terminals and on the desktop, where it stays until it is read: so it is there for one who
  * comes back, too. `text` may be NULL, and then what stands on the desktop goes. */
 static void tell(Daemon *d, uid_t uid, const char *summary, const char *text) {
@@ -168,12 +176,12 @@ static void tell(Daemon *d, uid_t uid, const char *summary, const char *text) {
                 return;
         if (line)
                 (void) notify_terminals(d->root, uid, line);
-        (void) notify_desktop_later(d->root, &(DesktopNotice){ .uid = uid,
-                                                               .tag = NOTIFY_SESSION,
-                                                               .summary = summary,
-                                                               .body = text,
-                                                               .urgent = text != NULL,
-                                                               .close = text == NULL });
+        act_show(d, &(DesktopNotice){ .uid = uid,
+                                      .tag = NOTIFY_SESSION,
+                                      .summary = summary,
+                                      .body = text,
+                                      .urgent = text != NULL,
+                                      .close = text == NULL });
 }
 
 static int warn(Daemon *d, const StateAction *a) {

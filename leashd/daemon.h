@@ -16,6 +16,7 @@
 #include "backend/backend.h"
 #include "backend/ledger.h"
 #include "backend/loginwatch.h"
+#include "backend/notify.h"
 #include "core/drift.h"
 #include "core/hours.h"
 #include "core/incident.h"
@@ -71,7 +72,8 @@ typedef struct Daemon {
         unsigned armed_pressure, armed_memory;
         usec_t failed;   /* CLOCK_MONOTONIC of the last failure that was reported, */
         usec_t untold;   /* the same of users who cannot be looked up, */
-        usec_t unkept;   /* and of what could not be kept */
+        usec_t unkept;   /* of what could not be kept, */
+        usec_t unshown;  /* and of notices for which there was no process */
         usec_t textfile; /* CLOCK_MONOTONIC of when it was last written */
         bool stopping;
         int lock; /* held for as long as there is this leashd */
@@ -132,6 +134,9 @@ usec_t act_lock_timeout(const Daemon *d);
 /* A user's record is locked by somebody else. Logged once for each who holds one stopped, or for
  * long. Returns true if they are not about to let go: trying again at once is in vain. */
 bool act_note_holder(Daemon *d, uid_t uid);
+
+/* Shows a notice on a desktop, which nobody waits for. */
+void act_show(Daemon *d, const DesktopNotice *notice);
 
 /* What was done, to the store and to the journal. Fills in the time, the name, the mode. */
 void act_report(Daemon *d, Incident *i);

@@ -149,7 +149,7 @@ static void put_names(const SpareReport *spared, Incident *i) {
                                spared->names[k]);
 }
 
-static void tell(const char *root, const RunawayPenalty *p, const Limits *limits, usec_t until) {
+static void tell(Daemon *d, const RunawayPenalty *p, const Limits *limits, usec_t until) {
         char joined[128], end[TIMESTAMP_MAX], text[384], line[512];
 
         limits_join(limits, joined, sizeof(joined));
@@ -158,11 +158,11 @@ static void tell(const char *root, const RunawayPenalty *p, const Limits *limits
                         "wait. Limited to %s until %s. Nothing was stopped.",
                         p->used_percent, joined, format_timestamp(until, end));
         (void) snprintf(line, sizeof(line), "\r\n[leash] %s\r\n", text);
-        (void) notify_terminals(root, p->uid, line);
-        (void) notify_desktop_later(root, &(DesktopNotice){ .uid = p->uid,
-                                                            .tag = NOTIFY_LIMITS,
-                                                            .summary = "Your session is limited",
-                                                            .body = text });
+        (void) notify_terminals(d->root, p->uid, line);
+        act_show(d, &(DesktopNotice){ .uid = p->uid,
+                                      .tag = NOTIFY_LIMITS,
+                                      .summary = "Your session is limited",
+                                      .body = text });
 }
 
 static int penalise(Daemon *d, const Runaways *model, const RunawayPenalty *p, Incident *i) {
@@ -197,7 +197,7 @@ static int penalise(Daemon *d, const Runaways *model, const RunawayPenalty *p, I
         if (r < 0)
                 return r;
         put_names(&outcome.spared, i);
-        tell(d->root, p, &limits, change.until);
+        tell(d, p, &limits, change.until);
         return 0;
 }
 

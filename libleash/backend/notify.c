@@ -239,11 +239,19 @@ static int wait_for(pid_t pid, int *ret_status) {
         return 0;
 }
 
-/* Forked twice: the child of a child is nobody's to wait for. */
+/* Forked twice: the child of a child is nobody's to wait for. What the first has to say of the
+ * second is its status. */
+static int wait_for_fork(pid_t pid) {
+        int r, status;
+
+        r = wait_for(pid, &status);
+        return r < 0 ? r : WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EAGAIN;
+}
+
 static int start_child(uid_t uid, const char *const argv[]) {
-        int status, r;
         gid_t gid;
         pid_t pid;
+        int r;
 
         r = find_group(uid, &gid);
         if (r < 0)
@@ -252,11 +260,12 @@ static int start_child(uid_t uid, const char *const argv[]) {
         if (pid < 0)
                 return -errno;
         if (pid == 0) {
-                if (fork() == 0)
+                pid = fork();
+                if (pid == 0)
                         run_as(uid, gid, argv);
-                _exit(0);
+                _exit(pid < 0);
         }
-        return wait_for(pid, &status);
+        return wait_for_fork(pid);
 }
 
 static int find_program(const char *root) {
@@ -296,21 +305,21 @@ int notify_desktop(const char *root, const DesktopNotice *notice) {
 
 /* Forked twice, as above. */
 int notify_desktop_later(const char *root, const DesktopNotice *notice) {
-        int status;
         pid_t pid;
 
         pid = fork();
         if (pid < 0)
                 return -errno;
         if (pid == 0) {
-                if (fork() == 0) {
+                pid = fork();
+                if (pid == 0) {
                         /* A lock of the caller's would outlive it in here. */
                         (void) close_range(3, ~0U, 0);
                         (void) notify_desktop(root, notice); /* nobody is there to be told */
                 }
-                _exit(0);
+                _exit(pid < 0);
         }
-        return wait_for(pid, &status);
+        return wait_for_fork(pid);
 }
 
 /* What waits for it stays root's, so that its user can do nothing to it. */

@@ -7,8 +7,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "temproot.h"
 
@@ -66,9 +69,31 @@ static void nobody_waits_and_no_lock_is_held(void **state) {
         (void) close(pid1);
 }
 
+/* As a user who may have two processes: the second fork fails, and that is to be told. */
+static void one_process_too_many(void **state) {
+        const DesktopNotice notice = { .uid = 57499, .tag = NOTIFY_LIMITS, .summary = "summary" };
+        const struct rlimit two = { 2, 2 };
+        int status;
+        pid_t pid;
+
+        if (getuid() != 0)
+                skip();
+        pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+                if (setrlimit(RLIMIT_NPROC, &two) < 0 || setresuid(57499, 57499, 57499) < 0)
+                        _exit(2);
+                _exit(notify_desktop_later(*state, &notice) == -EAGAIN ? 0 : 1);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+}
+
 int main(void) {
         static const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(nobody_waits_and_no_lock_is_held, temproot_setup,
+                                                temproot_teardown),
+                cmocka_unit_test_setup_teardown(one_process_too_many, temproot_setup,
                                                 temproot_teardown),
         };
 
