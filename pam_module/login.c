@@ -123,6 +123,8 @@ static int find_wanted(const ModuleArgs *args, const LoginFacts *facts, Wanted *
                        LoginOutcome *outcome) {
         int r;
 
+        /* By name, whatever NSS, memory or files say: root is there to mend them. */
+        outcome->system = facts->user && strcmp(facts->user, "root") == 0;
         outcome->failed = "the user cannot be looked up";
         r = facts->user ? user_info(facts->user, &w->user) : -ESRCH;
         if (r < 0)
@@ -130,7 +132,7 @@ static int find_wanted(const ModuleArgs *args, const LoginFacts *facts, Wanted *
         outcome->known = true;
         outcome->uid = w->user.uid;
         w->uid_min = user_uid_min();
-        outcome->system = plan_is_system_uid(w->user.uid, w->uid_min);
+        outcome->system |= plan_is_system_uid(w->user.uid, w->uid_min);
         outcome->failed = NULL;
         r = read_policy(args, w, outcome);
         if (r >= 0)

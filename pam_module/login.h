@@ -18,7 +18,7 @@ typedef struct LoginFacts {
 typedef struct LoginOutcome {
         const char *failed; /* what could not be done, for the log; NULL if nothing failed */
         bool known;         /* `uid` is */
-        bool system;        /* root or a system user: never refused */
+        bool system;        /* root, by name if need be, or a system user: never refused */
         bool kept;          /* there is a record; `stamp` is its */
         bool set;           /* something was changed */
         bool captured;

@@ -92,7 +92,7 @@ static void report(const ModuleArgs *args, const LoginFacts *facts, const LoginO
         if (r < 0) {
                 (void) snprintf(text, sizeof(text), "%s (%s)%s", outcome->failed ?: "failed",
                                 strerrorname_np(-r) ?: "?",
-                                args->strict ? "" : "; logged in all the same");
+                                args->strict && !outcome->system ? "" : "; logged in all the same");
                 journal_login(JOURNAL_MISSING, "pam_leash", facts->user, text);
         } else if (outcome->set || outcome->captured || args->debug) {
                 describe(&outcome->effective, limits, sizeof(limits));

@@ -418,6 +418,26 @@ test_long_never_minds_what_fails_in_it_when_strict() {
     figure "$(tail -n 1 "$root.out")"
 }
 
+# A policy that asks for all there is to ask for.
+test_long_never_refuses_root_whatever_fails_in_it() {
+    machine && login 0 && pid1
+    stack strict
+    policy "[limits all]" "match-group=students" "match-service=sshd" "cpu-quota=40%" "[limits root]" "match-user=root" "cpu-quota=300%"
+    limit=250 inside "$tools/pam-faults" "$root/pam.d" root /run/leash/user-0.slice strict >"$root.out" 2>&1 || fail "$(tail -n 5 "$root.out" | tr '\n' '|')"
+    figure "$(tail -n 1 "$root.out")"
+    equal cpu.max "$(kernel cpu.max user-0.slice)" "300000 100000"
+}
+
+test_never_refuses_root_whom_NSS_does_not_know() {
+    machine && login 0 && pid1
+    stack strict
+    sed -i /^root:/d "$root/etc/passwd"
+    printf '%s: files\n' passwd group >"$root/etc/nsswitch.conf" # nss-systemd knows root by itself
+    pam root
+    opened
+    journal "*MESSAGE=root: limits of the policy are missing: the user cannot be looked up (ESRCH); logged in all the same*"
+}
+
 test_long_never_minds_what_fails_in_it_before_there_is_a_slice() {
     machine && pid1
     limit=250 inside "$tools/pam-faults" "$root/pam.d" $user /run/leash/$slice >"$root.out" 2>&1 || fail "$(tail -n 5 "$root.out" | tr '\n' '|')"
