@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "backend/journal.h"
+#include "backend/login.h"
 #include "core/plan.h"
 #include "core/sessions.h"
 #include "login.h"
@@ -119,8 +120,7 @@ static int decide(const LoginFacts *facts, Wanted *w) {
         return r < 0 ? r : 0;
 }
 
-static int find_wanted(const ModuleArgs *args, const LoginFacts *facts, Wanted *w,
-                       LoginOutcome *outcome) {
+static int find_user(const LoginFacts *facts, Wanted *w, LoginOutcome *outcome) {
         int r;
 
         /* By name, whatever NSS, memory or files say: root is there to mend them. */
@@ -134,11 +134,32 @@ static int find_wanted(const ModuleArgs *args, const LoginFacts *facts, Wanted *
         w->uid_min = user_uid_min();
         outcome->system |= plan_is_system_uid(w->user.uid, w->uid_min);
         outcome->failed = NULL;
+        return 0;
+}
+
+static int find_wanted(const ModuleArgs *args, const LoginFacts *facts, Wanted *w,
+                       LoginOutcome *outcome) {
+        int r;
+
         r = read_policy(args, w, outcome);
         if (r >= 0)
                 r = decide(facts, w);
         if (r < 0 && !outcome->failed)
                 outcome->failed = "the policy cannot be read";
+        return r;
+}
+
+/* user@.service, whose stack on Fedora includes what logins do. It does not know by which way its
+ * user comes, and would decide anew what the login that has it started has decided. A lingering
+ * user's has nobody else to ask. Returns 1, 0, -errno. */
+static int is_left_to_a_login(const LoginFacts *facts, const Wanted *w, LoginOutcome *outcome) {
+        int r;
+
+        if (!facts->service || strcmp(facts->service, "systemd-user") != 0)
+                return 0;
+        r = login_has_any_session(w->user.uid);
+        if (r < 0)
+                outcome->failed = "whether the user has a session cannot be told";
         return r;
 }
 
@@ -242,6 +263,13 @@ int login_open(const ModuleArgs *args, const LoginFacts *facts, LoginOutcome *re
         int r, k;
 
         *ret = (LoginOutcome){};
+        r = find_user(facts, &wanted, ret);
+        if (r < 0)
+                return r;
+        r = is_left_to_a_login(facts, &wanted, ret);
+        ret->left = r > 0;
+        if (r != 0)
+                return r < 0 ? r : 0;
         r = find_wanted(args, facts, &wanted, ret);
         if (r < 0)
                 return r;

@@ -22,6 +22,7 @@ typedef struct LoginOutcome {
         bool kept;          /* there is a record; `stamp` is its */
         bool set;           /* something was changed */
         bool captured;
+        bool left; /* to the login that is there: nothing was decided */
         uid_t uid;
         usec_t stamp;
         Limits effective;

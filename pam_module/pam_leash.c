@@ -94,7 +94,7 @@ static void report(const ModuleArgs *args, const LoginFacts *facts, const LoginO
                                 strerrorname_np(-r) ?: "?",
                                 args->strict && !outcome->system ? "" : "; logged in all the same");
                 journal_login(JOURNAL_MISSING, "pam_leash", facts->user, text);
-        } else if (outcome->set || outcome->captured || args->debug) {
+        } else if (outcome->set || outcome->captured || (args->debug && !outcome->left)) {
                 describe(&outcome->effective, limits, sizeof(limits));
                 (void) snprintf(text, sizeof(text), "%s%s%s", limits, limits[0] ? "" : "no limits",
                                 outcome->captured ? "; the job was moved into the slice" : "");

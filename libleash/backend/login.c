@@ -121,6 +121,11 @@ static void strv_freep(char ***l) {
         free(*l);
 }
 
+/* The user manager's, since systemd 256. */
+static bool is_manager(const char *class) {
+        return class && strncmp(class, "manager", 7) == 0;
+}
+
 int login_sessions(uid_t uid, LoginSession **ret, size_t *ret_n) {
         _cleanup_(strv_freep) char **ids = NULL;
         LoginSession *sessions;
@@ -145,13 +150,32 @@ int login_sessions(uid_t uid, LoginSession **ret, size_t *ret_n) {
                 }
                 if (r < 0) /* ended meanwhile */
                         continue;
-                if (s->class && strncmp(s->class, "manager", 7) == 0)
+                if (is_manager(s->class))
                         login_session_done(s);
                 else
                         n++;
         }
         *ret = sessions;
         *ret_n = n;
+        return 0;
+}
+
+int login_has_any_session(uid_t uid) {
+        _cleanup_(strv_freep) char **ids = NULL;
+        int r;
+
+        r = sd_uid_get_sessions(uid, false, &ids);
+        if (r < 0)
+                return r == -ENODATA || r == -ENXIO || r == -ENOENT ? 0 : r;
+        STRV_FOREACH(id, ids) {
+                _cleanup_free_ char *class = NULL;
+
+                r = sd_session_get_class(*id, &class);
+                if (r == -ENOMEM)
+                        return r;
+                if (!is_manager(class)) /* also one whose file is not there yet */
+                        return 1;
+        }
         return 0;
 }
 

@@ -43,6 +43,12 @@ int login_users(uid_t **ret, size_t *ret_n);
 int login_sessions(uid_t uid, LoginSession **ret, size_t *ret_n);
 LoginSession *login_sessions_free(LoginSession *sessions, size_t n);
 
+/* Whether logind knows a session of the user's, in whatever state, but for the user manager's own.
+ * One that is being made counts: logind notes it with the user before it has PID 1 start the
+ * manager, and writes its own file later. Returns 1; 0, also where logind does not run; -errno if
+ * that cannot be told. */
+int login_has_any_session(uid_t uid);
+
 /* Their leaders alone, the manager's too, which one file each tells; a new array. Returns the same.
  */
 int login_leaders(uid_t uid, pid_t **ret, size_t *ret_n);

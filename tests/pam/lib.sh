@@ -26,6 +26,7 @@ stack() {
     echo "session required $tools/pam_leash.so $*" >"$root/pam.d/test"
     cp "$root/pam.d/test" "$root/pam.d/cron"
     cp "$root/pam.d/test" "$root/pam.d/sshd"
+    cp "$root/pam.d/test" "$root/pam.d/systemd-user"
 }
 
 policy() { conf etc/leash/leash.conf "$@"; }

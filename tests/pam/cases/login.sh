@@ -98,6 +98,47 @@ test_of_all_sessions_the_strictest_counts() {
     limited "90000 100000"
 }
 
+# On Fedora the stack of user@.service includes system-auth, and does not know of what PAM told the login.
+test_a_manager_is_left_to_the_login_that_starts_it() {
+    machine && login $uid && pid1
+    desktop_7
+    policy "[limits everyone]" "cpu-quota=20%" "[limits ssh]" "match-service=sshd" "cpu-quota=90%"
+    sed -i 's/^SERVICE=.*/SERVICE=sshd/' "$root/host/systemd/sessions/7"
+    pam -k $user sshd
+    limited "90000 100000"
+    journal "*limited by the policy: cpu-quota 90%*"
+    forget
+    pam -k $user systemd-user
+    opened
+    limited "90000 100000"
+    # logind has written down the user's session, and not yet the session itself
+    rm "$root/host/systemd/sessions/7"
+    pam $user systemd-user
+    limited "90000 100000"
+    equal calls "$(count_calls)" 0
+    journal_nothing
+}
+
+test_a_manager_of_who_lingers_has_limits() {
+    machine && login $uid && pid1
+    policy "[limits everyone]" "cpu-quota=20%" "[limits ssh]" "match-service=sshd" "cpu-quota=90%"
+    pam -k $user systemd-user
+    opened
+    limited "20000 100000"
+    journal "*limited by the policy: cpu-quota 20%*"
+}
+
+# Since systemd 256 logind has a session for the manager itself: it is nobody's login.
+test_a_manager_is_not_left_to_itself() {
+    machine && login $uid && pid1
+    desktop_7
+    policy "[limits everyone]" "cpu-quota=20%"
+    sed -i 's/^CLASS=.*/CLASS=manager/' "$root/host/systemd/sessions/7"
+    pam -k $user systemd-user
+    opened
+    limited "20000 100000"
+}
+
 # pam_env may have read it from a file of the user's: it is no way to have another session overlooked.
 test_which_session_is_opened_is_not_the_user_s_word() {
     machine && login $uid && pid1
