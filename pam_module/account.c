@@ -12,7 +12,7 @@
 #include "os/policyfile.h"
 
 /* Returns 1, 0, -errno. */
-static int is_exempt(const char *conf, const LoginFacts *login, UserInfo *user) {
+static int is_exempt(const ModuleArgs *args, const LoginFacts *login, UserInfo *user) {
         _cleanup_(policy_freep) Policy *policy = NULL;
         char host[MACHINE_NAME_MAX];
         LimitsHost machine;
@@ -20,11 +20,13 @@ static int is_exempt(const char *conf, const LoginFacts *login, UserInfo *user) 
         size_t n, mistakes;
         int r;
 
+        /* What could not be read might have exempted them. */
+        if (args->named && !policyfile_exists(args->conf))
+                return -ENOENT;
         machine_describe(&machine);
-        r = policyfile_load(conf, &machine, &policy);
+        r = policyfile_load(args->conf, &machine, &policy);
         if (r < 0)
                 return r;
-        /* What could not be read might have exempted them. */
         (void) policy_errors(policy, &n, &mistakes);
         if (mistakes > 0)
                 return -EBADMSG;
@@ -59,6 +61,6 @@ int account_decide(const ModuleArgs *args, const LoginFacts *facts, AccountOutco
         if (r != 0)
                 return r < 0 ? r : 0;
         ret->failed = "this host is being emptied, and whom the policy exempts cannot be told";
-        r = is_exempt(args->conf, facts, &user);
+        r = is_exempt(args, facts, &user);
         return r < 0 ? r : !r;
 }

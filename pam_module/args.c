@@ -31,6 +31,7 @@ static bool take(const char *text, ModuleArgs *args) {
                         if (text[n] != '/' || strlen(text + n) >= PATH_MAX)
                                 return false;
                         args->conf = text + n;
+                        args->named = true;
                         return true;
                 }
                 if (strcmp(text, arguments[i].name) == 0) {

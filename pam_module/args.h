@@ -7,6 +7,7 @@
 
 typedef struct ModuleArgs {
         const char *conf; /* full path of the policy; borrowed from argv */
+        bool named;       /* by "conf=": that there is no such policy is a mistake then */
         bool debug, announce, capture, strict;
 } ModuleArgs;
 

@@ -91,10 +91,27 @@ static int look_up_groups(const ModuleArgs *args, Wanted *w, LoginOutcome *outco
         return 0;
 }
 
+/* No policy is one that limits nobody; but not where the stack names one. */
+static int look_for_policy(const ModuleArgs *args, const Wanted *w, LoginOutcome *outcome) {
+        static const char failed[] = "the policy that conf= names is not there";
+
+        if (!args->named || policyfile_exists(args->conf))
+                return 0;
+        if (args->strict && !outcome->system) {
+                outcome->failed = failed;
+                return -ENOENT;
+        }
+        journal_login(JOURNAL_MISSING, "pam_leash", w->user.name, failed);
+        return 0;
+}
+
 static int read_policy(const ModuleArgs *args, Wanted *w, LoginOutcome *outcome) {
         LimitsHost host;
         int r;
 
+        r = look_for_policy(args, w, outcome);
+        if (r < 0)
+                return r;
         machine_describe(&host);
         r = policyfile_load(args->conf, &host, &w->policy);
         if (r < 0)

@@ -69,6 +69,10 @@ test_account_a_failure_refuses_nobody() {
     let_in "a policy with mistakes"
     journal "*: let in while in doubt: *whom the policy exempts cannot be told (EBADMSG)*"
     policy "[limits all]" "cpu-quota=40%"
+    echo "account required $tools/pam_leash.so conf=/etc/leash/leahs.conf" >"$root/pam.d/xrdp-sesman"
+    let_in "a policy that is not there"
+    journal "*: let in while in doubt: *whom the policy exempts cannot be told (ENOENT)*"
+    emptying
     mv "$root/run/systemd/users" "$root/users"
     let_in "no login manager"
     journal "*: let in while in doubt: *their sessions cannot be told*"

@@ -203,6 +203,29 @@ test_never_minds_a_half_written_policy() {
     journal "*limits of the policy are missing: /etc/leash/leash.conf:3: *1 in all*"
 }
 
+test_never_minds_that_conf_names_nothing() {
+    machine && login $uid && pid1
+    pam -k
+    rm -f "$root/fake/journal"
+    stack conf=/etc/leash/leahs.conf
+    pam -k
+    opened
+    journal "*MESSAGE=$user: limits of the policy are missing: the policy that conf= names is not there*PRIORITY=4*"
+    limited # what the last login had
+    stack conf=/etc/leash/leahs.conf strict
+    pam
+    opened "Cannot make/remove an entry for the specified session"
+    journal "*the policy that conf= names is not there (ENOENT)*"
+    pam root
+    opened
+    conf etc/leash/leahs.conf.d/10-here.conf "[limits all]" "cpu-quota=60%"
+    rm -f "$root/fake/journal"
+    pam
+    opened
+    limited "60000 100000"
+    journal "*limited by the policy: cpu-quota 60%*"
+}
+
 # ---- the ledger ----------------------------------------------------------------------------------
 
 test_never_minds_a_damaged_ledger() {
