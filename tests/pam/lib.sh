@@ -62,14 +62,40 @@ pam() {
         [[ ! -e $root/run/leash/$slice ]] || touch -d "-31 seconds" "$root/run/leash/$slice"
     done
     out=$(<"$root.out") err=$(<"$root.err")
+    took=$(slowest)
+    [[ " ${options[*]}" == *" -"[rj]* ]] || grep -qs capture "$root/pam.d/${2:-test}" || hold_to_time "$@"
     [[ -z $err ]] || fail "on stderr: ${err//$'\n'/ | }"
     ((status == 0)) || fail "the login program ended with $status"
     [[ $out != *changed* ]] || fail "$(grep changed <<<"$out")"
-    took=$(sed -n 's/^slowest //p' <<<"$out" | sort -n | tail -n 1)
-    awk -v t="${took:-9999}" 'BEGIN { exit t < 2000 }' && fail "a login took $took ms"
+    is_less "$took" 2000 || fail "a login took $took ms"
 }
 patient=yes
 again() { :; }
+
+slowest() { sed -n 's/^slowest //p' "$root.out" | sort -n | tail -n 1; }
+is_less() { awk -v a="${1:-9999}" -v b="$2" 'BEGIN { exit !(a < b) }'; }
+
+# hold_to_time [USER [SERVICE]]: the login that pam has made took no longer than there is for one; on a busy machine, one
+# of two more like it. What PID 1 and the journal have of these is not kept.
+hold_to_time() {
+    local file try
+    is_less "$took" 600 && return
+    sleep 0.1
+    for file in calls journal; do
+        [[ ! -e $root/fake/$file ]] || cp "$root/fake/$file" "$root.$file"
+    done
+    for try in 1 2; do
+        inside "$tools/pam-driver" "${options[@]}" "$root/pam.d" "${2:-test}" "${1-$user}" >"$root.out" 2>/dev/null
+        is_less "$(slowest)" "$took" && took=$(slowest)
+        is_less "$took" 600 && break
+    done
+    sleep 0.1
+    for file in calls journal; do
+        rm -f "$root/fake/$file"
+        [[ ! -e $root.$file ]] || mv "$root.$file" "$root/fake/$file"
+    done
+    is_less "$took" 600 || fail "a login took $took ms, at the best of three"
+}
 
 # opened RESULT: what the program was told; by default, that the user is in
 opened() { equal "open_session" "$(sed -n 's/^open //p' <<<"$out" | sort -u)" "${1:-success}"; }
