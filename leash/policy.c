@@ -65,10 +65,11 @@ static void print_mistakes(const Reading *reading) {
                 output_error("and %zu more", total - n);
 }
 
-/* By name or by number. Prints what is wrong. */
+/* By name or by number. Prints what is wrong. Whose groups are not known for sure is not told what
+ * the policy says: a group that is missed may be the one that limits them. */
 static Exit find_user(const char *text, const Policy *policy, UserInfo *ret) {
+        _cleanup_(user_info_done) UserInfo u = {};
         _cleanup_free_ char *name = NULL;
-        UserInfo u = {};
         uid_t uid;
         int r;
 
@@ -79,11 +80,15 @@ static Exit find_user(const char *text, const Policy *policy, UserInfo *ret) {
                 r = user_info(name, &u);
         if (r >= 0 && policy_wants_groups(policy))
                 r = user_info_groups(&u);
+        if (r >= 0 && u.groups_unsure) {
+                output_error("%s: some of the user's groups cannot be looked up", text);
+                return EXIT_FAILED;
+        }
         if (r >= 0) {
                 *ret = u;
+                u = (UserInfo){};
                 return EXIT_DONE;
         }
-        user_info_done(&u);
         if (r == -ESRCH) {
                 output_error("%s: no such user", text);
                 return EXIT_REFUSED;

@@ -387,3 +387,32 @@ test_a_deserted_group_is_nobody_s_login() {
     absent "run/leash/$slice"
     absent "run/systemd/system/$slice.d"
 }
+
+# unsure: the entry of one of the user's groups is longer than anybody reads
+unsure() {
+    sed -i /^students:/d "$root/etc/group"
+    echo "students:x:$((uid + 10)):$user$(head -c 6000000 /dev/zero | sed 's/\x00\{16\}/,somebodyorother/g' | tr -d '\0')" >>"$root/etc/group"
+}
+
+# apply_inside ARGUMENTS...: leash with the same /etc; leaves $out, $err, $status
+apply_inside() {
+    inside env LEASH_BACKEND=systemd "$leash" "$@" >"$root.out" 2>"$root.err"
+    status=$? out=$(<"$root.out") err=$(<"$root.err")
+}
+
+# A group that is missed may be the one that limits.
+test_apply_leaves_alone_whose_groups_are_not_known() {
+    machine && login $uid && pid1
+    desktop_7
+    policy "[limits all]" "cpu-quota=90%" "[limits students]" "match-group=students" "cpu-quota=40%"
+    pam -k
+    limited
+    unsure
+    apply_inside apply -u $user
+    expect_error 1 "$user: some of the user's groups cannot be looked up"
+    apply_inside apply --all
+    expect_error 1 "$user: some of the user's groups cannot be looked up"
+    limited
+    apply_inside check -u $user
+    expect_error 1 "$user: some of the user's groups cannot be looked up"
+}
