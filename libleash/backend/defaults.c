@@ -137,22 +137,47 @@ static int change(Backend *b, Ledger *ledger, Record *record, const Limits *want
         return backend_converge(b, ledger, record, ret);
 }
 
-/* True if a login before this one may still be on its way to its slice: then it is the record's age
- * that ends it, and not the end of this one. */
-static bool is_counted_on(Backend *b, Ledger *ledger, const Record *record) {
+/* True if a login before this one may still be on its way to its slice, where logind does not know
+ * it. */
+static bool is_counted_on(Ledger *ledger, const char *target) {
         usec_t now = clock_realtime(), stamp;
 
-        if (ledger_stamp(ledger, record->target, &stamp) < 0)
+        if (ledger_stamp(ledger, target, &stamp) < 0)
                 return false;
-        return stamp <= now + BACKEND_LOGIN_GRACE && stamp + BACKEND_LOGIN_GRACE > now &&
-               b->ops->exists(b, record) == 0;
+        return stamp <= now + BACKEND_LOGIN_GRACE && stamp + BACKEND_LOGIN_GRACE > now;
 }
 
-/* Says that this login counts on the record, too, and what is to tell its end of that. */
-static int touch(Ledger *ledger, const char *target, bool shared, Defaults *d) {
-        int r = ledger_touch(ledger, target, &d->stamp);
+/* How a login stands to those before it. */
+typedef struct Company {
+        bool shared;  /* the record's age ends it, and not the end of this login */
+        bool yielded; /* it gets what another one has, and would have had less strict limits */
+} Company;
 
-        if (shared)
+/* What a login gets: also what one before it had that may be on its way; and what there is already
+ * where it is not known for sure what the policy says to it. A note was written by somebody who did
+ * not see what the record's holder did, nor who has come since. */
+static void keep_company(Backend *b, Ledger *ledger, const DefaultsRequest *q, const Record *record,
+                         Limits *wanted, Company *ret) {
+        bool counted_on = is_counted_on(ledger, record->target);
+
+        if (q->login && (counted_on || q->noted || q->user->groups_unsure))
+                limits_tighten(wanted, &record->layers[LAYER_DEFAULT].limits);
+        *ret = (Company){
+                .shared = counted_on && b->ops->exists(b, record) == 0,
+                .yielded = counted_on && !limits_equal(wanted, q->limits),
+        };
+}
+
+/* Says that this login counts on the record, too, and what is to tell its end of that. One that has
+ * yielded does not say so for others: else many of them would keep up what the strictest of them
+ * all once had. It needs it only where there is no slice yet. */
+static int touch(Ledger *ledger, const char *target, const Company *company, Defaults *d) {
+        int r;
+
+        if (company->yielded && !company->shared)
+                return 0;
+        r = ledger_touch(ledger, target, &d->stamp);
+        if (company->shared)
                 d->stamp = 0;
         return r;
 }
@@ -161,13 +186,14 @@ static int set_locked(Backend *b, Ledger *ledger, const DefaultsRequest *q, cons
                       Defaults *d) {
         _cleanup_(record_freep) Record *record = NULL;
         Limits wanted = *q->limits;
-        bool shared;
+        Company company;
         int r;
 
         r = read_or_begin(b, ledger, target, q, d, &record);
         if (r < 0)
                 return r;
-        shared = is_counted_on(b, ledger, record); /* before the writing, which counts as well */
+        /* Before the writing, which counts as well. */
+        keep_company(b, ledger, q, record, &wanted, &company);
         if (limits_is_empty(&wanted) && limits_is_empty(&record->layers[LAYER_DEFAULT].limits) &&
             !record->dirty) {
                 record_effective(record, &d->effective, NULL);
@@ -182,14 +208,14 @@ static int set_locked(Backend *b, Ledger *ledger, const DefaultsRequest *q, cons
         } else {
                 r = change(b, ledger, record, &wanted, q->by, &d->enforcement);
                 if (r < 0) {
-                        (void) touch(ledger, target, shared,
-                                     d); /* for the end, if there is a record */
+                        /* for the end, if there is a record */
+                        (void) touch(ledger, target, &company, d);
                         return r;
                 }
                 d->result = limits_is_empty(&wanted) ? DEFAULTS_TAKEN : DEFAULTS_SET;
         }
         record_effective(record, &d->effective, NULL);
-        return touch(ledger, target, shared, d) == -ENOENT ? 0 : r;
+        return touch(ledger, target, &company, d) == -ENOENT ? 0 : r;
 }
 
 /* How long a login of others may keep us, before it has given up itself. */
@@ -221,7 +247,7 @@ static void drop_note(Ledger *ledger, const char *target) {
 /* Under the lock. A login that came to nothing is not to have a record that nobody ends. */
 static int follow_note(Backend *b, Ledger *ledger, const char *target) {
         _cleanup_(record_freep) Record *note = NULL;
-        DefaultsRequest q = { .login = true };
+        DefaultsRequest q = { .login = true, .noted = true };
         UserInfo user = {};
         Defaults d = {};
         int r;

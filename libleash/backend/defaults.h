@@ -9,7 +9,8 @@
  * waits for it. Afterwards nothing may be left, and nobody has to be there to see the end: PID 1
  * starts leash-gone@.service when the slice stops (packaging/systemd), and whatever leash comes by
  * next does the same (backend_settle()). A login that is still on its way to its slice has touched
- * the record, which then stands for a while. */
+ * the record, which then stands for a while. logind does not know of it either, so what it was
+ * given is found in the record, and whoever comes in that while has no less strict limits. */
 #pragma once
 
 #include "backend/backend.h"
@@ -32,8 +33,11 @@ typedef struct DefaultsRequest {
         const char *by;
         usec_t lock_timeout;
         /* It is a login: a limit that the policy has dropped stays if only a daemon-reload could
-         * take it away under a user who is logged in; `leash apply` does. */
+         * take it away under a user who is logged in; `leash apply` does. What is stricter in the
+         * record stays while the login that it was set for may be on its way to its slice, and
+         * where the user's groups are not known for sure. */
         bool login;
+        bool noted; /* it was a while ago, and the record's stricter limits stay in any case */
 } DefaultsRequest;
 
 typedef enum DefaultsResult {

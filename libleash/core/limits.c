@@ -357,6 +357,16 @@ bool limits_is_stricter(const Limits *a, const Limits *b, Limit limit) {
         return a->value[limit] <= b->value[limit];
 }
 
+bool limits_yields(const Limits *a, const Limits *b, Limit limit) {
+        return limits_has(b, limit) && !(limits_has(a, limit) && limits_is_stricter(a, b, limit));
+}
+
+void limits_tighten(Limits *l, const Limits *other) {
+        for (Limit i = 0; i < _LIMIT_MAX; i++)
+                if (limits_yields(l, other, i))
+                        limits_copy_one(l, other, i);
+}
+
 bool limits_equal_one(const Limits *a, const Limits *b, Limit limit) {
         if (limits_has(a, limit) != limits_has(b, limit))
                 return false;

@@ -126,6 +126,13 @@ void limits_copy_one(Limits *dst, const Limits *src, Limit limit);
 /* True if a allows at most what b allows. For CPU sets: a is a subset of b. */
 bool limits_is_stricter(const Limits *a, const Limits *b, Limit limit);
 
+/* True if of both, where they are to hold together, b's value is the one that counts: b has the
+ * limit, and a does not, or allows more. */
+bool limits_yields(const Limits *a, const Limits *b, Limit limit);
+
+/* What holds where both are to hold together, in *l: limit by limit, the stricter. */
+void limits_tighten(Limits *l, const Limits *other);
+
 /* True if both set the same limits to the same values. */
 bool limits_equal(const Limits *a, const Limits *b);
 

@@ -232,9 +232,7 @@ bool policy_limits(const Policy *p, const PolicyFacts *facts, PolicyLimits *ret)
 
 void policy_limits_join(PolicyLimits *l, const PolicyLimits *other) {
         for (Limit i = 0; i < _LIMIT_MAX; i++) {
-                if (!limits_has(&other->limits, i) ||
-                    (limits_has(&l->limits, i) &&
-                     limits_is_stricter(&l->limits, &other->limits, i)))
+                if (!limits_yields(&l->limits, &other->limits, i))
                         continue;
                 limits_copy_one(&l->limits, &other->limits, i);
                 l->from[i] = other->from[i];

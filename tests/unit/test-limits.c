@@ -489,6 +489,27 @@ static void a_subset_of_cpus_is_stricter(void **state _unused_) {
         }
 }
 
+static void together_the_stricter_counts(void **state _unused_) {
+        Limits a = {}, b = {};
+
+        limits_set(&a, LIMIT_CPU_QUOTA, 900000);
+        limits_set(&a, LIMIT_MEMORY_MAX, 5);
+        limits_set(&b, LIMIT_CPU_QUOTA, 300000);
+        limits_set(&b, LIMIT_MEMORY_MAX, LIMIT_INFINITY);
+        limits_set(&b, LIMIT_TASKS_MAX, 9);
+        assert_true(limits_yields(&a, &b, LIMIT_CPU_QUOTA));
+        assert_false(limits_yields(&b, &a, LIMIT_CPU_QUOTA));
+        assert_false(limits_yields(&a, &a, LIMIT_CPU_QUOTA));
+        assert_true(limits_yields(&a, &b, LIMIT_TASKS_MAX));
+        assert_false(limits_yields(&b, &a, LIMIT_TASKS_MAX));
+        limits_tighten(&a, &b);
+        assert_int_equal(a.value[LIMIT_CPU_QUOTA], 300000);
+        assert_int_equal(a.value[LIMIT_MEMORY_MAX], 5);
+        assert_int_equal(a.value[LIMIT_TASKS_MAX], 9);
+        limits_tighten(&b, &a);
+        assert_true(limits_equal(&a, &b));
+}
+
 static void equal_means_the_same_limits_and_values(void **state _unused_) {
         Limits a = {}, b = {};
 
@@ -547,6 +568,7 @@ int main(void) {
                 cmocka_unit_test(describe_is_for_people),
                 cmocka_unit_test(stricter_allows_at_most_as_much),
                 cmocka_unit_test(a_subset_of_cpus_is_stricter),
+                cmocka_unit_test(together_the_stricter_counts),
                 cmocka_unit_test(equal_means_the_same_limits_and_values),
                 cmocka_unit_test(copying_one_touches_no_other),
         };

@@ -54,6 +54,9 @@ test_a_login_again_puts_right_what_is_wrong() {
     there run/systemd/system/$slice.d/zz-leash.conf
 }
 
+# later: whoever logged in before has come to their slice, or never will
+later() { touch -d "-31 seconds" "$root/run/leash/$slice"; }
+
 test_the_policy_decides_by_service_group_host_and_session() {
     machine && login $uid && pid1
     policy "[limits all]" "cpu-quota=400%" "[limits cron]" "match-service=cron" "cpu-quota=10%" \
@@ -63,10 +66,13 @@ test_the_policy_decides_by_service_group_host_and_session() {
     pam -k
     limited "90000 100000"
     equal pids.max "$(kernel pids.max)" 7
+    later
     pam -k -e XDG_SESSION_TYPE=x11 -h 10.9.8.7
     limited "30000 100000"
+    later
     pam -k $user cron
     limited "10000 100000"
+    later
     pam -k $user sshd
     limited "400000 100000"
 }
@@ -92,6 +98,7 @@ test_of_all_sessions_the_strictest_counts() {
     desktop_7
     pam -k $user sshd
     limited "30000 100000"
+    later
     # logind's session 7 is the one being opened: what PAM says of it counts
     sed -i /^LEADER=/d "$root/host/systemd/sessions/7"
     pam -k -l /run/systemd/sessions/7 $user sshd
@@ -147,6 +154,71 @@ test_which_session_is_opened_is_not_the_user_s_word() {
     limited "30000 100000"
 }
 
+# Between pam_leash and pam_systemd logind does not know a session.
+test_a_login_on_its_way_counts() {
+    machine && pid1
+    policy "[limits desktop]" "match-service=cron" "cpu-quota=30%" "[limits ssh]" "match-service=sshd" "cpu-quota=90%" "tasks-max=9"
+    pam -k $user cron
+    pam -k $user sshd
+    forget
+    pam -k $user sshd
+    pam -k $user cron
+    equal calls "$(count_calls)" 0
+    comes_up
+    limited "30000 100000"
+    equal pids.max "$(kernel pids.max)" 9
+    later
+    pam -k $user sshd
+    limited "90000 100000"
+    pam -k $user cron
+    pam -k $user sshd
+    limited "30000 100000"
+}
+
+# Many that come all the time do not keep up for each other what one of them once had.
+test_a_login_on_its_way_counts_for_a_while() {
+    local i stamp
+    machine && login $uid && pid1
+    policy "[limits desktop]" "match-service=cron" "cpu-quota=30%" "[limits ssh]" "match-service=sshd" "cpu-quota=90%"
+    pam -k $user cron
+    stamp=$(stat -c %y "$root/run/leash/$slice")
+    for i in 1 2; do
+        pam -k $user sshd
+        limited "30000 100000"
+        equal "stamp" "$(stat -c %y "$root/run/leash/$slice")" "$stamp"
+    done
+}
+
+# What others are given meanwhile is not known where the lock is not to be had.
+test_a_note_lifts_nothing() {
+    machine && login $uid && pid1
+    policy "[limits desktop]" "match-service=cron" "cpu-quota=30%" "[limits ssh]" "match-service=sshd" "cpu-quota=90%" "tasks-max=9"
+    pam -k $user cron
+    patience=no
+    hold_record
+    pam -k $user sshd
+    there "run/leash/$slice.note"
+    let_record_go
+    later
+    leash list
+    absent "run/leash/$slice.note"
+    limited "30000 100000"
+    equal pids.max "$(kernel pids.max)" 9
+}
+
+test_a_login_whose_groups_are_not_known_lifts_nothing() {
+    machine && login $uid && pid1
+    policy "[limits all]" "cpu-quota=90%" "tasks-max=9" "[limits students]" "match-group=students" "cpu-quota=40%" "tasks-max=20"
+    pam -k
+    policy "[limits all]" "cpu-quota=90%" "tasks-max=9" "[limits students]" "match-group=students" "cpu-quota=40%"
+    later
+    unsure
+    pam -k
+    opened
+    limited
+    equal pids.max "$(kernel pids.max)" 9
+}
+
 test_root_and_system_users_are_untouched() {
     machine && login 0 && pid1
     pam -k root
@@ -199,6 +271,7 @@ test_a_leash_with_an_end_keeps_it() {
     journal "*limited by the policy*"
     rm "$root/run/systemd/transient"/*
     policy "[limits all]" "cpu-quota=60%"
+    later
     pam -k
     opened
     like timers "$(timers)" "leash-expire-$uid-*.timer"
@@ -259,6 +332,7 @@ test_limits_that_the_policy_drops_stay_until_apply() {
     machine && login $uid && pid1
     pam -k
     policy "[limits all]" "cpu-quota=60%"
+    later
     pam -k
     limited "60000 100000"
     equal pids.max "$(kernel pids.max)" 50
