@@ -10,6 +10,12 @@ typedef struct Systemd {
         Bus bus; /* connected at first use, or by prepare(): looking needs no connection */
 } Systemd;
 
+/* For the descriptions of units, which PID 1 takes as UTF-8 only (sd_bus_message_append_basic(3)
+ * refuses anything else): so much of a name by escape_text(), and so long are two of them in a
+ * sentence. */
+#define SYSTEMD_NAME_MAX 60
+#define SYSTEMD_DESCRIPTION_MAX (2 * (4 * SYSTEMD_NAME_MAX + 3) + 64)
+
 static inline _unused_ Bus *systemd_bus(Systemd *s) {
         return &s->bus;
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "backend/systemd-private.h"
+#include "core/parse.h"
 #include "core/placement.h"
 #include "os/clock.h"
 #include "os/file.h"
@@ -126,12 +127,14 @@ static int home_of(Backend *b, pid_t pid, char **ret) {
 /* Makes the scope with the first process that lives long enough for it. */
 static int start_scope(Backend *b, const Record *record, const char *name, const pid_t *pids,
                        size_t n, const Limits *limits) {
-        char slice[PLACEMENT_NAME_MAX], description[128];
+        char slice[PLACEMENT_NAME_MAX], description[SYSTEMD_DESCRIPTION_MAX];
+        _cleanup_free_ char *user = escape_text(record->user, SYSTEMD_NAME_MAX);
         int r = -ESRCH;
 
+        if (!user)
+                return -ENOMEM;
         placement_user_slice(record->uid, slice);
-        (void) snprintf(description, sizeof(description), "Processes of %.60s limited by leash",
-                        record->user);
+        (void) snprintf(description, sizeof(description), "Processes of %s limited by leash", user);
         for (size_t i = 0; i < n && r == -ESRCH; i++) {
                 _cleanup_free_ char *home = NULL;
                 BusScope scope = {
@@ -246,7 +249,10 @@ int systemd_group(Backend *b, Record *record, pid_t named, const pid_t *pids, si
 
 /* Not named as the scopes of offenders are: it is limited by the slice alone. */
 int systemd_adopt(Backend *b, uid_t uid, const char *user, const char *what, pid_t pid) {
-        char name[PLACEMENT_NAME_MAX], slice[PLACEMENT_NAME_MAX], description[256];
+        _cleanup_free_ char *whose = escape_text(user, SYSTEMD_NAME_MAX);
+        _cleanup_free_ char *by = escape_text(what, SYSTEMD_NAME_MAX);
+        char name[PLACEMENT_NAME_MAX], slice[PLACEMENT_NAME_MAX];
+        char description[SYSTEMD_DESCRIPTION_MAX];
         char cgroup[PLACEMENT_CGROUP_MAX], path[CGROUPFS_PATH_MAX];
         const Limits none = {};
         const BusScope scope = { .name = name,
@@ -258,11 +264,13 @@ int systemd_adopt(Backend *b, uid_t uid, const char *user, const char *what, pid
         Systemd *s = SYSTEMD(b);
         int r;
 
+        if (!whose || !by)
+                return -ENOMEM;
         /* The time: an earlier job of that number may have left processes. */
         (void) snprintf(name, sizeof(name), "leash-job-%u-%d-%" PRIx64 ".scope", (unsigned) uid,
                         (int) pid, clock_boottime());
         placement_user_slice(uid, slice);
-        (void) snprintf(description, sizeof(description), "Job of %.60s by %.60s", user, what);
+        (void) snprintf(description, sizeof(description), "Job of %s by %s", whose, by);
         placement_user_cgroup(uid, name, cgroup);
         r = cgroupfs_path(&b->fs, "systemd", cgroup, path);
         if (r >= 0)

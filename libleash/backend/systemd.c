@@ -17,6 +17,7 @@
 #include "backend/dropin.h"
 #include "backend/notify.h"
 #include "backend/systemd-private.h"
+#include "core/parse.h"
 #include "core/placement.h"
 #include "os/clock.h"
 #include "os/file.h"
@@ -437,13 +438,13 @@ static bool timer_stands(Backend *b, const Record *record, usec_t until) {
 static int start_timer(Systemd *s, const Record *record, const char *timer, usec_t until) {
         const char *const argv[] = { s->backend.options.program, "release", "--expired", NULL };
         _cleanup_free_ char *service = timer_name(record, until, "service");
-        char description[128];
+        _cleanup_free_ char *user = escape_text(record->user, SYSTEMD_NAME_MAX);
+        char description[SYSTEMD_DESCRIPTION_MAX];
         int r;
 
-        if (!service)
+        if (!service || !user)
                 return -ENOMEM;
-        (void) snprintf(description, sizeof(description), "End of the leash on %.60s",
-                        record->user);
+        (void) snprintf(description, sizeof(description), "End of the leash on %s", user);
         /* A time that has passed never comes: PID 1 would drop the timer at once. */
         until = MAX_OF(until, clock_realtime() + USEC_PER_SEC);
         r = bus_start_timer(systemd_bus(s), timer, service, description, until, argv);

@@ -447,8 +447,9 @@ char *escape_text(const char *text, size_t max_bytes) {
         for (size_t i = 0; i < length;) {
                 size_t n = utf8_length(p + i);
 
-                if (n == 0 || i + n > length || p[i] < 0x20 || p[i] == 0x7f ||
-                    escape_at((const char *) p + i) >= 0) {
+                if (i + n > length) /* the cut would go through it */
+                        break;
+                if (n == 0 || p[i] < 0x20 || p[i] == 0x7f || escape_at((const char *) p + i) >= 0) {
                         out[at++] = '\\';
                         out[at++] = 'x';
                         out[at++] = hex[p[i] >> 4];

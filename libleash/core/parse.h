@@ -58,8 +58,9 @@ int parse_rfc3339(const char *text, usec_t *ret);
 
 /* Replaces everything that could disturb a terminal or a log line (control characters, bytes
  * that are not valid UTF-8) by \xNN, and keeps the rest; a backslash only where it would look like
- * one of those, since Windows' domain names end in one. The text is cut after
- * max_bytes, marked by "...". Returns a new string, or NULL when out of memory. */
+ * one of those, since Windows' domain names end in one. The text is cut after max_bytes, or before
+ * the character that goes beyond them, marked by "...". Returns a new string, or NULL when out of
+ * memory. */
 char *escape_text(const char *text, size_t max_bytes);
 
 /* Undoes escape_text(). Returns a new string in *ret; -EINVAL for \x00; -ENOMEM. */

@@ -366,6 +366,21 @@ test_capture_moves_the_job_into_the_slice() {
     journal "*the job was moved into the slice*"
 }
 
+# PID 1 takes descriptions in UTF-8 only, also of names that are cut, or never were any.
+test_capture_moves_jobs_of_whoever_has_a_long_name() {
+    local old=$user
+    machine && pid1
+    stack capture
+    for user in "$(printf 'a%.0s' {1..59})äöü" $'b\xe4r'; do
+        sed -i "s/^$old:/$user:/" "$root/etc/passwd"
+        pam -k "$user" cron
+        opened
+        like calls "$(calls)" "*StartTransientUnit leash-job-$uid-*Slice s:$slice*"
+        forget
+        old=$user
+    done
+}
+
 test_capture_leaves_alone_who_has_no_limits() {
     machine && pid1
     stack capture
