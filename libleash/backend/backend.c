@@ -92,12 +92,13 @@ bool backend_is_other(const Backend *b, const Record *record) {
         return record->backend && strcmp(record->backend, b->ops->name) != 0;
 }
 
-/* One look. What the kernel has no file for is missing, too, unless only `drift` is looked for. */
+/* One look. A limit that the kernel does not have hides none that it has and does not enforce, and
+ * where only `drift` is looked for it is none. */
 static int verify_once(Backend *b, const char *cgroup, const Limits *wanted, bool drift,
                        Enforcement *ret) {
         Enforcement e = { .enforced = true };
 
-        for (Limit i = 0; i < _LIMIT_MAX && e.enforced; i++) {
+        for (Limit i = 0; i < _LIMIT_MAX; i++) {
                 char text[LIMITS_TEXT_MAX];
                 int r;
 
@@ -108,12 +109,17 @@ static int verify_once(Backend *b, const char *cgroup, const Limits *wanted, boo
                         return r;
                 if (r >= 0 ? cgfile_agrees(wanted, i, text, b->fs.version == CGROUPFS_V1) : drift)
                         continue;
-                e.enforced = false;
-                e.missing = i;
-                e.unsupported = r == -EOPNOTSUPP;
-                e.controller_absent = r == -ENOENT;
-                if (r >= 0)
-                        (void) snprintf(e.kernel, sizeof(e.kernel), "%.60s", text);
+                if (r < 0 && !e.enforced)
+                        continue;
+                e = (Enforcement){
+                        .missing = i,
+                        .unsupported = r == -EOPNOTSUPP,
+                        .controller_absent = r == -ENOENT,
+                };
+                if (r < 0)
+                        continue;
+                (void) snprintf(e.kernel, sizeof(e.kernel), "%.60s", text);
+                break;
         }
         *ret = e;
         return 0;

@@ -152,7 +152,8 @@ bool backend_is_other(const Backend *b, const Record *record);
 typedef struct Enforcement {
         bool enforced;          /* every effective limit stands in the kernel */
         bool absent;            /* the target's cgroup does not exist now: nobody is logged in */
-        Limit missing;          /* the first limit that does not stand */
+        Limit missing;          /* the first limit that does not stand, though it could; else the
+                                 * first that the kernel does not have */
         char kernel[64];        /* what the kernel says of it, or empty */
         bool controller_absent; /* because its controller is not available to the target */
         bool unsupported;       /* because this kernel's cgroup version cannot express it */

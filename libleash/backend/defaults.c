@@ -98,16 +98,16 @@ static void keep_what_would_need_a_reload(Backend *b, const Record *record, Limi
 }
 
 /* True if everything is as the record says, and the record as it is wanted: nobody is to be asked.
- */
-static bool stands(Backend *b, const Record *record, const Limits *wanted) {
-        Enforcement e;
-
+ * *ret says of a limit that the kernel does not have that it is missing, and that is no reason to
+ * set it again: it has been set, and what PID 1 can do about it was done then. */
+static bool stands(Backend *b, const Record *record, const Limits *wanted, Enforcement *ret) {
         if (record->dirty || !limits_equal(&record->layers[LAYER_DEFAULT].limits, wanted) ||
             record_next_expiry(record) <= clock_realtime())
                 return false;
         if (b->ops->placement && !dropin_exists(b->options.root, record))
                 return false;
-        return backend_look(b, record, &e) >= 0 && (e.absent || e.enforced);
+        return backend_look(b, record, ret) >= 0 &&
+               (ret->absent || ret->enforced || ret->controller_absent || ret->unsupported);
 }
 
 static int note_base(Backend *b, Record *record, const Limits *wanted) {
@@ -202,9 +202,8 @@ static int set_locked(Backend *b, Ledger *ledger, const DefaultsRequest *q, cons
         }
         if (q->login)
                 keep_what_would_need_a_reload(b, record, &wanted);
-        if (stands(b, record, &wanted)) {
+        if (stands(b, record, &wanted, &d->enforcement)) {
                 d->result = DEFAULTS_STOOD;
-                d->enforcement = (Enforcement){ .enforced = true };
         } else {
                 r = change(b, ledger, record, &wanted, q->by, &d->enforcement);
                 if (r < 0) {

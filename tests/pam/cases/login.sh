@@ -42,6 +42,30 @@ test_a_login_again_asks_nobody() {
     journal_nothing
 }
 
+# A limit that the kernel does not have is no reason to ask, and hides none that it has.
+test_a_login_again_asks_nobody_for_what_there_is_not() {
+    machine && login $uid cpu && pid1
+    pam -k
+    opened
+    journal "*the kernel does not enforce them*"
+    forget
+    pam -k
+    opened
+    equal "calls" "$(count_calls)" 0
+    policy "[limits all]" "memory-max=1G" "tasks-max=50" "cpu-weight=20"
+    later
+    pam -k
+    echo 100 >"$root/sys/fs/cgroup/user.slice/$slice/cpu.weight"
+    rm -f "$root/sys/fs/cgroup/user.slice/$slice"/{memory,pids}.*
+    forget
+    pam -k
+    like calls "$(calls)" "SetUnitProperties *"
+    equal cpu.weight "$(kernel cpu.weight)" 20
+    stack strict
+    pam -k
+    opened "Cannot make/remove an entry for the specified session"
+}
+
 # What somebody else has changed meanwhile is set again.
 test_a_login_again_puts_right_what_is_wrong() {
     machine && login $uid && pid1
