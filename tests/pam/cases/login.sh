@@ -42,6 +42,28 @@ test_a_login_again_asks_nobody() {
     journal_nothing
 }
 
+# Many at once, or a leash that holds the record for long: what stands needs no lock.
+test_a_login_again_needs_no_lock() {
+    machine && login $uid && pid1
+    stack strict
+    pam -k
+    opened
+    hold_record
+    forget
+    patience=no
+    pam -k
+    opened
+    equal "calls" "$(count_calls)" 0
+    policy "[limits all]" "cpu-quota=30%" "tasks-max=50"
+    pam -k
+    opened "Cannot make/remove an entry for the specified session"
+    policy "[limits all]" "cpu-quota=40%" "tasks-max=50"
+    sed -i s/^Dirty=0/Dirty=1/ "$root/run/leash/$slice"
+    pam -k
+    opened "Cannot make/remove an entry for the specified session"
+    let_record_go
+}
+
 # A limit that the kernel does not have is no reason to ask, and hides none that it has.
 test_a_login_again_asks_nobody_for_what_there_is_not() {
     machine && login $uid cpu && pid1
