@@ -266,7 +266,28 @@ static Exit tell(const UserInfo *u, const Defaults *d) {
         return EXIT_NOT_ENFORCED;
 }
 
-static Exit apply_to(Context *c, const Reading *reading, const UserInfo *u) {
+static int find_job(const char *name, void *found) {
+        if (strncmp(name, BACKEND_JOB_PREFIX, strlen(BACKEND_JOB_PREFIX)) == 0)
+                *(bool *) found = true;
+        return 0;
+}
+
+/* True if a job that was captured runs there. By which service it came, which the policy may go by,
+ * nobody has written down. */
+static bool has_jobs(const Context *c, uid_t uid) {
+        char slice[PLACEMENT_NAME_MAX];
+        _cleanup_free_ char *cgroup = NULL;
+        bool found = false;
+
+        placement_user_slice(uid, slice);
+        cgroup = file_path("/user.slice/%s", slice);
+        if (cgroup)
+                (void) cgroupfs_each_child(&c->backend->fs, "systemd", cgroup, find_job, &found);
+        return found;
+}
+
+/* `here`: they have a session. */
+static Exit apply_to(Context *c, const Reading *reading, const UserInfo *u, bool here) {
         PolicyFacts facts = defaults_facts(u, c->caller.uid_min, reading->host);
         DefaultsRequest q = { .user = u, .by = c->by, .lock_timeout = LAYER_LOCK_TIMEOUT };
         char target[PLACEMENT_NAME_MAX], why[LEDGER_HOLDER_TEXT_MAX];
@@ -276,6 +297,7 @@ static Exit apply_to(Context *c, const Reading *reading, const UserInfo *u) {
 
         r = defaults_decide(reading->policy, &facts, NULL, &wanted);
         q.limits = &wanted.limits;
+        q.tighten = !here && has_jobs(c, u->uid);
         if (r >= 0)
                 r = defaults_set(c->backend, c->ledger, &q, &d);
         if (r < 0) {
@@ -286,6 +308,21 @@ static Exit apply_to(Context *c, const Reading *reading, const UserInfo *u) {
                 return EXIT_FAILED;
         }
         return tell(u, &d);
+}
+
+/* Whose slice is there without a session, and the policy has limited it: of users who linger, and
+ * of jobs that were captured. */
+static bool is_limited(const Context *c, const Record *r) {
+        return r->scope == TARGET_USER && !limits_is_empty(&r->layers[LAYER_DEFAULT].limits) &&
+               !backend_is_other(c->backend, r) && c->backend->ops->exists(c->backend, r) > 0;
+}
+
+static bool has_limits(const Context *c, uid_t uid) {
+        _cleanup_(record_freep) Record *record = NULL;
+        char target[PLACEMENT_NAME_MAX];
+
+        placement_user_slice(uid, target);
+        return ledger_read(c->ledger, target, &record) >= 0 && is_limited(c, record);
 }
 
 static Exit apply_to_name(Context *c, const Reading *reading, const char *name) {
@@ -301,12 +338,39 @@ static Exit apply_to_name(Context *c, const Reading *reading, const char *name) 
                 n = 0;
         else
                 login_sessions_free(sessions, n);
-        if (n > 0)
-                e = apply_to(c, reading, &u);
+        if (n > 0 || has_limits(c, u.uid))
+                e = apply_to(c, reading, &u, n > 0);
         else
                 output_line("%s: not logged in; the policy counts from the next login on", u.name);
         user_info_done(&u);
         return e;
+}
+
+static bool is_among(uid_t uid, const uid_t *uids, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (uids[i] == uid)
+                        return true;
+        return false;
+}
+
+/* Adds whose slices are limited and who have no session. */
+static int add_limited(const Context *c, uid_t **uids, size_t *n) {
+        size_t n_records, damaged;
+        Record **records;
+        uid_t *more;
+        int r;
+
+        r = ledger_read_all(c->ledger, &records, &n_records, &damaged);
+        if (r < 0)
+                return r;
+        more = reallocarray(*uids, *n + n_records + 1, sizeof(uid_t));
+        if (more)
+                *uids = more;
+        for (size_t i = 0; more && i < n_records; i++)
+                if (is_limited(c, records[i]) && !is_among(records[i]->uid, more, *n))
+                        more[(*n)++] = records[i]->uid;
+        ledger_free_records(records, n_records);
+        return more ? 0 : -ENOMEM;
 }
 
 static Exit apply_to_all(Context *c, const Reading *reading) {
@@ -316,6 +380,8 @@ static Exit apply_to_all(Context *c, const Reading *reading) {
         int r;
 
         r = login_users(&uids, &n);
+        if (r >= 0)
+                r = add_limited(c, &uids, &n);
         if (r < 0) {
                 output_error("cannot find out who is logged in: %s", strerror(-r));
                 return EXIT_FAILED;

@@ -93,9 +93,10 @@ struct BackendOps {
         int (*group)(Backend *b, Record *record, pid_t named, const pid_t *pids, size_t n,
                      const Limits *limits);
 
-        /* Moves a process from outside into a scope of its own below the user's slice, without
-         * limits of its own; makes the slice, if it is not there. Returns when it is there;
-         * -ETIMEDOUT; -errno. NULL: this backend finds such processes by itself. */
+        /* Moves a process from outside into a scope of its own below the user's slice, named
+         * BACKEND_JOB_PREFIX and more, without limits of its own; makes the slice, if it is not
+         * there. Returns when it is there; -ETIMEDOUT; -errno. NULL: this backend finds such
+         * processes by itself. */
         int (*adopt)(Backend *b, uid_t uid, const char *user, const char *what, pid_t pid);
 
         /* Has `leash release --expired` run at `until` (realtime) although every leash process
@@ -113,6 +114,8 @@ struct BackendOps {
         /* Processes of the owner outside the target, as a new array. Returns 0 or -errno. */
         int (*escapees)(Backend *b, const Record *record, pid_t **ret, size_t *ret_n);
 };
+
+#define BACKEND_JOB_PREFIX "leash-job-"
 
 extern const BackendOps backend_systemd;
 extern const BackendOps backend_cgroup;

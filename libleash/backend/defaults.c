@@ -160,7 +160,7 @@ static void keep_company(Backend *b, Ledger *ledger, const DefaultsRequest *q, c
                          Limits *wanted, Company *ret) {
         bool counted_on = is_counted_on(ledger, record->target);
 
-        if (q->login && (counted_on || q->noted || q->user->groups_unsure))
+        if (q->tighten || (q->login && (counted_on || q->user->groups_unsure)))
                 limits_tighten(wanted, &record->layers[LAYER_DEFAULT].limits);
         *ret = (Company){
                 .shared = counted_on && b->ops->exists(b, record) == 0,
@@ -272,7 +272,7 @@ static void drop_note(Ledger *ledger, const char *target) {
 /* Under the lock. A login that came to nothing is not to have a record that nobody ends. */
 static int follow_note(Backend *b, Ledger *ledger, const char *target) {
         _cleanup_(record_freep) Record *note = NULL;
-        DefaultsRequest q = { .login = true, .noted = true };
+        DefaultsRequest q = { .login = true, .tighten = true };
         UserInfo user = {};
         Defaults d = {};
         int r;

@@ -37,7 +37,7 @@ typedef struct DefaultsRequest {
          * record stays while the login that it was set for may be on its way to its slice, and
          * where the user's groups are not known for sure. */
         bool login;
-        bool noted; /* it was a while ago, and the record's stricter limits stay in any case */
+        bool tighten; /* what is stricter in the record stays in any case */
 } DefaultsRequest;
 
 typedef enum DefaultsResult {

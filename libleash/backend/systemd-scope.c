@@ -267,8 +267,8 @@ int systemd_adopt(Backend *b, uid_t uid, const char *user, const char *what, pid
         if (!whose || !by)
                 return -ENOMEM;
         /* The time: an earlier job of that number may have left processes. */
-        (void) snprintf(name, sizeof(name), "leash-job-%u-%d-%" PRIx64 ".scope", (unsigned) uid,
-                        (int) pid, clock_boottime());
+        (void) snprintf(name, sizeof(name), BACKEND_JOB_PREFIX "%u-%d-%" PRIx64 ".scope",
+                        (unsigned) uid, (int) pid, clock_boottime());
         placement_user_slice(uid, slice);
         (void) snprintf(description, sizeof(description), "Job of %s by %s", whose, by);
         placement_user_cgroup(uid, name, cgroup);

@@ -138,6 +138,34 @@ test_apply_takes_all_sessions_together() {
     expect 0 "tester: CPU 30%, tasks 9" ""
 }
 
+# Who lingers, or has a job that was captured, has limits and no session.
+test_apply_reaches_slices_without_a_session() {
+    known
+    login $uid && pid1
+    policy "[limits all]" "cpu-quota=90%"
+    leash apply --all
+    rm "$root/host/systemd/sessions/3" "$root/host/systemd/users/$uid"
+    policy "[limits all]" "cpu-quota=30%"
+    leash apply --all
+    expect 0 "tester: CPU 30%" ""
+    equal "cpu.max" "$(kernel cpu.max)" "30000 100000"
+    policy "[limits all]" "cpu-quota=20%"
+    leash apply -u tester
+    expect 0 "tester: CPU 20%" ""
+    mkdir "$root/sys/fs/cgroup/user.slice/$slice/leash-job-$uid-1-1.scope" # by which service is not known
+    policy "[limits all]" "cpu-quota=80%" "tasks-max=9"
+    leash apply -u tester
+    expect 0 "tester: CPU 20%, tasks 9" ""
+    rmdir "$root/sys/fs/cgroup/user.slice/$slice/leash-job-$uid-1-1.scope"
+    leash apply -u tester
+    expect 0 "tester: CPU 80%, tasks 9" ""
+    logout $uid
+    leash apply -u tester
+    expect 0 "tester: not logged in; *" ""
+    leash apply --all
+    expect 0 "nobody is logged in" ""
+}
+
 test_apply_to_who_is_not_there() {
     known
     pid1
