@@ -412,6 +412,26 @@ test_capture_moves_the_job_into_the_slice() {
     journal "*the job was moved into the slice*"
 }
 
+# The end of a job decides nothing. What others have a value for is decided by the next login.
+test_a_job_s_limits_stay_until_somebody_decides() {
+    machine && login $uid && pid1
+    desktop_7
+    stack capture
+    policy "[limits all]" "tasks-max=infinity" "cpu-quota=90%" "[limits jobs]" "match-service=cron" "tasks-max=40" "cpu-weight=20"
+    pam -k $user sshd
+    limited "90000 100000"
+    later
+    pam $user cron
+    equal pids.max "$(kernel pids.max)" 40
+    later
+    pam -k $user sshd
+    equal pids.max "$(kernel pids.max)" max
+    equal cpu.weight "$(kernel cpu.weight)" 20
+    calls | grep -q Reload && fail "a login had PID 1 reload"
+    apply_inside apply -u $user
+    equal cpu.weight "$(kernel cpu.weight)" 100
+}
+
 # PID 1 takes descriptions in UTF-8 only, also of names that are cut, or never were any.
 test_capture_moves_jobs_of_whoever_has_a_long_name() {
     local old=$user
