@@ -100,9 +100,6 @@ test_a_login_again_puts_right_what_is_wrong() {
     there run/systemd/system/$slice.d/zz-leash.conf
 }
 
-# later: whoever logged in before has come to their slice, or never will
-later() { touch -d "-31 seconds" "$root/run/leash/$slice"; }
-
 test_the_policy_decides_by_service_group_host_and_session() {
     machine && login $uid && pid1
     policy "[limits all]" "cpu-quota=400%" "[limits cron]" "match-service=cron" "cpu-quota=10%" \

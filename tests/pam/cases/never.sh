@@ -100,6 +100,7 @@ test_never_finishes_another_limit_than_the_last_one() {
     patient=no
     pam -k
     policy "[limits all]" "cpu-quota=60%" "memory-max=1G"
+    later
     pam -k
     opened
     behave
@@ -222,6 +223,7 @@ test_never_minds_that_conf_names_nothing() {
     pam root
     opened
     conf etc/leash/leahs.conf.d/10-here.conf "[limits all]" "cpu-quota=60%"
+    later
     rm -f "$root/fake/journal"
     pam
     opened
