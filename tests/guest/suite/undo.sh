@@ -105,7 +105,7 @@ test_logout() {
     capped "logout and new login while leashed: still capped" 1001 50
     session_spawn "$alice" burn 2
     sleep 1
-    measures "and in fact" 40 54 cpu_of_slice 1001 3
+    measures "and in fact" 40 54 cpu_of_slice 1001 10
     kill -KILL "$SPAWNED"
     leash release -u alice >/dev/null
     same "released: as before" "$before" "$(snapshot 1001)"
