@@ -124,9 +124,62 @@ static int home_of(Backend *b, pid_t pid, char **ret) {
         return *ret ? 0 : -ENOMEM;
 }
 
+/* Those who are to be moved. A number may be another's by the time it is used, and a user can see
+ * to it that it is root's: PID 1 takes its time. */
+typedef struct Group {
+        pid_t *pids;
+        uint64_t *starts; /* in ticks after boot */
+        size_t n;
+} Group;
+
+static void group_done(Group *g) {
+        free(g->pids);
+        free(g->starts);
+}
+
+static bool is_same(const Group *g, size_t i) {
+        ProcStat stat;
+
+        return proc_read_stat(g->pids[i], &stat) >= 0 && stat.start_ticks == g->starts[i];
+}
+
+/* In the user's slice, whoever it runs as; or elsewhere and theirs, a job that is brought in. */
+static bool is_theirs(Backend *b, uid_t uid, pid_t pid) {
+        _cleanup_free_ char *cgroup = NULL;
+        ProcStatus status;
+        Placement p;
+
+        if (cgroupfs_read_unit(&b->fs, pid, &cgroup) < 0)
+                return false;
+        if (placement_parse(cgroup, &p) >= 0 && p.owner == uid)
+                return true;
+        return proc_read_status(pid, &status) >= 0 &&
+               (status.ruid == uid || proc_read_loginuid(pid) == uid);
+}
+
+/* Those of them who are the user's now. Returns 0; -ESRCH for none; -ENOMEM. */
+static int pin(Backend *b, uid_t uid, const pid_t *pids, size_t n, Group *ret) {
+        ret->pids = calloc(n + 1, sizeof(pid_t));
+        ret->starts = calloc(n + 1, sizeof(uint64_t));
+        if (!ret->pids || !ret->starts)
+                return -ENOMEM;
+        for (size_t i = 0; i < n; i++) {
+                ProcStat stat;
+
+                /* who is looked at after the number was pinned is the one it was pinned for */
+                if (proc_read_stat(pids[i], &stat) < 0)
+                        continue;
+                ret->pids[ret->n] = pids[i];
+                ret->starts[ret->n] = stat.start_ticks;
+                if (is_theirs(b, uid, pids[i]) && is_same(ret, ret->n))
+                        ret->n++;
+        }
+        return ret->n > 0 ? 0 : -ESRCH;
+}
+
 /* Makes the scope with the first process that lives long enough for it. */
-static int start_scope(Backend *b, const Record *record, const char *name, const pid_t *pids,
-                       size_t n, const Limits *limits) {
+static int start_scope(Backend *b, const Record *record, const char *name, const Group *g,
+                       const Limits *limits) {
         char slice[PLACEMENT_NAME_MAX], description[SYSTEMD_DESCRIPTION_MAX];
         _cleanup_free_ char *user = escape_text(record->user, SYSTEMD_NAME_MAX);
         int r = -ESRCH;
@@ -135,20 +188,22 @@ static int start_scope(Backend *b, const Record *record, const char *name, const
                 return -ENOMEM;
         placement_user_slice(record->uid, slice);
         (void) snprintf(description, sizeof(description), "Processes of %s limited by leash", user);
-        for (size_t i = 0; i < n && r == -ESRCH; i++) {
+        for (size_t i = 0; i < g->n && r == -ESRCH; i++) {
                 _cleanup_free_ char *home = NULL;
                 BusScope scope = {
                         .name = name,
                         .slice = slice,
                         .description = description,
-                        .pids = pids + i,
+                        .pids = g->pids + i,
                         .n_pids = 1,
                         .limits = limits,
                 };
 
-                r = home_of(b, pids[i], &home);
-                if (r < 0)
+                r = home_of(b, g->pids[i], &home);
+                if (r < 0 || !is_same(g, i)) {
+                        r = -ESRCH;
                         continue;
+                }
                 scope.part_of = home;
                 r = bus_start_scope(systemd_bus(SYSTEMD(b)), &scope);
         }
@@ -157,19 +212,21 @@ static int start_scope(Backend *b, const Record *record, const char *name, const
 
 /* Into a delegated scope the kernel's own file will do, which moves a process in microseconds and
  * minds no forks. v1 has a tree for each controller, so there PID 1 does it. */
-static int move_into(Backend *b, const char *scope, const char *path, const pid_t *pids, size_t n) {
+static int move_into(Backend *b, const char *scope, const char *path, const Group *g) {
         _cleanup_free_ char *procs = file_path("%s/cgroup.procs", path);
 
         if (!procs)
                 return -ENOMEM;
-        for (size_t i = 0; i < n; i++) {
+        for (size_t i = 0; i < g->n; i++) {
                 char text[16];
                 int r;
 
-                (void) snprintf(text, sizeof(text), "%d", (int) pids[i]);
+                if (!is_same(g, i))
+                        continue;
+                (void) snprintf(text, sizeof(text), "%d", (int) g->pids[i]);
                 r = b->fs.version == CGROUPFS_V2
                             ? file_write_existing(procs, text)
-                            : bus_attach(systemd_bus(SYSTEMD(b)), scope, pids[i]);
+                            : bus_attach(systemd_bus(SYSTEMD(b)), scope, g->pids[i]);
                 if (r < 0 && r != -ESRCH) /* it ended by itself */
                         return r;
         }
@@ -223,12 +280,15 @@ static int find_scope(Backend *b, const Record *record, pid_t named, char ret[PL
 int systemd_group(Backend *b, Record *record, pid_t named, const pid_t *pids, size_t n,
                   const Limits *limits) {
         char name[PLACEMENT_NAME_MAX], path[CGROUPFS_PATH_MAX];
+        _cleanup_(group_done) Group g = {};
         Systemd *s = SYSTEMD(b);
         int r, exists;
 
         if (record->scope == TARGET_SESSION)
                 return -EOPNOTSUPP; /* nothing may be nested in a scope that is not delegated */
         r = systemd_connect(s);
+        if (r >= 0)
+                r = pin(b, record->uid, pids, n, &g);
         if (r < 0)
                 return r;
         exists = find_scope(b, record, named, name);
@@ -239,12 +299,12 @@ int systemd_group(Backend *b, Record *record, pid_t named, const pid_t *pids, si
         if (r < 0)
                 return r;
         r = exists ? bus_set_limits(systemd_bus(s), name, limits)
-                   : start_scope(b, record, name, pids, n, limits);
+                   : start_scope(b, record, name, &g, limits);
         if (r >= 0 && !exists)
-                r = wait_for_scope(b, path, pids, n);
+                r = wait_for_scope(b, path, g.pids, g.n);
         if (r < 0)
                 return r;
-        return move_into(b, name, path, pids, n);
+        return move_into(b, name, path, &g);
 }
 
 /* Not named as the scopes of offenders are: it is limited by the slice alone. */

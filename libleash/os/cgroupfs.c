@@ -12,7 +12,9 @@
 #include "os/file.h"
 #include "os/proc.h"
 
-#define DEPTH_MAX 16
+/* A user makes groups below their own manager, for next to nothing. */
+#define DEPTH_MAX 64
+#define GROUPS_MAX 8192
 
 CgroupFs cgroupfs_detect(const char *root) {
         CgroupFs fs = { .root = root };
@@ -147,7 +149,7 @@ int cgroupfs_read_cpu_of(int fd, CpuStat *ret) {
 
 typedef struct PidList {
         pid_t *pids;
-        size_t n, room;
+        size_t n, room, n_groups;
         const char *skip;
 } PidList;
 
@@ -182,6 +184,8 @@ static int walk(int dir_fd, unsigned depth, PidList *l) {
                 (void) close(dir_fd);
                 return -ENOMEM;
         }
+        if (++l->n_groups > GROUPS_MAX)
+                return -E2BIG;
         r = file_read(dir_fd, "cgroup.procs", 16 * 1024 * 1024, &text, NULL);
         if (r >= 0)
                 r = add_pids(l, text);

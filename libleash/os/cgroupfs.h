@@ -49,8 +49,8 @@ int cgroupfs_open_cpu(const CgroupFs *fs, const char *cgroup);
 /* Returns 0; -ENODEV if the group has been removed; -errno. */
 int cgroupfs_read_cpu_of(int fd, CpuStat *ret);
 
-/* The processes of a group and all groups below it, at most 16 deep, as a new array. Groups named
- * `skip` (may be NULL) are left out. Returns 0 or -errno. */
+/* The processes of a group and all groups below it, at most 64 deep, as a new array. Groups named
+ * `skip` (may be NULL) are left out. Returns 0; -E2BIG for more than 8192 groups; -errno. */
 int cgroupfs_list_procs(const CgroupFs *fs, const char *controller, const char *cgroup,
                         const char *skip, pid_t **ret, size_t *ret_n);
 

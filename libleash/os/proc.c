@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -273,8 +274,10 @@ static bool is_always_wanting(const char *task, usec_t age) {
         return (ran + waited) / NSEC_PER_USEC >= age / 2;
 }
 
+/* The first line begins with the thread's name, which is the user's own. */
 static unsigned scan_average(const char *text, const char *name) {
-        const char *at = strstr(text, name);
+        const char *lines = strchr(text, '\n');
+        const char *at = lines ? strstr(lines, name) : NULL;
         unsigned value;
 
         at = at ? strchr(at, ':') : NULL;
@@ -398,12 +401,16 @@ static bool is_roots(const struct stat *st) {
  * cut after the folder. */
 static bool is_named_by_root(pid_t pid, char *path, char *slash, const struct stat *st) {
         struct stat there, folder;
+        struct statvfs fs;
 
         if (st->st_nlink > 0 ? stat(path, &there) < 0 || !is_same_file(&there, st)
                              : !has_system_mounts(pid)) /* replaced by a newer one meanwhile */
                 return false;
         *slash = '\0';
-        return stat(slash == path ? "/" : path, &folder) == 0 && is_roots(&folder);
+        /* On what a user may have mounted, a stick for one, files are whose they say that they are.
+         */
+        return stat(slash == path ? "/" : path, &folder) == 0 && is_roots(&folder) &&
+               statvfs(slash == path ? "/" : path, &fs) == 0 && !(fs.f_flag & ST_NOSUID);
 }
 
 int proc_read_program(pid_t pid, char *buf, size_t size) {

@@ -111,6 +111,7 @@ test_killed_release_of_persisted_before_each_change_of_a_file() { before_each_ch
 # The scope of the offenders stays until they end, without limits.
 test_killed_cap_with_an_offender_at_each_call() {
     burn
+    place $burner "/user.slice/$slice/session-1.scope"
     # shellcheck disable=SC2317 # called by name
     offend() {
         echo $burner >"$root/sys/fs/cgroup/user.slice/$slice/cgroup.procs"

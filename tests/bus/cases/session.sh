@@ -264,6 +264,25 @@ test_session_cron_job_of_a_subordinate_uid_is_its_users() {
     wait $job
 }
 
+# A list of processes is of numbers, and by the time they are moved one may be root's.
+test_session_offender_that_became_somebody_elses_stays() {
+    local other first
+    session && burn
+    first=$burner
+    enter $first session-9.scope
+    burn
+    other=$burner
+    place $other /system.slice/nginx.service
+    echo $other >>"$root/sys/fs/cgroup/user.slice/$slice/session-9.scope/cgroup.procs"
+    pid1
+    leash $first
+    expect 0 "$uid: CPU 50%*" ""
+    like "who was moved" "$(cat "$root/sys/fs/cgroup/user.slice/$slice"/leash-*.scope/cgroup.procs)" "*$first*"
+    [[ $(cat "$root/sys/fs/cgroup/user.slice/$slice"/leash-*.scope/cgroup.procs) != *"$other"* ]] ||
+        fail "root's $other was moved"
+    kill $other $first
+}
+
 # The default of PID 1 would stay, after release as well.
 test_session_scope_has_no_limit_of_tasks() {
     session && burn
