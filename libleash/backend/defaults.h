@@ -59,8 +59,8 @@ typedef struct Defaults {
 
 /* Makes the default layer what is wanted. Returns 0; -EBUSY if the record's lock was not to be had,
  * and for a login if the limits do not stand all the same, which has left word for the holder then;
- * -errno. Then, too, ret->damaged and ret->stamp are
- * set: there may be a record, still dirty, that is to end with the login. */
+ * -errno. Then, too, ret->damaged and ret->stamp are set: there may be a record, still dirty, that
+ * is to end with the login. */
 int defaults_set(Backend *b, Ledger *ledger, const DefaultsRequest *request, Defaults *ret);
 
 /* After a leash that may have held records for long, since PID 1 was reading its unit files again:

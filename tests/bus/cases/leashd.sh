@@ -15,6 +15,16 @@ squeeze_policy() {
     rules_are "[state away]" "when=disconnected" "after=${1:-1s}" "cpu-quota=20%"
 }
 
+# squeezed_desktop: somebody has just left their desktop, and leashd has squeezed it
+squeezed_desktop() {
+    squeeze_policy 0s
+    desktop || return
+    start_leashd
+    wait_until noted_some Connected c1
+    tell hangup 10
+    wait_until quota_is 20000
+}
+
 test_leashd_squeezes_who_is_away_and_lets_go_at_once() {
     local begin
     squeeze_policy 1s
@@ -385,12 +395,7 @@ test_leashd_killed_forgets_nothing() {
 }
 
 test_leashd_stopped_lets_everybody_go() {
-    squeeze_policy 0s
-    desktop || return
-    start_leashd
-    wait_until noted_some Connected c1
-    tell hangup 10
-    wait_until quota_is 20000
+    squeezed_desktop || return
     stop_leashd
     equal quota "$(quota)" max
     absent run/leash/$slice
@@ -493,12 +498,7 @@ test_leashd_manual_always_wins() {
 }
 
 test_leashd_restores_what_has_drifted() {
-    squeeze_policy 0s
-    desktop || return
-    start_leashd
-    wait_until noted_some Connected c1
-    tell hangup 10
-    wait_until quota_is 20000
+    squeezed_desktop || return
     sleep 0.5
     echo "max 100000" >"$root/sys/fs/cgroup/user.slice/$slice/cpu.max" # by whoever it was
     wait_until incident_is restored 1
@@ -538,12 +538,7 @@ test_leashd_a_limit_without_a_controller_is_no_drift() {
 
 test_leashd_a_lock_beside_a_record_is_no_news() {
     local file=$root/sys/fs/cgroup/user.slice/$slice/cpu.max
-    squeeze_policy 0s
-    desktop || return
-    start_leashd
-    wait_until noted_some Connected c1
-    tell hangup 10
-    wait_until quota_is 20000
+    squeezed_desktop || return
     sleep 1
     echo "max 100000" >"$file.new"
     mv "$file.new" "$file" # so that nobody hears of it
@@ -556,9 +551,9 @@ test_leashd_a_lock_beside_a_record_is_no_news() {
     stop_leashd
 }
 
-# A kernel that keeps another value, whatever is asked of PID 1.
 tries_are() { (($(calls | grep -c ^SetUnitProperties) == $1)); }
 
+# A kernel that keeps another value, whatever is asked of PID 1.
 test_leashd_what_cannot_be_put_back_is_told_once() {
     local first
     rules_are "[state locked]" when=locked after=0s cpu-quota=20%
@@ -585,12 +580,7 @@ test_leashd_what_cannot_be_put_back_is_told_once() {
 }
 
 test_leashd_puts_back_what_could_not_be_put_back_before() {
-    squeeze_policy 0s
-    desktop || return
-    start_leashd
-    wait_until noted_some Connected c1
-    tell hangup 10
-    wait_until quota_is 20000
+    squeezed_desktop || return
     sleep 0.5
     rule "*" SetUnitProperties error org.freedesktop.DBus.Error.Failed
     echo "max 100000" >"$root/sys/fs/cgroup/user.slice/$slice/cpu.max"
@@ -604,12 +594,7 @@ test_leashd_puts_back_what_could_not_be_put_back_before() {
 }
 
 test_leashd_yields_to_an_admin() {
-    squeeze_policy 0s
-    desktop || return
-    start_leashd
-    wait_until noted_some Connected c1
-    tell hangup 10
-    wait_until quota_is 20000
+    squeezed_desktop || return
     sleep 0.5
     conf run/systemd/system.control/$slice.d/50-CPUQuota.conf "[Slice]" "CPUQuota=70%"
     echo "70000 100000" >"$root/sys/fs/cgroup/user.slice/$slice/cpu.max"
