@@ -220,19 +220,31 @@ static bool is_path_of(const Scan *s, const Found *f, const char *path) {
         return strcmp(own, path) == 0;
 }
 
-static int on_connection(const UnixConnection *c, void *userdata) {
-        Scan *s = userdata;
-        const char *name = strrchr(c->path, '/');
+/* The display that listens at that path, by its place among all. A user can bind a socket to any
+ * path in a mount namespace of their own, and connect it to a service: only what a display's owner
+ * has made is the display's. */
+static int key_of(const char *path, uid_t uid, void *userdata) {
+        const char *name = strrchr(path, '/');
         int number = name ? number_after(name + 1, DISPLAY_PREFIX) : -1;
+        const Scan *s = userdata;
 
-        if (number < 0 || (c->peer != (uid_t) -1 && c->peer >= s->uid_min))
-                return 0;
+        if (number < 0)
+                return -1;
         for (size_t i = first_of(s, number); i < s->n && s->all[i].display.number == number; i++)
                 if (s->all[i].display.via == SESSION_VIA_XRDP &&
-                    is_path_of(s, &s->all[i], c->path)) {
-                        s->all[i].display.link = SESSION_LINK_CONNECTED;
-                        s->all[i].display.peer_inode = c->peer_inode;
-                }
+                    (uid == (uid_t) -1 || uid == s->all[i].display.uid) &&
+                    is_path_of(s, &s->all[i], path))
+                        return (int) i;
+        return -1;
+}
+
+/* A peer of the owner's own making is nobody, and is not found. */
+static int on_connection(const UnixConnection *c, void *userdata) {
+        Scan *s = userdata;
+        SessionDisplay *d = &s->all[c->key].display;
+
+        d->link = SESSION_LINK_CONNECTED;
+        d->peer_inode = c->peer_inode;
         return 0;
 }
 
@@ -367,6 +379,7 @@ static int on_listener(const UnixListener *l, void *userdata) {
 }
 
 static int scan_all(Scan *s) {
+        const UnixSearch search = { DISPLAY_PREFIX, s->uid_min, key_of, on_connection, s };
         bool any_xrdp;
         int r = 0;
 
@@ -387,7 +400,7 @@ static int scan_all(Scan *s) {
         if (s->n > 0)
                 qsort(s->all, s->n, sizeof(Found), compare_found);
         merge_announced(s);
-        return any_xrdp ? sockdiag_unix(DISPLAY_PREFIX, on_connection, s) : 0;
+        return any_xrdp ? sockdiag_unix(&search) : 0;
 }
 
 int displays_scan(const char *root, uid_t uid_min, SessionDisplay **ret, size_t *ret_n) {

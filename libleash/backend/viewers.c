@@ -77,7 +77,7 @@ static int on_tcp(const TcpSocket *s, void *userdata) {
                 t->listening[s->port] = true;
                 return 0;
         }
-        r = ARRAY_GROW(t->all, &t->allocated, t->n, SIZE_MAX);
+        r = ARRAY_GROW(t->all, &t->allocated, t->n, SOCKDIAG_MAX);
         if (r < 0)
                 return r;
         t->all[t->n++] = *s;
@@ -369,7 +369,7 @@ static int on_pair(const UnixPair *p, void *userdata) {
 
         if (!procsocket_has(k->inodes, k->n, p->peer_inode))
                 return 0;
-        r = ARRAY_GROW(k->peers, &k->allocated, k->n_peers, SIZE_MAX);
+        r = ARRAY_GROW(k->peers, &k->allocated, k->n_peers, SOCKDIAG_MAX);
         if (r < 0)
                 return r;
         k->peers[k->n_peers++] = p->inode;

@@ -64,7 +64,6 @@ static int message_error(const struct nlmsghdr *h) {
 /* Hands on what the kernel answers, until it says that this was all. */
 static int receive(int fd, bool dump, Receiver receiver, void *userdata) {
         _Alignas(struct nlmsghdr) char buffer[BUFFER_SIZE];
-        size_t count = 0;
 
         for (;;) {
                 ssize_t n = recv(fd, buffer, sizeof(buffer), 0);
@@ -80,8 +79,6 @@ static int receive(int fd, bool dump, Receiver receiver, void *userdata) {
                                 return 0;
                         if (h->nlmsg_type == NLMSG_ERROR)
                                 return message_error(h);
-                        if (++count > SOCKDIAG_MAX)
-                                return -EFBIG;
                         r = receiver(h, userdata);
                         if (r < 0)
                                 return r;
@@ -98,17 +95,16 @@ typedef struct UnixRequest {
         struct unix_diag_req body;
 } UnixRequest;
 
-static int ask_unix(int fd, unsigned state, uint32_t inode, uint32_t show) {
+static int ask_unix(int fd, unsigned state, uint32_t show) {
         const UnixRequest request = {
                 .head = {
                         .nlmsg_len = sizeof(request),
                         .nlmsg_type = SOCK_DIAG_BY_FAMILY,
-                        .nlmsg_flags = NLM_F_REQUEST | (inode ? 0 : NLM_F_DUMP),
+                        .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP,
                 },
                 .body = {
                         .sdiag_family = AF_UNIX,
                         .udiag_states = 1U << state,
-                        .udiag_ino = inode,
                         .udiag_show = show,
                         .udiag_cookie = { INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE },
                 },
@@ -135,25 +131,18 @@ static const void *find_attribute(const struct nlmsghdr *h, size_t fixed, uint16
         return NULL;
 }
 
-typedef struct Peer {
-        char path[sizeof(((struct sockaddr_un *) NULL)->sun_path) + 1];
-        uint32_t inode;
-} Peer;
-
+/* One of a user's own making is not kept, so that what a user opens costs nothing but the look. */
 typedef struct UnixDump {
-        const char *prefix;
-        Peer *peers;
+        const UnixSearch *search;
+        uint32_t *others; /* sockets that may be the other end, by inode */
+        size_t n_others, allocated_others;
+        UnixConnection *all;
         size_t n, allocated;
 } UnixDump;
 
-static int add_peer(UnixDump *d, const char *path, size_t size, uint32_t inode) {
-        int r = ARRAY_GROW(d->peers, &d->allocated, d->n, SIZE_MAX);
-
-        if (r < 0)
-                return r;
-        (void) snprintf(d->peers[d->n].path, sizeof(d->peers[d->n].path), "%.*s", (int) size, path);
-        d->peers[d->n++].inode = inode;
-        return 0;
+static void unix_dump_done(UnixDump *d) {
+        free(d->others);
+        free(d->all);
 }
 
 /* True for a path whose last part begins so; cuts *size to its text. Abstract names begin with a
@@ -169,69 +158,82 @@ static bool has_prefix(const char *path, size_t *size, const char *prefix) {
                strncmp(name, prefix, strlen(prefix)) == 0;
 }
 
-static int on_unix(const struct nlmsghdr *h, void *userdata) {
-        UnixDump *d = userdata;
-        const uint32_t *inode;
-        const char *path;
-        size_t size, inode_size;
-
-        path = find_attribute(h, sizeof(struct unix_diag_msg), UNIX_DIAG_NAME, 1, &size);
-        inode = find_attribute(h, sizeof(struct unix_diag_msg), UNIX_DIAG_PEER, sizeof(*inode),
-                               &inode_size);
-        /* A peer without a number has hung up, and the accepting side has not noticed yet. */
-        if (!path || !inode || *inode == 0 || !has_prefix(path, &size, d->prefix))
-                return 0;
-        return add_peer(d, path, size, *inode);
-}
-
-static int on_owner(const struct nlmsghdr *h, void *userdata) {
+/* (uid_t) -1 where the kernel does not tell. */
+static uid_t owner_of(const struct nlmsghdr *h) {
         const uint32_t *uid;
         size_t size;
 
         uid = find_attribute(h, sizeof(struct unix_diag_msg), ATTRIBUTE_UID, sizeof(*uid), &size);
-        if (uid)
-                *(uid_t *) userdata = *uid;
+        return uid ? *uid : (uid_t) -1;
+}
+
+/* What is bound to a path that is looked for. */
+static int add_named(UnixDump *d, const struct nlmsghdr *h, uid_t owner) {
+        char text[sizeof(((struct sockaddr_un *) NULL)->sun_path) + 1];
+        const uint32_t *peer;
+        const char *path;
+        size_t size, peer_size;
+        int key, r;
+
+        path = find_attribute(h, sizeof(struct unix_diag_msg), UNIX_DIAG_NAME, 1, &size);
+        peer = find_attribute(h, sizeof(struct unix_diag_msg), UNIX_DIAG_PEER, sizeof(*peer),
+                              &peer_size);
+        /* A peer without a number has hung up, and the accepting side has not noticed yet. */
+        if (!path || !peer || *peer == 0 || !has_prefix(path, &size, d->search->prefix))
+                return 0;
+        (void) snprintf(text, sizeof(text), "%.*s", (int) size, path);
+        key = d->search->key_of(text, owner, d->search->userdata);
+        if (key < 0)
+                return 0;
+        r = ARRAY_GROW(d->all, &d->allocated, d->n, SOCKDIAG_MAX);
+        if (r < 0)
+                return r == -ENOBUFS ? 0 : r;
+        d->all[d->n++] = (UnixConnection){ .key = key, .peer_inode = *peer };
         return 0;
 }
 
-/* Who made the socket of that inode. One that has gone meanwhile is nobody's. */
-static int find_owner(int fd, uint32_t inode, uid_t *ret) {
-        uid_t uid = (uid_t) -1;
+static int on_unix(const struct nlmsghdr *h, void *userdata) {
+        const struct unix_diag_msg *m = NLMSG_DATA(h);
+        UnixDump *d = userdata;
+        uid_t owner;
         int r;
 
-        r = ask_unix(fd, STATE_ESTABLISHED, inode, UDIAG_SHOW_UID);
-        if (r >= 0)
-                r = receive(fd, false, on_owner, &uid);
-        if (r < 0)
+        if (h->nlmsg_len < NLMSG_LENGTH(sizeof(*m)))
+                return -EBADMSG;
+        owner = owner_of(h);
+        r = add_named(d, h, owner);
+        if (r < 0 || (owner != (uid_t) -1 && owner >= d->search->uid_min))
                 return r;
-        *ret = uid;
+        r = ARRAY_GROW(d->others, &d->allocated_others, d->n_others, SOCKDIAG_MAX);
+        if (r < 0)
+                return r == -ENOBUFS ? 0 : r;
+        d->others[d->n_others++] = m->udiag_ino;
         return 0;
 }
 
-int sockdiag_unix(const char *prefix, int (*found)(const UnixConnection *c, void *userdata),
-                  void *userdata) {
-        UnixDump dump = { .prefix = prefix };
+static int compare_inodes(const void *a, const void *b) {
+        const uint32_t *x = a, *y = b;
+
+        return (*x > *y) - (*x < *y);
+}
+
+int sockdiag_unix(const UnixSearch *search) {
+        _cleanup_(unix_dump_done) UnixDump dump = { .search = search };
         _cleanup_close_ int fd = -EBADF;
-        _cleanup_free_ Peer *peers = NULL;
         int r;
 
         r = open_diag(&fd);
         if (r >= 0)
-                r = ask_unix(fd, STATE_ESTABLISHED, 0, UDIAG_SHOW_NAME | UDIAG_SHOW_PEER);
+                r = ask_unix(fd, STATE_ESTABLISHED,
+                             UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_UID);
         if (r >= 0)
                 r = receive(fd, true, on_unix, &dump);
-        peers = dump.peers;
-        for (size_t i = 0; i < dump.n && r >= 0; i++) {
-                UnixConnection c = { .path = peers[i].path, .peer_inode = peers[i].inode };
-
-                r = find_owner(fd, peers[i].inode, &c.peer);
-                if (r == -ENOENT) { /* has hung up */
-                        r = 0;
-                        continue;
-                }
-                if (r >= 0)
-                        r = found(&c, userdata);
-        }
+        if (r >= 0 && dump.n_others > 0)
+                qsort(dump.others, dump.n_others, sizeof(uint32_t), compare_inodes);
+        for (size_t i = 0; i < dump.n && r >= 0; i++)
+                if (dump.n_others > 0 && bsearch(&dump.all[i].peer_inode, dump.others,
+                                                 dump.n_others, sizeof(uint32_t), compare_inodes))
+                        r = search->found(&dump.all[i], search->userdata);
         return MIN_OF(r, 0);
 }
 
@@ -244,18 +246,14 @@ typedef struct ListenerDump {
 static int on_listener(const struct nlmsghdr *h, void *userdata) {
         char text[sizeof(((struct sockaddr_un *) NULL)->sun_path) + 1];
         const ListenerDump *d = userdata;
-        UnixListener l = { .path = text };
-        const uint32_t *uid;
+        UnixListener l = { .path = text, .uid = owner_of(h) };
         const char *path;
-        size_t size, uid_size;
+        size_t size;
 
         path = find_attribute(h, sizeof(struct unix_diag_msg), UNIX_DIAG_NAME, 1, &size);
-        uid = find_attribute(h, sizeof(struct unix_diag_msg), ATTRIBUTE_UID, sizeof(*uid),
-                             &uid_size);
-        if (!path || !uid || !has_prefix(path, &size, d->prefix))
+        if (!path || l.uid == (uid_t) -1 || !has_prefix(path, &size, d->prefix))
                 return 0;
         (void) snprintf(text, sizeof(text), "%.*s", (int) size, path);
-        l.uid = *uid;
         return d->found(&l, d->userdata);
 }
 
@@ -267,7 +265,7 @@ int sockdiag_unix_listeners(const char *prefix, int (*found)(const UnixListener 
 
         r = open_diag(&fd);
         if (r >= 0)
-                r = ask_unix(fd, STATE_LISTEN, 0, UDIAG_SHOW_NAME | UDIAG_SHOW_UID);
+                r = ask_unix(fd, STATE_LISTEN, UDIAG_SHOW_NAME | UDIAG_SHOW_UID);
         if (r >= 0)
                 r = receive(fd, true, on_listener, &dump);
         return MIN_OF(r, 0);
@@ -299,7 +297,7 @@ int sockdiag_unix_pairs(int (*found)(const UnixPair *p, void *userdata), void *u
 
         r = open_diag(&fd);
         if (r >= 0)
-                r = ask_unix(fd, STATE_ESTABLISHED, 0, UDIAG_SHOW_PEER);
+                r = ask_unix(fd, STATE_ESTABLISHED, UDIAG_SHOW_PEER);
         if (r >= 0)
                 r = receive(fd, true, on_pair, &dump);
         return MIN_OF(r, 0);

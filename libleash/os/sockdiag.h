@@ -11,20 +11,32 @@
 
 #include "core/macro.h"
 
-/* How many sockets are looked at, at most. */
+/* How many sockets of those that are looked for are kept, at most. */
 #define SOCKDIAG_MAX 1000000
 
 typedef struct UnixConnection {
-        const char *path;    /* that the accepting side is bound to */
+        int key;             /* what key_of() said of the accepting side */
         uint32_t peer_inode; /* of the other end: /proc/PID/fd shows it as "socket:[INODE]" */
-        uid_t peer;          /* who made the other end; (uid_t) -1 where the kernel does not tell */
 } UnixConnection;
 
-/* Calls found() for each established connection whose accepting side is bound to a path that ends
- * in a name beginning with `prefix`. Returns 0; the first negative answer of found(); -errno, such
- * as -ENOENT from a kernel without unix_diag. */
-int sockdiag_unix(const char *prefix, int (*found)(const UnixConnection *c, void *userdata),
-                  void *userdata);
+/* Connections whose accepting side is bound to a path that ends in a name beginning with `prefix`,
+ * and whose other end is of the system's making: of a uid below uid_min, or of one that the kernel
+ * does not tell (before Linux 5.3). */
+typedef struct UnixSearch {
+        const char *prefix;
+        uid_t uid_min;
+        /* What the caller knows the path by, if `uid` made the accepting side; negative to leave it
+         * out. (uid_t) -1 before Linux 5.3. */
+        int (*key_of)(const char *path, uid_t uid, void *userdata);
+        int (*found)(const UnixConnection *c, void *userdata);
+        void *userdata;
+} UnixSearch;
+
+/* Calls found() for each that has been accepted. One pass over all sockets, whosever they are: to
+ * ask the kernel for a single one takes it as long (unix_lookup_by_ino() in net/unix/diag.c).
+ * Returns 0; the first negative answer of found(); -errno, such as -ENOENT from a kernel without
+ * unix_diag. */
+int sockdiag_unix(const UnixSearch *search);
 
 typedef struct UnixListener {
         const char *path;

@@ -49,6 +49,7 @@ typedef struct Session {
 
 typedef struct Display {
         int listener, client, accepted;
+        unsigned uid;
 } Display;
 
 typedef struct Fake {
@@ -347,6 +348,14 @@ static void serve(Fake *f, int display, unsigned uid) {
             fchown(fd, uid, (gid_t) -1) < 0 || chown(a.sun_path, uid, (gid_t) -1) < 0)
                 die(a.sun_path, 0);
         f->displays[display].listener = fd;
+        f->displays[display].uid = uid;
+}
+
+/* As the user that the server runs as. */
+static void accept_one(Display *d) {
+        d->accepted = accept4(d->listener, NULL, NULL, SOCK_CLOEXEC);
+        if (d->accepted < 0 || fchown(d->accepted, d->uid, (gid_t) -1) < 0)
+                die("accept", 0);
 }
 
 static void call(Fake *f, int display) {
@@ -356,7 +365,7 @@ static void call(Fake *f, int display) {
         d->client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (connect(d->client, (struct sockaddr *) &a, sizeof(a)) < 0)
                 die(a.sun_path, 0);
-        d->accepted = accept4(d->listener, NULL, NULL, SOCK_CLOEXEC);
+        accept_one(d);
         announce(f, display, true);
 }
 
@@ -365,7 +374,7 @@ static void take(Fake *f, int display) {
         Display *d = &f->displays[display];
 
         d->client = -1;
-        d->accepted = accept4(d->listener, NULL, NULL, SOCK_CLOEXEC);
+        accept_one(d);
         announce(f, display, true);
 }
 

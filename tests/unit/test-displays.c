@@ -81,6 +81,34 @@ static void test_flat_folder(void **state) {
         (void) close(audio);
 }
 
+/* In a mount namespace of their own a user can give a socket of theirs the name of anybody's. */
+static void test_a_socket_of_anothers(void **state) {
+        static const char path[] = "/run/xrdp/sockdir/xrdp_display_10";
+        const char *root = *state;
+        struct sockaddr_un a = address_of(root, path);
+        int fd, client, accepted;
+
+        if (geteuid() != 0)
+                skip();
+        temproot_mkdir(root, "/run", 0755);
+        temproot_mkdir(root, "/run/xrdp", 0755);
+        temproot_mkdir(root, "/run/xrdp/sockdir", 0755);
+        fd = serve(root, path);
+        assert_int_equal(chown(a.sun_path, 1000, (gid_t) -1), 0);
+        assert_int_equal(fchown(fd, 1000, (gid_t) -1), 0);
+        client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_int_equal(connect(client, (struct sockaddr *) &a, sizeof(a)), 0);
+        accepted = accept(fd, NULL, NULL);
+        assert_int_equal(fchown(accepted, 1001, (gid_t) -1), 0);
+        assert_int_equal(look(root, 1000, 10).uid, 1000);
+        assert_int_equal(look(root, 1000, 10).link, SESSION_LINK_DISCONNECTED);
+        assert_int_equal(fchown(accepted, 1000, (gid_t) -1), 0);
+        assert_int_equal(look(root, 1000, 10).link, SESSION_LINK_CONNECTED);
+        (void) close(client);
+        (void) close(accepted);
+        (void) close(fd);
+}
+
 /* xrdp's folder went with its services, and the X server goes on. */
 static void test_a_name_that_is_gone(void **state) {
         const char *root = *state;
@@ -295,6 +323,7 @@ static void test_watched(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_flat_folder),
+                TEST(test_a_socket_of_anothers),
                 TEST(test_a_name_that_is_gone),
                 TEST(test_lost_names),
                 TEST(test_folders_of_users),

@@ -15,52 +15,106 @@
 typedef struct Seen {
         const char *path;
         int n;
-        uid_t peer;
+        uid_t owner;
 } Seen;
+
+static int key_of(const char *path, uid_t uid, void *userdata) {
+        Seen *seen = userdata;
+
+        if (strcmp(path, seen->path) != 0)
+                return -1;
+        seen->owner = uid;
+        return 7;
+}
 
 static int on_connection(const UnixConnection *c, void *userdata) {
         Seen *seen = userdata;
 
-        if (strcmp(c->path, seen->path) == 0) {
-                seen->n++;
-                seen->peer = c->peer;
-        }
+        assert_int_equal(c->key, 7);
+        assert_true(c->peer_inode != 0);
+        seen->n++;
         return 0;
 }
 
-static int count(const char *path, uid_t *ret_peer) {
-        Seen seen = { .path = path, .peer = (uid_t) -1 };
-        int r = sockdiag_unix("xrdp_display_", on_connection, &seen);
+/* How many there are to `path` from sockets of uids below uid_min. */
+static int count(const char *path, uid_t uid_min, uid_t *ret_owner) {
+        Seen seen = { .path = path, .owner = (uid_t) -2 };
+        int r = sockdiag_unix(&(UnixSearch){
+                .prefix = "xrdp_display_",
+                .uid_min = uid_min,
+                .key_of = key_of,
+                .found = on_connection,
+                .userdata = &seen,
+        });
 
         if (r == -ENOENT || r == -EPROTONOSUPPORT || r == -EACCES)
                 skip(); /* a kernel or a sandbox without it */
         assert_int_equal(r, 0);
-        if (ret_peer)
-                *ret_peer = seen.peer;
+        if (ret_owner)
+                *ret_owner = seen.owner;
         return seen.n;
 }
 
-static void test_unix(void **state) {
+static int make_socket(const char *bound_to) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
-        uid_t peer;
-        int listener, client, accepted;
+        int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s/xrdp_display_77",
-                        (const char *) *state);
-        listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        assert_true(listener >= 0);
-        assert_int_equal(bind(listener, (struct sockaddr *) &address, sizeof(address)), 0);
+        assert_true(fd >= 0);
+        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s", bound_to ?: "");
+        if (bound_to)
+                assert_int_equal(bind(fd, (struct sockaddr *) &address, sizeof(address)), 0);
+        return fd;
+}
+
+static void connect_to(int fd, const char *path) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+
+        (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+        assert_int_equal(connect(fd, (struct sockaddr *) &address, sizeof(address)), 0);
+}
+
+static void test_unix(void **state) {
+        uid_t all = (uid_t) -1, owner;
+        int listener, client, accepted;
+        char path[100];
+
+        (void) snprintf(path, sizeof(path), "%s/xrdp_display_77", (const char *) *state);
+        listener = make_socket(path);
         assert_int_equal(listen(listener, 1), 0);
-        assert_int_equal(count(address.sun_path, NULL), 0);
-        client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        assert_int_equal(connect(client, (struct sockaddr *) &address, sizeof(address)), 0);
+        assert_int_equal(count(path, all, &owner), 0);
+        assert_int_equal(owner, (uid_t) -2);
+        client = make_socket(NULL);
+        connect_to(client, path);
+        assert_int_equal(count(path, all, NULL), 0); /* the kernel lists it when it is accepted */
         accepted = accept(listener, NULL, NULL);
         assert_true(accepted >= 0);
-        assert_int_equal(count(address.sun_path, &peer), 1);
-        assert_true(peer == getuid() || peer == (uid_t) -1); /* -1 before Linux 5.3 */
+        assert_int_equal(count(path, all, &owner), 1);
+        assert_true(owner == getuid() || owner == (uid_t) -1); /* -1 before Linux 5.3 */
+        if (owner != (uid_t) -1)
+                assert_int_equal(count(path, getuid(), NULL), 0); /* a peer of a user's making */
         (void) close(client);
         (void) close(accepted);
-        assert_int_equal(count(address.sun_path, NULL), 0);
+        assert_int_equal(count(path, all, NULL), 0);
+        (void) close(listener);
+}
+
+/* As by who would pass for looked at: the name is theirs, and so the owner, too. */
+static void test_unix_bound(void **state) {
+        char path[100], bound[100];
+        int listener, client, accepted;
+        uid_t owner;
+
+        (void) snprintf(path, sizeof(path), "%s/service", (const char *) *state);
+        (void) snprintf(bound, sizeof(bound), "%s/xrdp_display_77", (const char *) *state);
+        listener = make_socket(path);
+        assert_int_equal(listen(listener, 1), 0);
+        client = make_socket(bound);
+        connect_to(client, path);
+        accepted = accept(listener, NULL, NULL);
+        assert_int_equal(count(bound, (uid_t) -1, &owner), 1);
+        assert_true(owner == getuid() || owner == (uid_t) -1);
+        (void) close(client);
+        (void) close(accepted);
         (void) close(listener);
 }
 
@@ -122,6 +176,7 @@ static void test_tcp(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_unix, temproot_setup, temproot_teardown),
+                cmocka_unit_test_setup_teardown(test_unix_bound, temproot_setup, temproot_teardown),
                 cmocka_unit_test(test_tcp),
         };
 
