@@ -12,6 +12,7 @@
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/proc.h"
+#include "os/user.h"
 
 /* How long the kernel may take to show what PID 1 says it has set. It does so at once, unless
  * PID 1 has queued the work behind a reload. */
@@ -76,7 +77,7 @@ int backend_facts(Backend *b, pid_t pid, int pidfd, ProcessFacts *ret) {
                 return r;
         f.ruid = status.ruid;
         f.euid = status.euid;
-        f.loginuid = proc_read_loginuid(pid);
+        f.loginuid = proc_read_believed_loginuid(&stat, status.ruid, user_uid_min());
         f.userns_owner = proc_read_userns_owner(pid);
         memcpy(f.comm, stat.comm, sizeof(f.comm));
         f.kernel_thread = stat.flags & PROC_PF_KTHREAD;

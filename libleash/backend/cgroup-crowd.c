@@ -11,7 +11,7 @@ void crowd_init(Crowd *c, uid_t uid) {
         ProcStat stat;
 
         *c = (Crowd){ .uid = uid, .uid_min = user_uid_min() };
-        while (pid > 0 && c->n_callers < CROWD_ANCESTORS_MAX) {
+        while (pid > 0 && c->n_callers < PROC_ANCESTORS_MAX) {
                 c->callers[c->n_callers++] = pid;
                 if (proc_read_stat(pid, &stat) < 0)
                         break;
@@ -28,35 +28,20 @@ bool crowd_may_move(const Crowd *c, const ProcStat *stat) {
         return true;
 }
 
-/* Root's processes that a login of the user started, by sudo for one, are the user's while they
- * hang below it; the services that an admin restarted so are not. */
-static bool is_below(const Crowd *c, const ProcStat *stat) {
-        pid_t up = stat->ppid;
-        ProcStatus status;
-        ProcStat parent;
-
-        for (unsigned i = 0; i < CROWD_ANCESTORS_MAX && up > 1; i++) {
-                if (proc_read_status(up, &status) < 0 || proc_read_stat(up, &parent) < 0)
-                        return false;
-                if (status.ruid == c->uid)
-                        return true;
-                up = parent.ppid;
-        }
-        return false;
-}
-
 bool crowd_owns(const Crowd *c, const ProcStat *stat) {
         ProcStatus status;
         uid_t login;
 
         if (proc_read_status(stat->pid, &status) < 0)
                 return false;
-        login = proc_read_loginuid(stat->pid);
+        login = proc_read_believed_loginuid(stat, status.ruid, c->uid_min);
         if (c->uid == 0)
                 return status.ruid == 0 && login == 0;
         if (status.ruid >= c->uid_min && login != (uid_t) -1 && login >= c->uid_min)
                 return login == c->uid;
-        if (status.ruid == c->uid || (login == c->uid && is_below(c, stat)))
+        /* Root's processes that a login of the user started, by sudo for one, are the user's while
+         * they hang below it; the services that an admin restarted so are not. */
+        if (status.ruid == c->uid || (login == c->uid && proc_is_below(stat, c->uid)))
                 return true;
         /* Of others' processes, and there may be thousands, few get here: subordinate uids, and
          * where the kernel keeps no login uids, everybody's. */

@@ -4,11 +4,9 @@
 
 #include "os/proc.h"
 
-#define CROWD_ANCESTORS_MAX 64 /* how far up is looked */
-
 typedef struct Crowd {
         uid_t uid, uid_min;
-        pid_t callers[CROWD_ANCESTORS_MAX]; /* this process and its ancestors */
+        pid_t callers[PROC_ANCESTORS_MAX]; /* this process and its ancestors */
         size_t n_callers;
 } Crowd;
 

@@ -24,8 +24,8 @@ static bool has_origin(const Record *record, const ProcStat *stat) {
 static const char *find_origin(const Record *record, pid_t pid) {
         ProcStat stat;
 
-        for (unsigned up = 0;
-             up < CROWD_ANCESTORS_MAX && pid > 1 && proc_read_stat(pid, &stat) >= 0; up++) {
+        for (unsigned up = 0; up < PROC_ANCESTORS_MAX && pid > 1 && proc_read_stat(pid, &stat) >= 0;
+             up++) {
                 for (size_t i = 0; i < record->n_origins; i++) {
                         const RecordOrigin *o = &record->origins[i];
 

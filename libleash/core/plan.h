@@ -11,7 +11,7 @@
 typedef struct ProcessFacts {
         pid_t pid;
         uid_t ruid, euid;
-        uid_t loginuid; /* audit login uid, (uid_t) -1 if none */
+        uid_t loginuid; /* audit login uid, (uid_t) -1 if none that could be believed */
         char comm[16];
         bool kernel_thread;
         bool foreign_pidns; /* in a pid namespace below ours: inside a user's slice that is a

@@ -137,6 +137,30 @@ uid_t proc_read_loginuid(pid_t pid) {
         return parse_uid(buf, &uid) < 0 ? (uid_t) -1 : uid;
 }
 
+bool proc_is_below(const ProcStat *stat, uid_t ruid) {
+        pid_t up = stat->ppid;
+        ProcStatus status;
+        ProcStat parent;
+
+        for (unsigned i = 0; i < PROC_ANCESTORS_MAX && up > 1; i++) {
+                if (proc_read_status(up, &status) < 0 || proc_read_stat(up, &parent) < 0)
+                        return false;
+                if (status.ruid == ruid)
+                        return true;
+                up = parent.ppid;
+        }
+        return false;
+}
+
+uid_t proc_read_believed_loginuid(const ProcStat *stat, uid_t ruid, uid_t uid_min) {
+        uid_t login = proc_read_loginuid(stat->pid);
+
+        if (login == (uid_t) -1 || login == ruid || ruid < uid_min ||
+            proc_read_userns_owner(stat->pid) == login || proc_is_below(stat, login))
+                return login;
+        return (uid_t) -1;
+}
+
 static int open_namespace(pid_t pid, const char *kind) {
         char path[64];
         int fd;
@@ -396,21 +420,29 @@ static bool is_roots(const struct stat *st) {
         return st->st_uid == 0 && (st->st_mode & 0022) == 0;
 }
 
+/* On what a user may have mounted, a stick for one, files are whose they say that they are. It is
+ * PID 1's mount that tells: of a service with NoNewPrivileges= systemd has made all of them nosuid
+ * (mount_nosuid in its namespace.c). */
+static bool is_on_a_users_mount(const char *folder) {
+        char path[4096 + 16];
+        struct statvfs fs;
+
+        (void) snprintf(path, sizeof(path), "/proc/1/root%s", folder);
+        return (statvfs(path, &fs) < 0 && statvfs(folder, &fs) < 0) || fs.f_flag & ST_NOSUID;
+}
+
 /* The name is worth something if nobody but root can have given it: in a mount namespace of their
  * own a user can have any file stand under any name, and in a folder of theirs rename it. `path` is
  * cut after the folder. */
 static bool is_named_by_root(pid_t pid, char *path, char *slash, const struct stat *st) {
-        struct stat there, folder;
-        struct statvfs fs;
+        const char *folder = slash == path ? "/" : path;
+        struct stat there, parent;
 
         if (st->st_nlink > 0 ? stat(path, &there) < 0 || !is_same_file(&there, st)
                              : !has_system_mounts(pid)) /* replaced by a newer one meanwhile */
                 return false;
         *slash = '\0';
-        /* On what a user may have mounted, a stick for one, files are whose they say that they are.
-         */
-        return stat(slash == path ? "/" : path, &folder) == 0 && is_roots(&folder) &&
-               statvfs(slash == path ? "/" : path, &fs) == 0 && !(fs.f_flag & ST_NOSUID);
+        return stat(folder, &parent) == 0 && is_roots(&parent) && !is_on_a_users_mount(folder);
 }
 
 int proc_read_program(pid_t pid, char *buf, size_t size) {

@@ -48,6 +48,17 @@ int proc_read_status(pid_t pid, ProcStatus *ret);
 /* (uid_t) -1 where there was no login, or the kernel keeps no audit state. */
 uid_t proc_read_loginuid(pid_t pid);
 
+/* The same as far as it tells of another than the one whose real uid the process has. Where nothing
+ * has set it, as without pam_loginuid(8), everybody may do so, once, and to any uid
+ * (audit_set_loginuid_perm() in kernel/audit.c). So it is believed of the system's own processes;
+ * of one in namespaces that this user made; and of one that still hangs below a process of theirs,
+ * as after su: (uid_t) -1 else. Uids below uid_min are the system's. */
+uid_t proc_read_believed_loginuid(const ProcStat *stat, uid_t ruid, uid_t uid_min);
+
+/* True if an ancestor of the process, of so many as are looked at, has that real uid. */
+#define PROC_ANCESTORS_MAX 64
+bool proc_is_below(const ProcStat *stat, uid_t ruid);
+
 /* Who made the namespaces that a process is in: the creator of the outermost user namespace below
  * our own that holds it and the pid namespace it sees. (uid_t) -1 where there is none: it is in our
  * own, or root gave it a pid namespace without one, as container managers do; and where it cannot

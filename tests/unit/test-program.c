@@ -6,8 +6,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -177,6 +179,53 @@ static void test_name_in_a_mount_namespace(void **state) {
         assert_int_equal(program_of(shell, name, sizeof(name)), -EPERM);
 }
 
+/* As on a stick, whose files are whoever's they say. */
+static void test_program_on_a_users_mount(void **state) {
+        char path[256], stick[256], shell[512], name[64];
+
+        (void) state;
+        if (geteuid() != 0)
+                skip();
+        put("mounted", path);
+        (void) snprintf(stick, sizeof(stick), "%s/mounted", folder);
+        (void) snprintf(shell, sizeof(shell), "exec %s 60", path);
+        if (mount("tmpfs", stick, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") < 0)
+                skip();
+        copy_to(path);
+        assert_int_equal(program_of(shell, name, sizeof(name)), -EPERM);
+        (void) umount2(stick, MNT_DETACH);
+}
+
+/* Looks as a service does that has NoNewPrivileges=: systemd has made all of its mounts nosuid. */
+static void test_seen_by_a_service(void **state) {
+        char path[256], shell[512], name[64] = "";
+        int status = 0;
+        pid_t pid, looker;
+
+        (void) state;
+        /* The guests have leashd itself look. */
+        if (geteuid() != 0 || access("/proc/1/root/tmp", F_OK) < 0)
+                skip();
+        put("service", path);
+        (void) snprintf(shell, sizeof(shell), "exec %s 60", path);
+        pid = start_program(shell);
+        looker = fork();
+        if (looker == 0) {
+                if (unshare(CLONE_NEWNS) < 0 ||
+                    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+                    mount("/tmp", "/tmp", NULL, MS_BIND, NULL) < 0 ||
+                    mount(NULL, "/tmp", NULL, MS_REMOUNT | MS_BIND | MS_NOSUID, NULL) < 0)
+                        _exit(77);
+                _exit(proc_read_program(pid, name, sizeof(name)) < 0 ||
+                      strcmp(name, "leash-lock") != 0);
+        }
+        assert_true(waitpid(looker, &status, 0) == looker);
+        stop(pid);
+        if (WEXITSTATUS(status) == 77)
+                skip();
+        assert_int_equal(status, 0);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_roots_program),
@@ -184,6 +233,8 @@ int main(void) {
                 cmocka_unit_test(test_roots_program_in_a_users_folder),
                 cmocka_unit_test(test_program_that_was_replaced),
                 cmocka_unit_test(test_name_in_a_mount_namespace),
+                cmocka_unit_test(test_program_on_a_users_mount),
+                cmocka_unit_test(test_seen_by_a_service),
         };
 
         return cmocka_run_group_tests(tests, set_up, tear_down);
