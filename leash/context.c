@@ -384,7 +384,8 @@ int context_lock(Context *c, const char *target, LedgerLock **ret) {
         int r;
 
         r = ledger_lock(c->ledger, target, LOCK_FIRST, ret);
-        if (r != -EBUSY || (ledger_find_holder(c->ledger, target, &holder) >= 0 && holder.stopped))
+        if (r != -EBUSY || (ledger_find_holder(c->ledger, &c->backend->fs, target, &holder) >= 0 &&
+                            holder.stopped))
                 return r;
         return ledger_lock_in_turn(c->ledger, target, LAYER_LOCK_TIMEOUT, ret);
 }
@@ -395,7 +396,7 @@ const char *context_explain(Context *c, const char *target, int error,
 
         if (error != -EBUSY)
                 return strerror(-error);
-        if (ledger_find_holder(c->ledger, target, &holder) < 0)
+        if (ledger_find_holder(c->ledger, &c->backend->fs, target, &holder) < 0)
                 return "another leash is still working on it";
         return ledger_describe_holder(&holder, buf);
 }

@@ -87,7 +87,7 @@ bool act_note_holder(Daemon *d, uid_t uid) {
         LedgerHolder holder;
 
         placement_user_slice(uid, target);
-        if (ledger_find_holder(d->ledger, target, &holder) < 0)
+        if (ledger_find_holder(d->ledger, &d->backend->fs, target, &holder) < 0)
                 return false;
         if (d->holder != holder.pid) {
                 d->holder = holder.pid;

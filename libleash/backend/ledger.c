@@ -196,7 +196,7 @@ int ledger_lock_in_turn(Ledger *l, const char *target, usec_t timeout, LedgerLoc
         return lock_within(l, target, timeout, timeout * LOCK_TURNS_MAX, ret);
 }
 
-int ledger_find_holder(const Ledger *l, const char *target, LedgerHolder *ret) {
+int ledger_find_holder(const Ledger *l, const CgroupFs *fs, const char *target, LedgerHolder *ret) {
         _cleanup_free_ char *name = file_path("%s.lock", target);
         LedgerHolder h = {};
         struct stat st;
@@ -216,7 +216,8 @@ int ledger_find_holder(const Ledger *l, const char *target, LedgerHolder *ret) {
                 return r == -ESRCH ? -ENOENT : r;
         for (size_t i = 0; p.comm[i]; i++)
                 h.comm[i] = p.comm[i] > ' ' && p.comm[i] <= '~' ? p.comm[i] : '?';
-        h.stopped = p.state == 'T' || p.state == 't';
+        h.frozen = cgroupfs_is_frozen(fs, h.pid);
+        h.stopped = h.frozen || p.state == 'T' || p.state == 't';
         *ret = h;
         return 0;
 }
@@ -224,7 +225,13 @@ int ledger_find_holder(const Ledger *l, const char *target, LedgerHolder *ret) {
 const char *ledger_describe_holder(const LedgerHolder *h, char buf[static LEDGER_HOLDER_TEXT_MAX]) {
         int pid = h->pid;
 
-        if (h->stopped)
+        if (h->frozen)
+                (void) snprintf(
+                        buf, LEDGER_HOLDER_TEXT_MAX,
+                        "%s, process %d, is frozen with its cgroup in the middle of it; "
+                        "'kill -KILL %d' ends it, and the next leash puts right what it left",
+                        h->comm, pid, pid);
+        else if (h->stopped)
                 (void) snprintf(
                         buf, LEDGER_HOLDER_TEXT_MAX,
                         "%s, process %d, is stopped in the middle of it; 'kill -CONT %d' "

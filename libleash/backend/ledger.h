@@ -10,6 +10,7 @@
 
 #include "core/offenders.h"
 #include "core/record.h"
+#include "os/cgroupfs.h"
 
 typedef struct Ledger Ledger;
 
@@ -37,11 +38,12 @@ typedef struct LedgerHolder {
         pid_t pid;
         char comm[PROC_COMM_MAX]; /* as it named itself; nothing in it disturbs a terminal */
         bool stopped;             /* by a signal, as with Ctrl-Z, and so for as long as it likes */
+        bool frozen;              /* and if so by its cgroup's freezer: no signal but KILL helps */
 } LedgerHolder;
 
 /* Who holds the target's lock, by the kernel's list. Returns 0; -ENOENT if nobody does or nothing
  * tells, as for who is in another pid namespace; -errno. */
-int ledger_find_holder(const Ledger *l, const char *target, LedgerHolder *ret);
+int ledger_find_holder(const Ledger *l, const CgroupFs *fs, const char *target, LedgerHolder *ret);
 
 /* The same in words, with what can be done about it, for people. */
 #define LEDGER_HOLDER_TEXT_MAX 256

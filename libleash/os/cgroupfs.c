@@ -76,6 +76,15 @@ int cgroupfs_read_unit(const CgroupFs *fs, pid_t pid, char **ret) {
         return proc_read_cgroup(pid, fs->version == CGROUPFS_V1 ? "name=systemd" : NULL, ret);
 }
 
+bool cgroupfs_is_frozen(const CgroupFs *fs, pid_t pid) {
+        _cleanup_free_ char *cgroup = NULL;
+        char events[256];
+
+        return fs->version == CGROUPFS_V2 && cgroupfs_read_unit(fs, pid, &cgroup) >= 0 &&
+               read_file(fs, NULL, cgroup, "cgroup.events", events, sizeof(events)) > 0 &&
+               strstr(events, "frozen 1");
+}
+
 int cgroupfs_read_limit(const CgroupFs *fs, const char *cgroup, Limit limit, char *buf,
                         size_t size) {
         const LimitInfo *info = &limits_table[limit];

@@ -34,6 +34,11 @@ int cgroupfs_path(const CgroupFs *fs, const char *controller, const char *cgroup
  * name. Returns as proc_read_cgroup(). */
 int cgroupfs_read_unit(const CgroupFs *fs, pid_t pid, char **ret);
 
+/* True if the process has been frozen with its group or one above (cgroup.freeze), which looks like
+ * sleep in /proc. Who a group is delegated to, as each user their manager's, may freeze whatever
+ * runs in it, root's programs, too. Always false in v1, where no freezer is delegated. */
+bool cgroupfs_is_frozen(const CgroupFs *fs, pid_t pid);
+
 /* Reads the file that carries a limit, in the form that cgfile_agrees() takes.
  * Returns 0; -ENOENT if the group or the controller is not there; -EOPNOTSUPP if this kernel's
  * cgroup version cannot express the limit. */

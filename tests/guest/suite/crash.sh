@@ -250,8 +250,30 @@ test_users() {
     sed -i -E '/^u20[0-9][0-9]:/d' /etc/passwd /etc/shadow /etc/group /etc/gshadow
 }
 
+# As the user of a desktop can have what root runs in its terminal, whose cgroup is theirs.
+test_frozen() {
+    local holder lock=/run/leash/user-1001.slice.lock
+    leash -u alice >/dev/null
+    systemd-run -q --unit leash-holder flock --no-fork "$lock" sleep 600
+    check "somebody holds the record" wait_for 30 eval '[[ -e $lock ]] && ! flock -n "$lock" true'
+    holder=$(systemctl show -P MainPID leash-holder)
+    systemctl freeze leash-holder
+    run leash -u alice -q 30%
+    status_is 1
+    [[ $ERR == *"sleep, process $holder, is frozen with its cgroup in the middle of it; 'kill -KILL $holder' ends it"* ]] ||
+        problem "stderr"
+    verdict "who is frozen with a record's lock in hand is named at once"
+    kill -KILL "$holder"
+    run leash -u alice -q 30%
+    status_is 0
+    [[ $(quota 1001) == 30 ]] || problem "quota $(quota 1001)"
+    verdict "and in nobody's way when they have been ended"
+    leash release --all >/dev/null
+}
+
 test_kills
 test_kills_by_call
+test_frozen
 test_parallel
 test_users
 suite_end
