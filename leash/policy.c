@@ -266,26 +266,6 @@ static Exit tell(const UserInfo *u, const Defaults *d) {
         return EXIT_NOT_ENFORCED;
 }
 
-static int find_job(const char *name, void *found) {
-        if (strncmp(name, BACKEND_JOB_PREFIX, strlen(BACKEND_JOB_PREFIX)) == 0)
-                *(bool *) found = true;
-        return 0;
-}
-
-/* True if a job that was captured runs there. By which service it came, which the policy may go by,
- * nobody has written down. */
-static bool has_jobs(const Context *c, uid_t uid) {
-        char slice[PLACEMENT_NAME_MAX];
-        _cleanup_free_ char *cgroup = NULL;
-        bool found = false;
-
-        placement_user_slice(uid, slice);
-        cgroup = file_path("/user.slice/%s", slice);
-        if (cgroup)
-                (void) cgroupfs_each_child(&c->backend->fs, "systemd", cgroup, find_job, &found);
-        return found;
-}
-
 /* `here`: they have a session. */
 static Exit apply_to(Context *c, const Reading *reading, const UserInfo *u, bool here) {
         PolicyFacts facts = defaults_facts(u, c->caller.uid_min, reading->host);
@@ -297,7 +277,7 @@ static Exit apply_to(Context *c, const Reading *reading, const UserInfo *u, bool
 
         r = defaults_decide(reading->policy, &facts, NULL, &wanted);
         q.limits = &wanted.limits;
-        q.tighten = !here && has_jobs(c, u->uid);
+        q.tighten = !here && defaults_has_jobs(c->backend, u->uid);
         if (r >= 0)
                 r = defaults_set(c->backend, c->ledger, &q, &d);
         if (r < 0) {

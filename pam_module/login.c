@@ -220,6 +220,7 @@ static int set_limits(Backend *b, Ledger *ledger, const Wanted *w, usec_t time,
                 journal_send(JOURNAL_DAMAGED, NULL, "pam_leash");
         outcome->kept = d.stamp != 0;
         outcome->stamp = d.stamp;
+        outcome->alone = d.alone;
         if (r < 0) {
                 outcome->failed = why(r);
                 return r;
@@ -300,7 +301,64 @@ int login_open(const ModuleArgs *args, const LoginFacts *facts, LoginOutcome *re
         return k < 0 ? k : r;
 }
 
-int login_close(uid_t uid, usec_t stamp) {
+static bool has_defaults(Ledger *ledger, uid_t uid) {
+        _cleanup_(record_freep) Record *record = NULL;
+        char target[PLACEMENT_NAME_MAX];
+
+        placement_user_slice(uid, target);
+        return ledger_read(ledger, target, &record) >= 0 &&
+               !limits_is_empty(&record->layers[LAYER_DEFAULT].limits);
+}
+
+/* What the policy says to those that are left. Returns 1; 0 if it says the same to all, or there
+ * are none to ask it for; -errno. */
+static int decide_for_rest(const ModuleArgs *args, const LoginFacts *facts, const LoginMark *mark,
+                           Wanted *w) {
+        LoginOutcome outcome = {};
+        char host[MACHINE_NAME_MAX];
+        PolicyFacts common;
+        LimitsHost machine;
+        int r;
+
+        r = find_user(facts, w, &outcome);
+        if (r < 0 || w->user.uid != mark->uid)
+                return r < 0 ? r : 0;
+        machine_describe(&machine);
+        r = policyfile_load(args->conf, &machine, &w->policy);
+        if (r < 0 || !policy_wants_sessions(w->policy))
+                return r < 0 ? r : 0;
+        r = policy_wants_groups(w->policy) ? user_info_groups(&w->user) : 0;
+        if (r < 0)
+                return r;
+        common = defaults_facts(&w->user, w->uid_min, machine_name(host));
+        return defaults_decide_for_rest(w->policy, &common, &w->limits);
+}
+
+/* Jobs that were captured may be what the limits are for. Who holds the record decides by what
+ * there is when they look, and a login that has it, too. */
+static int decide_again(const ModuleArgs *args, const LoginFacts *facts, const LoginMark *mark,
+                        Backend *b, Ledger *ledger) {
+        _cleanup_(wanted_done) Wanted wanted = {};
+        DefaultsRequest q = {
+                .user = &wanted.user,
+                .limits = &wanted.limits.limits,
+                .by = "policy",
+                .lock_timeout = lock_time(LOGOUT_TIME),
+                .logout = true,
+                .stamp = mark->alone ? mark->stamp : 0,
+        };
+        Defaults d = {};
+        int r;
+
+        if (!has_defaults(ledger, mark->uid) || defaults_has_jobs(b, mark->uid))
+                return 0;
+        r = decide_for_rest(args, facts, mark, &wanted);
+        if (r > 0)
+                r = defaults_set(b, ledger, &q, &d);
+        return r < 0 && r != -EBUSY ? r : 0;
+}
+
+int login_close(const ModuleArgs *args, const LoginFacts *facts, const LoginMark *mark) {
         _cleanup_(backend_freep) Backend *backend = NULL;
         _cleanup_(ledger_freep) Ledger *ledger = NULL;
         int r;
@@ -308,9 +366,11 @@ int login_close(uid_t uid, usec_t stamp) {
         r = ledger_open("", false, &ledger);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
+        if (mark->stamp == 0 && !has_defaults(ledger, mark->uid))
+                return 0;
         ledger_hurry(ledger);
         r = open_backend(LOGOUT_TIME, &backend);
-        if (r >= 0)
-                r = defaults_end(backend, ledger, uid, stamp, lock_time(LOGOUT_TIME));
-        return r < 0 ? r : 0;
+        if (r >= 0 && mark->stamp != 0)
+                r = defaults_end(backend, ledger, mark->uid, mark->stamp, lock_time(LOGOUT_TIME));
+        return r < 0 ? r : r > 0 ? 0 : decide_again(args, facts, mark, backend, ledger);
 }

@@ -25,6 +25,7 @@ typedef struct LoginOutcome {
         bool left; /* to the login that is there: nothing was decided */
         uid_t uid;
         usec_t stamp;
+        bool alone; /* see Defaults */
         Limits effective;
 } LoginOutcome;
 
@@ -38,5 +39,14 @@ typedef struct LoginOutcome {
 #define LOGOUT_TIME USEC_PER_SEC
 int login_open(const ModuleArgs *args, const LoginFacts *facts, LoginOutcome *ret);
 
-/* At the end of a session; see defaults_end(). Ends within LOGOUT_TIME. Returns 0 or -errno. */
-int login_close(uid_t uid, usec_t stamp);
+/* What login_open() has left for the end of the session. */
+typedef struct LoginMark {
+        uid_t uid;
+        usec_t stamp; /* 0: the record is not this login's alone to end */
+        bool alone;
+} LoginMark;
+
+/* At the end of a session: see defaults_end(); and where the user stays by another way, decides
+ * anew what that is to have, since what this one had may have been stricter. Ends within
+ * LOGOUT_TIME, not counting what NSS takes. Returns 0 or -errno. */
+int login_close(const ModuleArgs *args, const LoginFacts *facts, const LoginMark *mark);

@@ -23,12 +23,6 @@
 
 #define DATA_NAME "leash_login"
 
-/* Kept from open to close, in the PAM handle. */
-typedef struct Mark {
-        uid_t uid;
-        usec_t stamp;
-} Mark;
-
 static void mark_free(pam_handle_t *pamh _unused_, void *mark, int status _unused_) {
         free(mark);
 }
@@ -114,11 +108,15 @@ static void announce(pam_handle_t *pamh, const LoginOutcome *outcome) {
 }
 
 static void keep_mark(pam_handle_t *pamh, const LoginOutcome *outcome) {
-        Mark *mark = outcome->known ? malloc(sizeof(Mark)) : NULL;
+        LoginMark *mark = outcome->known ? malloc(sizeof(LoginMark)) : NULL;
 
         if (!mark)
                 return;
-        *mark = (Mark){ .uid = outcome->uid, .stamp = outcome->kept ? outcome->stamp : 0 };
+        *mark = (LoginMark){
+                .uid = outcome->uid,
+                .stamp = outcome->kept ? outcome->stamp : 0,
+                .alone = outcome->alone,
+        };
         if (pam_set_data(pamh, DATA_NAME, mark, mark_free) != PAM_SUCCESS)
                 free(mark); /* what is left is found by its age */
 }
@@ -198,18 +196,15 @@ EXPORT int pam_sm_open_session(pam_handle_t *pamh, int flags, int argc, const ch
 
 EXPORT int pam_sm_close_session(pam_handle_t *pamh, int flags _unused_, int argc,
                                 const char **argv) {
+        LoginFacts facts = gather(pamh);
         const void *data = NULL;
-        const Mark *mark;
         ModuleArgs args;
         int r;
 
         if (!logs_in() || pam_get_data(pamh, DATA_NAME, &data) != PAM_SUCCESS || !data)
                 return PAM_SUCCESS;
-        mark = data;
         (void) args_parse(argc, argv, &args, NULL); /* open has told of mistakes */
-        if (mark->stamp == 0)
-                return PAM_SUCCESS;
-        r = login_close(mark->uid, mark->stamp);
+        r = login_close(&args, &facts, data);
         if (r < 0 || args.debug)
                 journal_login(r < 0 ? JOURNAL_MISSING : JOURNAL_DEFAULT, "pam_leash",
                               item(pamh, PAM_USER),

@@ -11,6 +11,7 @@
 #include "backend/login.h"
 #include "core/placement.h"
 #include "os/clock.h"
+#include "os/file.h"
 
 PolicyFacts defaults_facts(const UserInfo *u, uid_t uid_min, const char *host) {
         return (PolicyFacts){
@@ -40,6 +41,18 @@ static bool is_own(const LoginSession *s) {
         return s->leader == getpid() && (!s->state || strcmp(s->state, "closing") != 0);
 }
 
+/* What it says to one that logind knows. */
+static bool join_session(const Policy *policy, const PolicyFacts *facts, const LoginSession *s,
+                         PolicyLimits *l) {
+        PolicyFacts f = *facts;
+
+        f.service = s->service;
+        f.class = s->class;
+        f.type = s->type;
+        f.remote = s->remote_host;
+        return join(policy, &f, l);
+}
+
 int defaults_decide(const Policy *policy, const PolicyFacts *facts, const PolicyFacts *opening,
                     PolicyLimits *ret) {
         LoginSession *sessions = NULL;
@@ -52,22 +65,67 @@ int defaults_decide(const Policy *policy, const PolicyFacts *facts, const Policy
         r = policy_wants_sessions(policy) ? login_sessions(facts->uid, &sessions, &n) : 0;
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < n; i++) {
-                PolicyFacts f = *facts;
-
-                if (opening && is_own(&sessions[i]))
-                        continue;
-                f.service = sessions[i].service;
-                f.class = sessions[i].class;
-                f.type = sessions[i].type;
-                f.remote = sessions[i].remote_host;
-                any |= join(policy, &f, &l);
-        }
+        for (size_t i = 0; i < n; i++)
+                if (!opening || !is_own(&sessions[i]))
+                        any |= join_session(policy, facts, &sessions[i], &l);
         if (opening || n == 0)
                 any |= join(policy, opening ?: facts, &l);
         login_sessions_free(sessions, n);
         *ret = l;
         return any;
+}
+
+int defaults_decide_for_rest(const Policy *policy, const PolicyFacts *facts, PolicyLimits *ret) {
+        LoginSession *sessions;
+        PolicyLimits l = {};
+        bool any = false;
+        size_t n;
+        int r;
+
+        r = login_sessions(facts->uid, &sessions, &n);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n; i++) {
+                if (sessions[i].leader == getpid())
+                        continue;
+                (void) join_session(policy, facts, &sessions[i], &l);
+                any = true;
+        }
+        login_sessions_free(sessions, n);
+        if (!any && login_lingers(facts->user)) {
+                (void) join(policy, facts, &l);
+                any = true;
+        }
+        *ret = l;
+        return any;
+}
+
+typedef struct Jobs {
+        const char *own;
+        bool found;
+} Jobs;
+
+static int on_child(const char *name, void *userdata) {
+        Jobs *jobs = userdata;
+
+        if (strncmp(name, BACKEND_JOB_PREFIX, strlen(BACKEND_JOB_PREFIX)) == 0 &&
+            strcmp(name, jobs->own) != 0)
+                jobs->found = true;
+        return 0;
+}
+
+bool defaults_has_jobs(const Backend *b, uid_t uid) {
+        _cleanup_free_ char *cgroup = NULL, *own = NULL;
+        char slice[PLACEMENT_NAME_MAX];
+        Jobs jobs = { .own = "" };
+
+        placement_user_slice(uid, slice);
+        cgroup = file_path("/user.slice/%s", slice);
+        if (cgroupfs_read_unit(&b->fs, getpid(), &own) >= 0)
+                jobs.own = strrchr(own, '/') + 1;
+        if (cgroup)
+                (void) cgroupfs_each_child(&b->fs, "systemd", cgroup, on_child, &jobs);
+        return jobs.found;
 }
 
 static int read_or_begin(Backend *b, Ledger *ledger, const char *target, const DefaultsRequest *q,
@@ -139,10 +197,10 @@ static int change(Backend *b, Ledger *ledger, Record *record, const Limits *want
 
 /* True if a login before this one may still be on its way to its slice, where logind does not know
  * it. */
-static bool is_counted_on(Ledger *ledger, const char *target) {
+static bool is_counted_on(Ledger *ledger, const char *target, const DefaultsRequest *q) {
         usec_t now = clock_realtime(), stamp;
 
-        if (ledger_stamp(ledger, target, &stamp) < 0)
+        if (ledger_stamp(ledger, target, &stamp) < 0 || (q->logout && stamp == q->stamp))
                 return false;
         return stamp <= now + BACKEND_LOGIN_GRACE && stamp + BACKEND_LOGIN_GRACE > now;
 }
@@ -151,6 +209,7 @@ static bool is_counted_on(Ledger *ledger, const char *target) {
 typedef struct Company {
         bool shared;  /* the record's age ends it, and not the end of this login */
         bool yielded; /* it gets what another one has, and would have had less strict limits */
+        bool alone;   /* there can be no other */
 } Company;
 
 /* What a login gets: also what one before it had that may be on its way; and what there is already
@@ -158,23 +217,25 @@ typedef struct Company {
  * not see what the record's holder did, nor who has come since. */
 static void keep_company(Backend *b, Ledger *ledger, const DefaultsRequest *q, const Record *record,
                          Limits *wanted, Company *ret) {
-        bool counted_on = is_counted_on(ledger, record->target);
+        bool counted_on = is_counted_on(ledger, record->target, q);
 
-        if (q->tighten || (q->login && (counted_on || q->user->groups_unsure)))
+        if (q->tighten || ((q->login || q->logout) && (counted_on || q->user->groups_unsure)))
                 limits_tighten(wanted, &record->layers[LAYER_DEFAULT].limits);
         *ret = (Company){
                 .shared = counted_on && b->ops->exists(b, record) == 0,
                 .yielded = counted_on && !limits_equal(wanted, q->limits),
+                .alone = !counted_on,
         };
 }
 
 /* Says that this login counts on the record, too, and what is to tell its end of that. One that has
  * yielded does not say so for others: else many of them would keep up what the strictest of them
  * all once had. It needs it only where there is no slice yet. */
-static int touch(Ledger *ledger, const char *target, const Company *company, Defaults *d) {
+static int touch(Ledger *ledger, const char *target, const DefaultsRequest *q,
+                 const Company *company, Defaults *d) {
         int r;
 
-        if (company->yielded && !company->shared)
+        if (q->logout || (company->yielded && !company->shared))
                 return 0;
         r = ledger_touch(ledger, target, &d->stamp);
         if (company->shared)
@@ -194,13 +255,14 @@ static int set_locked(Backend *b, Ledger *ledger, const DefaultsRequest *q, cons
                 return r;
         /* Before the writing, which counts as well. */
         keep_company(b, ledger, q, record, &wanted, &company);
+        d->alone = company.alone;
         if (limits_is_empty(&wanted) && limits_is_empty(&record->layers[LAYER_DEFAULT].limits) &&
             !record->dirty) {
                 record_effective(record, &d->effective, NULL);
                 d->result = DEFAULTS_NONE;
                 return 0;
         }
-        if (q->login)
+        if (q->login || q->logout)
                 keep_what_would_need_a_reload(b, record, &wanted);
         if (stands(b, record, &wanted, &d->enforcement)) {
                 d->result = DEFAULTS_STOOD;
@@ -208,13 +270,13 @@ static int set_locked(Backend *b, Ledger *ledger, const DefaultsRequest *q, cons
                 r = change(b, ledger, record, &wanted, q->by, &d->enforcement);
                 if (r < 0) {
                         /* for the end, if there is a record */
-                        (void) touch(ledger, target, &company, d);
+                        (void) touch(ledger, target, q, &company, d);
                         return r;
                 }
                 d->result = limits_is_empty(&wanted) ? DEFAULTS_TAKEN : DEFAULTS_SET;
         }
         record_effective(record, &d->effective, NULL);
-        return touch(ledger, target, &company, d) == -ENOENT ? 0 : r;
+        return touch(ledger, target, q, &company, d) == -ENOENT ? 0 : r;
 }
 
 /* How long a login of others may keep us, before it has given up itself. */
@@ -255,7 +317,7 @@ static int look_unlocked(Backend *b, Ledger *ledger, const DefaultsRequest *q, c
         keep_what_would_need_a_reload(b, record, &wanted);
         if (!stands(b, record, &wanted, &d->enforcement))
                 return -EBUSY;
-        if (touch(ledger, target, &company, d) < 0)
+        if (touch(ledger, target, q, &company, d) < 0)
                 return -EBUSY; /* it is gone */
         d->stamp = 0;          /* whoever has the lock may count on it, too */
         d->result = DEFAULTS_STOOD;

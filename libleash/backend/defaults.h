@@ -24,8 +24,17 @@
 int defaults_decide(const Policy *policy, const PolicyFacts *facts, const PolicyFacts *opening,
                     PolicyLimits *ret);
 
+/* The same to those that are left when the session ends that this process has opened, or to a
+ * manager that stays without any. Returns 1, also if it says nothing; 0 if nothing is left;
+ * -ENOMEM. */
+int defaults_decide_for_rest(const Policy *policy, const PolicyFacts *facts, PolicyLimits *ret);
+
 /* The facts that do not depend on the session; everything is borrowed. */
 PolicyFacts defaults_facts(const UserInfo *u, uid_t uid_min, const char *host);
+
+/* True if a job that was captured runs there, but for what this process is in. By which service it
+ * came, which the policy may go by, nobody has written down. */
+bool defaults_has_jobs(const Backend *b, uid_t uid);
 
 typedef struct DefaultsRequest {
         const UserInfo *user;
@@ -38,6 +47,11 @@ typedef struct DefaultsRequest {
          * where the user's groups are not known for sure. */
         bool login;
         bool tighten; /* what is stricter in the record stays in any case */
+        /* It is the end of a login, which had this stamp (0: none of its own): nobody's wait is for
+         * it, a daemon-reload is too much for it as well, and what is stricter in the record stays
+         * if another has touched it not long ago. */
+        bool logout;
+        usec_t stamp;
 } DefaultsRequest;
 
 typedef enum DefaultsResult {
@@ -54,6 +68,7 @@ typedef struct Defaults {
         /* Of the record, for defaults_end(); 0 if there is none, or it is not this login's alone to
          * end: another one, not long ago, may still be on its way to its slice. */
         usec_t stamp;
+        bool alone;   /* no other login can be on its way from before this one */
         bool damaged; /* an earlier record was, and has been set aside */
 } Defaults;
 

@@ -160,6 +160,12 @@ int login_sessions(uid_t uid, LoginSession **ret, size_t *ret_n) {
         return 0;
 }
 
+bool login_lingers(const char *user) {
+        _cleanup_free_ char *path = file_path("/var/lib/systemd/linger/%s", user);
+
+        return path && !strchr(user, '/') && access(path, F_OK) == 0;
+}
+
 int login_has_any_session(uid_t uid) {
         _cleanup_(strv_freep) char **ids = NULL;
         int r;

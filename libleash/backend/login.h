@@ -49,6 +49,9 @@ LoginSession *login_sessions_free(LoginSession *sessions, size_t n);
  * that cannot be told. */
 int login_has_any_session(uid_t uid);
 
+/* Whether the user's manager stays without a session (loginctl enable-linger). */
+bool login_lingers(const char *user);
+
 /* Their leaders alone, the manager's too, which one file each tells; a new array. Returns the same.
  */
 int login_leaders(uid_t uid, pid_t **ret, size_t *ret_n);

@@ -207,11 +207,15 @@ test_jobs() {
     limits "capture: with the limits of cron" 1002 60 300
     job_end pamcron
     crontab -r -u bob
-    su bob -c "cd /; echo 'exec $job pamat' | at now" 2>/dev/null
+    login bob bob
+    sleep 31 # until neither the job nor the login may be on its way to its slice any more
+    session_run "$bob" "cd /; echo 'exec $job pamat' | at now 2>/dev/null"
     job_pid pamat || not_ok "at starts the job"
     check "capture: the job of at is in the slice" in_slice "$JOB" 1002
     limits "capture: with the limits of at" 1002 60 300
     job_end pamat
+    check "capture: the login has its own limits again" wait_for 30 limits_are 1002 60 600
+    session_close "$bob"
     check "nothing is left of the jobs" ends 1002
     jobs_stack
     # without capture the job stays where it was, and leaves nothing either

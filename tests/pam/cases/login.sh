@@ -197,6 +197,84 @@ test_which_session_is_opened_is_not_the_user_s_word() {
     limited "30000 100000"
 }
 
+# stricter_jobs: the user has a desktop with 90 % of a CPU, and jobs may have 30 %
+stricter_jobs() {
+    desktop_7
+    policy "[limits desktop]" "match-service=xrdp-sesman" "cpu-quota=90%" "[limits jobs]" "match-service=cron" "cpu-quota=30%"
+    pam -k $user sshd
+    limited "90000 100000"
+    later
+}
+
+test_what_a_stricter_login_had_ends_with_it() {
+    machine && login $uid && pid1
+    stricter_jobs
+    pam -k $user cron
+    limited "30000 100000"
+    later
+    pam $user cron
+    opened
+    limited "90000 100000"
+    # logind knows it, by its leader, until the end
+    rm "$root/run/systemd/sessions"
+    cp -r "$root/host/systemd/sessions" "$root/run/systemd/sessions"
+    sed 's/^SERVICE=.*/SERVICE=cron/' "$root/host/systemd/sessions/7" >"$root/run/systemd/sessions/8"
+    sed -i /^LEADER=/d "$root/run/systemd/sessions/8"
+    sed -i 's/^SESSIONS=7/SESSIONS=7 8/' "$root/run/systemd/users/$uid"
+    later
+    pam -l /run/systemd/sessions/8 $user cron
+    limited "90000 100000"
+    later
+    pam -k -l /run/systemd/sessions/8 $user cron
+    limited "30000 100000"
+    journal_sound
+}
+
+# journal_sound: nothing is said to be missing, or left for later
+journal_sound() {
+    sleep 0.1
+    ! grep -qE '\(E[A-Z]+\)|tidy up' "$root/fake/journal" || fail "in the journal: $(<"$root/fake/journal")"
+}
+
+# Of another job nobody knows by which service it came, and a login may be on its way to its slice.
+test_what_a_stricter_login_had_stays_while_it_may_be_another_s() {
+    local jobs=sys/fs/cgroup/user.slice/$slice
+    machine && login $uid && pid1
+    stricter_jobs
+    jobs=$(cd "$root" && find sys -type d -path "*/user.slice/$slice" | head -n 1)
+    mkdir -p "$root/$jobs/leash-job-1-2-3.scope"
+    pam $user cron
+    limited "30000 100000"
+    rmdir "$root/$jobs/leash-job-1-2-3.scope"
+    # not the only one: another has just come
+    pam $user cron
+    limited "30000 100000"
+    later
+    pam $user cron
+    limited "90000 100000"
+    # the policy cannot be asked
+    later
+    pam -k $user cron
+    later
+    rm "$root/etc/leash/leash.conf"
+    mkdir "$root/etc/leash/leash.conf"
+    pam $user sshd
+    limited "30000 100000"
+}
+
+test_what_a_job_had_ends_with_it_for_who_lingers() {
+    machine && login $uid && pid1
+    policy "[limits everyone]" "cpu-quota=90%" "[limits jobs]" "match-service=cron" "cpu-quota=30%"
+    mkdir -p "$root/var/lib/systemd/linger"
+    touch "$root/var/lib/systemd/linger/$user"
+    pam $user cron
+    limited "90000 100000"
+    rm "$root/var/lib/systemd/linger/$user"
+    later
+    pam $user cron
+    limited "30000 100000"
+}
+
 # Between pam_leash and pam_systemd logind does not know a session.
 test_a_login_on_its_way_counts() {
     machine && pid1
