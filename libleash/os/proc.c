@@ -19,6 +19,7 @@
 #include "core/parse.h"
 #include "os/file.h"
 #include "os/proc.h"
+#include "os/user.h"
 
 /* More threads than this are not looked at: the sum is far over every threshold by then. */
 #define THREADS_MAX 256
@@ -152,11 +153,21 @@ bool proc_is_below(const ProcStat *stat, uid_t ruid) {
         return false;
 }
 
+/* A subordinate uid of somebody's (subuid(5)) has no account. */
+static bool has_account(uid_t uid) {
+        UserInfo u = {};
+        int r = user_info_by_uid(uid, &u);
+
+        user_info_done(&u);
+        return r != -ESRCH;
+}
+
 uid_t proc_read_believed_loginuid(const ProcStat *stat, uid_t ruid, uid_t uid_min) {
         uid_t login = proc_read_loginuid(stat->pid);
 
         if (login == (uid_t) -1 || login == ruid || ruid < uid_min ||
-            proc_read_userns_owner(stat->pid) == login || proc_is_below(stat, login))
+            proc_read_userns_owner(stat->pid) == login || proc_is_below(stat, login) ||
+            !has_account(ruid))
                 return login;
         return (uid_t) -1;
 }
@@ -423,26 +434,26 @@ static bool is_roots(const struct stat *st) {
 /* On what a user may have mounted, a stick for one, files are whose they say that they are. It is
  * PID 1's mount that tells: of a service with NoNewPrivileges= systemd has made all of them nosuid
  * (mount_nosuid in its namespace.c). */
-static bool is_on_a_users_mount(const char *folder) {
+static bool is_on_a_users_mount(const char *dir) {
         char path[4096 + 16];
         struct statvfs fs;
 
-        (void) snprintf(path, sizeof(path), "/proc/1/root%s", folder);
-        return (statvfs(path, &fs) < 0 && statvfs(folder, &fs) < 0) || fs.f_flag & ST_NOSUID;
+        (void) snprintf(path, sizeof(path), "/proc/1/root%s", dir);
+        return (statvfs(path, &fs) < 0 && statvfs(dir, &fs) < 0) || fs.f_flag & ST_NOSUID;
 }
 
 /* The name is worth something if nobody but root can have given it: in a mount namespace of their
- * own a user can have any file stand under any name, and in a folder of theirs rename it. `path` is
- * cut after the folder. */
+ * own a user can have any file stand under any name, and in a directory of theirs rename it. `path`
+ * is cut after the directory. */
 static bool is_named_by_root(pid_t pid, char *path, char *slash, const struct stat *st) {
-        const char *folder = slash == path ? "/" : path;
+        const char *dir = slash == path ? "/" : path;
         struct stat there, parent;
 
         if (st->st_nlink > 0 ? stat(path, &there) < 0 || !is_same_file(&there, st)
                              : !has_system_mounts(pid)) /* replaced by a newer one meanwhile */
                 return false;
         *slash = '\0';
-        return stat(folder, &parent) == 0 && is_roots(&parent) && !is_on_a_users_mount(folder);
+        return stat(dir, &parent) == 0 && is_roots(&parent) && !is_on_a_users_mount(dir);
 }
 
 int proc_read_program(pid_t pid, char *buf, size_t size) {

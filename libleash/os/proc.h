@@ -51,8 +51,9 @@ uid_t proc_read_loginuid(pid_t pid);
 /* The same as far as it tells of another than the one whose real uid the process has. Where nothing
  * has set it, as without pam_loginuid(8), everybody may do so, once, and to any uid
  * (audit_set_loginuid_perm() in kernel/audit.c). So it is believed of the system's own processes;
- * of one in namespaces that this user made; and of one that still hangs below a process of theirs,
- * as after su: (uid_t) -1 else. Uids below uid_min are the system's. */
+ * of one in namespaces that this user made, or with a uid that no account has, as subordinate ones;
+ * and of one that still hangs below a process of theirs, as after su: (uid_t) -1 else. Uids below
+ * uid_min are the system's. */
 uid_t proc_read_believed_loginuid(const ProcStat *stat, uid_t ruid, uid_t uid_min);
 
 /* True if an ancestor of the process, of so many as are looked at, has that real uid. */
@@ -74,10 +75,11 @@ int proc_read_cgroup(pid_t pid, const char *controller, char **ret);
  * unified one, too, that says "/" of everybody; else in the unified one. As above. */
 int proc_read_unit_cgroup(pid_t pid, char **ret);
 
-/* The file name of the program that the process runs, without its folder, if file and folder belong
- * to root, nobody else may change them, and it is there for us, too, under that name: then what it
- * is called is what the system calls it, and not the user. A file that an upgrade has replaced
- * since keeps its name. Returns 0; -EPERM if the name may be the user's; -ESRCH; -errno. */
+/* The file name of the program that the process runs, without its directory, if file and directory
+ * belong to root, nobody else may change them, and it is there for us, too, under that name: then
+ * what it is called is what the system calls it, and not the user. A file that an upgrade has
+ * replaced since keeps its name. Returns 0; -EPERM if the name may be the user's; -ESRCH; -errno.
+ */
 int proc_read_program(pid_t pid, char *buf, size_t size);
 
 /* How much CPU the threads of a process (at most 256 of them) want now, out of UTIL_FULL each: the
