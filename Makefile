@@ -250,7 +250,7 @@ $(BUILD)/filled/%: % $(BUILD)/settings
 	$(Q)sed '$(foreach name,$(PLACES),s|@$(name)@|$($(name))|g;)' $< >$@
 
 # Of every object that there is, the tests' among them: a list would be one to forget somebody in.
--include $(foreach folder,* */* */*/*,$(wildcard $(OBJ)/$(folder)/*.d))
+-include $(foreach dir,* */* */*/*,$(wildcard $(OBJ)/$(dir)/*.d))
 
 # ---- tests ------------------------------------------------------------------------------------------
 
@@ -441,7 +441,7 @@ place_of = $(lastword $(subst :, ,$(1)))
 
 all: $(foreach row,$(INSTALLED),$(call file_of,$(row)))
 
-# Modes are the table's, and install(1) makes folders with 755: neither is the umask's.
+# Modes are the table's, and install(1) makes directories with 755: neither is the umask's.
 .PHONY: install
 install: all
 	$(Q)set -e; for row in $(INSTALLED); do \
@@ -465,12 +465,12 @@ unnamed:
 	[ -z "$$named" ] || { echo "uninstall: nothing was removed, since these name what would be:" $$named >&2; \
 	    echo "uninstall: README.md has the order; UNINSTALL_ANYWAY=1 does not look" >&2; exit 1; }
 
-# Folders go that are leash's own; in one that is shared there are others' files.
+# Directories go that are leash's own; in one that is shared there are others' files.
 .PHONY: uninstall
 uninstall: $(if $(DESTDIR:/=)$(UNINSTALL_ANYWAY),,unnamed)
 	$(Q)rm -f $(foreach row,$(REMOVED),$(DESTDIR)$(call place_of,$(row)))
-	$(Q)set -e; for folder in $(DOCDIR)/examples $(DOCDIR) $(LIBEXECDIR) $(UNITDIR)/user-.slice.d; do \
-	    [ ! -d $(DESTDIR)$$folder ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$$folder; done
+	$(Q)set -e; for dir in $(DOCDIR)/examples $(DOCDIR) $(LIBEXECDIR) $(UNITDIR)/user-.slice.d; do \
+	    [ ! -d $(DESTDIR)$$dir ] || rmdir --ignore-fail-on-non-empty $(DESTDIR)$$dir; done
 
 .PHONY: help
 help:

@@ -12,7 +12,7 @@
 #include "daemon.h"
 #include "os/file.h"
 
-#define FOLDER OVERVIEW_FOLDER
+#define DIR_PATH OVERVIEW_DIR
 
 typedef struct File {
         const char *name;
@@ -77,20 +77,20 @@ static const File files[] = {
         { "hours", write_hours, read_hours, hours_changed, HOURS_TEXT_MAX },
 };
 
-static int open_folder(const Daemon *d, int *ret) {
-        _cleanup_free_ char *path = file_path("%s" FOLDER, d->root);
+static int open_dir(const Daemon *d, int *ret) {
+        _cleanup_free_ char *path = file_path("%s" DIR_PATH, d->root);
         int r;
 
         if (!path)
                 return -ENOMEM;
         r = file_mkdir_parents(path, 0755);
-        return r < 0 ? r : file_open_own_folder(path, ret);
+        return r < 0 ? r : file_open_own_dir(path, ret);
 }
 
 /* There is one leashd, and others can see that there is one. */
-static int take_lock(Daemon *d, int folder) {
+static int take_lock(Daemon *d, int dir) {
         _cleanup_close_ int fd =
-                openat(folder, OVERVIEW_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+                openat(dir, OVERVIEW_LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
         int r;
 
         if (fd < 0)
@@ -103,19 +103,19 @@ static int take_lock(Daemon *d, int folder) {
 }
 
 int keep_load(Daemon *d) {
-        _cleanup_close_ int folder = -EBADF;
+        _cleanup_close_ int dir = -EBADF;
         int r;
 
         r = machine_boot(d->boot);
         if (r >= 0)
-                r = open_folder(d, &folder);
+                r = open_dir(d, &dir);
         if (r >= 0)
-                r = take_lock(d, folder);
+                r = take_lock(d, dir);
         for (size_t i = 0; i < ELEMENTSOF(files) && r >= 0; i++) {
                 _cleanup_free_ char *text = NULL;
                 size_t size;
 
-                r = file_read(folder, files[i].name, files[i].max, &text, &size);
+                r = file_read(dir, files[i].name, files[i].max, &text, &size);
                 if (r >= 0)
                         r = files[i].read(d, text, size);
                 if (r == -ENOMEM)
@@ -123,39 +123,39 @@ int keep_load(Daemon *d) {
                 /* Of another boot is as it should be. Whatever else is wrong with it, beginning
                  * without it is better than not beginning. */
                 if (r < 0 && r != -ENOENT && r != -ESTALE)
-                        daemon_log(LOG_WARNING, FOLDER "/%s cannot be used, beginning anew: %s",
+                        daemon_log(LOG_WARNING, DIR_PATH "/%s cannot be used, beginning anew: %s",
                                    files[i].name, strerror(-r));
                 r = 0;
         }
         return r;
 }
 
-static int save(Daemon *d, int folder, const File *file) {
+static int save(Daemon *d, int dir, const File *file) {
         _cleanup_free_ char *text = NULL;
         size_t size;
         int r;
 
         r = file->write(d, &text, &size);
         if (r >= 0)
-                r = file_write_atomic(folder, file->name, text, size, 0600, false);
+                r = file_write_atomic(dir, file->name, text, size, 0600, false);
         if (r >= 0)
                 *file->changed(d) = false;
         return r;
 }
 
 void keep_save(Daemon *d) {
-        _cleanup_close_ int folder = -EBADF;
+        _cleanup_close_ int dir = -EBADF;
         int r = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(files) && r >= 0; i++) {
                 if (!*files[i].changed(d))
                         continue;
-                if (folder < 0)
-                        r = open_folder(d, &folder);
+                if (dir < 0)
+                        r = open_dir(d, &dir);
                 if (r >= 0)
-                        r = save(d, folder, &files[i]);
+                        r = save(d, dir, &files[i]);
         }
         if (r < 0 && daemon_may_say(&d->unkept))
-                daemon_log(LOG_WARNING, "cannot keep in " FOLDER " what is to outlive leashd: %s",
+                daemon_log(LOG_WARNING, "cannot keep in " DIR_PATH " what is to outlive leashd: %s",
                            strerror(-r));
 }

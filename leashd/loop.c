@@ -29,7 +29,7 @@
 #define CHECK_DELAY (300 * USEC_PER_MSEC)
 
 /* A socket appears before its connection does, and goes before it ends: after the first look there
- * are more. Somebody who fills the folder with files gets no more looks than these. */
+ * are more. Somebody who fills the directory with files gets no more looks than these. */
 static const usec_t settling[] = { 100 * USEC_PER_MSEC, 300 * USEC_PER_MSEC, USEC_PER_SEC,
                                    3 * USEC_PER_SEC };
 
@@ -578,7 +578,7 @@ static int open_sources(Daemon *d) {
         if (r >= 0)
                 r = open_watch(d, &d->drift_watch, &d->drift, on_drift);
         if (r >= 0)
-                r = watch_folder(d->drift_watch, ledger);
+                r = watch_dir(d->drift_watch, ledger);
         if (r >= 0)
                 r = add_signal(d, SIGTERM, on_stop);
         if (r >= 0)

@@ -41,7 +41,7 @@ static int make(Daemon *d, char **ret, size_t *ret_size) {
 
 void textfile_write(Daemon *d) {
         const char *path = rules_daemon(d->rules)->textfile;
-        _cleanup_free_ char *text = NULL, *folder = NULL, *name = NULL;
+        _cleanup_free_ char *text = NULL, *dir = NULL, *name = NULL;
         _cleanup_close_ int fd = -EBADF;
         usec_t now = clock_monotonic();
         size_t size;
@@ -50,11 +50,11 @@ void textfile_write(Daemon *d) {
         if (!path || (d->textfile && now - d->textfile < EVERY))
                 return;
         d->textfile = now;
-        folder = strdup(path);
+        dir = strdup(path);
         name = strdup(path);
-        r = folder && name ? make(d, &text, &size) : -ENOMEM;
+        r = dir && name ? make(d, &text, &size) : -ENOMEM;
         if (r >= 0) {
-                fd = open(dirname(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                fd = open(dirname(dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
                 r = fd < 0 ? -errno
                            : file_write_atomic(fd, basename(name), text, size, 0644, false);
         }

@@ -74,7 +74,7 @@ static Exit verb_lock(const Arguments *a) {
 }
 
 /* Locks the text console or terminal this runs on, with what is installed. Only from trusted
- * folders: the PATH is the user's. */
+ * directories: the PATH is the user's. */
 static Exit verb_tty(const Arguments *a) {
         static const char *const lockers[][3] = {
                 { "/usr/bin/vlock", NULL },          { "/usr/sbin/vlock-main", "-c", NULL },

@@ -5,9 +5,9 @@
  * programs nor into one that stays. It runs as the user alone: leash has given up root before it
  * starts this, and as root it refuses. It ends after 3 s, whatever the user's bus does.
  *
- * The number of the notice, by which the desktop replaces it, is kept in the user's runtime folder.
- * A user may write there what they like; all that a number does is to name one of their own
- * notices. */
+ * The number of the notice, by which the desktop replaces it, is kept in the user's runtime
+ * directory. A user may write there what they like; all that a number does is to name one of their
+ * own notices. */
 
 #define _GNU_SOURCE
 #include <errno.h>

@@ -21,24 +21,24 @@
 #include "os/user.h"
 #include "xrdp.h"
 
-typedef struct Folder {
+typedef struct Dir {
         Xrdp *xrdp;
         int fd;
         bool is_ours; /* the socket that is there */
         sd_event_source *source;
-} Folder;
+} Dir;
 
 struct Xrdp {
         char socket[64];
-        Folder folders[DISPLAYS_FOLDERS_MAX];
+        Dir dirs[DISPLAYS_DIRS_MAX];
         size_t n;
         bool warned;
         XrdpHandler handler;
         void *userdata;
 };
 
-/* The folder of xrdp 0.9 is everybody's: chansrv, which makes the socket, runs as the user. */
-static bool look(Folder *f) {
+/* The directory of xrdp 0.9 is everybody's: chansrv, which makes the socket, runs as the user. */
+static bool look(Dir *f) {
         Xrdp *x = f->xrdp;
         struct stat st;
 
@@ -55,7 +55,7 @@ static bool look(Folder *f) {
 /* Whose it was cannot be seen any more when it has gone. */
 static int on_change(sd_event_source *source, const struct inotify_event *event, void *userdata) {
         bool came = event->mask & (IN_CREATE | IN_MOVED_TO);
-        Folder *f = userdata;
+        Dir *f = userdata;
         bool was_ours = f->is_ours;
 
         (void) source;
@@ -75,7 +75,7 @@ static int display_number(const char *display, uint64_t *ret) {
 }
 
 /* By what is open, whatever stands under its name by now. */
-static int watch(Folder *f, sd_event *event) {
+static int watch(Dir *f, sd_event *event) {
         int r = sd_event_add_inotify_fd(
                 event, &f->source, f->fd,
                 IN_CREATE | IN_MOVED_TO | IN_DELETE | IN_MOVED_FROM | IN_ONLYDIR, on_change, f);
@@ -89,7 +89,7 @@ static int watch(Folder *f, sd_event *event) {
 int xrdp_open(sd_event *event, const char *root, const char *display, XrdpHandler handler,
               void *userdata, Xrdp **ret) {
         _cleanup_(xrdp_freep) Xrdp *x = calloc(1, sizeof(Xrdp));
-        int fds[DISPLAYS_FOLDERS_MAX], n, r = 0;
+        int fds[DISPLAYS_DIRS_MAX], n, r = 0;
         uint64_t number;
 
         if (!x)
@@ -102,13 +102,13 @@ int xrdp_open(sd_event *event, const char *root, const char *display, XrdpHandle
                         (unsigned) number);
         x->handler = handler;
         x->userdata = userdata;
-        n = displays_open_folders(root, user_uid_min(), getuid(), fds);
+        n = displays_open_dirs(root, user_uid_min(), getuid(), fds);
         if (n < 0)
                 return n;
         for (; x->n < (size_t) n; x->n++)
-                x->folders[x->n] = (Folder){ .xrdp = x, .fd = fds[x->n] };
+                x->dirs[x->n] = (Dir){ .xrdp = x, .fd = fds[x->n] };
         for (size_t i = 0; i < x->n && r >= 0; i++)
-                r = watch(&x->folders[i], event);
+                r = watch(&x->dirs[i], event);
         if (r < 0)
                 return r;
         *ret = x->n > 0 ? TAKE_PTR(x) : NULL;
@@ -119,8 +119,8 @@ Xrdp *xrdp_free(Xrdp *x) {
         if (!x)
                 return NULL;
         for (size_t i = 0; i < x->n; i++) {
-                sd_event_source_disable_unref(x->folders[i].source);
-                fd_closep(&x->folders[i].fd);
+                sd_event_source_disable_unref(x->dirs[i].source);
+                fd_closep(&x->dirs[i].fd);
         }
         free(x);
         return NULL;

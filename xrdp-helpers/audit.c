@@ -25,9 +25,9 @@
 #define TEXTS_MAX 1024
 #define GROUPS_MAX 256
 
-/* Files, and folders of files of an ending. */
+/* Files, and directories of files of an ending. */
 static const struct {
-        const char *path, *ending; /* ending NULL: a file; "": all of the folder's */
+        const char *path, *ending; /* ending NULL: a file; "": all of the directory's */
 } places[] = {
         { "/etc/xrdp/sesman.ini", NULL },
         { "/etc/xrdp/xrdp.ini", NULL },
@@ -99,7 +99,7 @@ static bool ends_in(const char *name, const char *ending) {
         return name[0] != '.' && n > k && strcmp(name + n - k, ending) == 0;
 }
 
-static int add_folder(Texts *t, const char *path, const char *ending) {
+static int add_dir(Texts *t, const char *path, const char *ending) {
         _cleanup_free_ char *full = file_path("%s%s", t->root, path);
         _cleanup_closedir_ DIR *d = full ? opendir(full) : NULL;
         int r = full ? 0 : -ENOMEM;
@@ -123,7 +123,7 @@ static int gather(Texts *t) {
         int r = 0;
 
         for (size_t i = 0; i < ELEMENTSOF(places) && r >= 0; i++)
-                r = places[i].ending ? add_folder(t, places[i].path, places[i].ending)
+                r = places[i].ending ? add_dir(t, places[i].path, places[i].ending)
                                      : add(t, places[i].path);
         if (t->n > 0)
                 qsort(t->all, t->n, sizeof(AuditText), compare_texts);
@@ -154,14 +154,14 @@ static bool may(const struct stat *st, const struct passwd *user, mode_t bit) {
 /* Debian's xrdp runs as a user of its own, who has to get at the key. */
 static bool is_closed_to_xrdp(const char *path, const struct stat *st) {
         const struct passwd *user = getpwnam("xrdp");
-        _cleanup_free_ char *folder = strdup(path);
+        _cleanup_free_ char *dir = strdup(path);
         struct stat above;
 
-        if (!user || !folder || user->pw_uid == 0)
+        if (!user || !dir || user->pw_uid == 0)
                 return false;
-        *strrchr(folder, '/') = '\0';
+        *strrchr(dir, '/') = '\0';
         return !may(st, user, S_IROTH) ||
-               (folder[0] && stat(folder, &above) == 0 && !may(&above, user, S_IXOTH));
+               (dir[0] && stat(dir, &above) == 0 && !may(&above, user, S_IXOTH));
 }
 
 static AuditFile look(const char *path, void *userdata) {

@@ -21,7 +21,7 @@
 #include "os/file.h"
 #include "os/psi.h"
 
-#define SESSIONS_FILE OVERVIEW_FOLDER "/sessions"
+#define SESSIONS_FILE OVERVIEW_DIR "/sessions"
 #define SESMAN_INI "/etc/xrdp/sesman.ini"
 
 /* Asking logind costs some files for each session. */
@@ -104,7 +104,7 @@ static bool is_desktop(const LoginSession *s) {
                (!s->state || strcmp(s->state, "closing") != 0);
 }
 
-/* By logind, whose folder is where sd-login(3) looks: there is no other root for it. */
+/* By logind, whose directory is where sd-login(3) looks: there is no other root for it. */
 static int count_logins(Look *l) {
         _cleanup_free_ uid_t *uids = NULL;
         size_t n_uids, n_desktops = 0;

@@ -20,14 +20,15 @@
 
 /* Where packages have put XRDP_SOCKET_ROOT_PATH: Debian and Fedora, upstream's default since 0.10,
  * and before. */
-static const char *const folders[] = { "/run/xrdp/sockdir", "/run/xrdp", "/tmp/.xrdp" };
+static const char *const dirs[] = { "/run/xrdp/sockdir", "/run/xrdp", "/tmp/.xrdp" };
 
 #define DISPLAY_PREFIX "xrdp_display_"
 #define DISCONNECT_PREFIX "xrdp_disconnect_display_"
-/* chansrv makes these when a client comes and removes them when it goes, so their folder tells. */
+/* chansrv makes these when a client comes and removes them when it goes, so their directory tells.
+ */
 #define AUDIO_PREFIX "xrdp_chansrv_audio_"
 
-/* What is looked at, of all folders together; what users make of it costs no more than this. */
+/* What is looked at, of all directories together; what users make of it costs no more than this. */
 #define ENTRIES_MAX 131072
 #define DISPLAYS_MAX 65536
 #define USER_SOCKETS_MAX 1024
@@ -36,8 +37,8 @@ static const char *const folders[] = { "/run/xrdp/sockdir", "/run/xrdp", "/tmp/.
 /* A display while it is being found out about. */
 typedef struct Found {
         SessionDisplay display;
-        const char *folder; /* one of folders[] */
-        uid_t subfolder;    /* the user's below it; (uid_t) -1 for the folder itself */
+        const char *dir; /* one of dirs[] */
+        uid_t subdir;    /* the user's below it; (uid_t) -1 for the directory itself */
 } Found;
 
 /* How many sockets of one user have been looked at. */
@@ -119,9 +120,9 @@ static int audio_number(const char *name) {
         return n >= 0 ? n : number_after(name, AUDIO_PREFIX "out_socket_");
 }
 
-static int scan_entry(Scan *s, int fd, const char *name, const char *folder, uid_t subfolder) {
+static int scan_entry(Scan *s, int fd, const char *name, const char *dir, uid_t subdir) {
         int number = number_after(name, DISPLAY_PREFIX), audio = audio_number(name), r;
-        Found found = { .folder = folder, .subfolder = subfolder };
+        Found found = { .dir = dir, .subdir = subdir };
         struct stat st;
 
         if (number < 0 && audio < 0)
@@ -139,10 +140,10 @@ static int scan_entry(Scan *s, int fd, const char *name, const char *folder, uid
         return r > 0 ? add(s, &found) : r;
 }
 
-/* Opens xrdp's folder (`user` is (uid_t) -1), or a user's below it: another's folder of that name,
- * and where a link leads, is not looked into. Returns a descriptor; -ENOENT if there is none such;
- * -errno. */
-static int open_folder(int parent, const char *path, uid_t user, uid_t uid_min) {
+/* Opens xrdp's directory (`user` is (uid_t) -1), or a user's below it: another's directory of that
+ * name, and where a link leads, is not looked into. Returns a descriptor; -ENOENT if there is none
+ * such; -errno. */
+static int open_dir(int parent, const char *path, uid_t user, uid_t uid_min) {
         _cleanup_close_ int fd =
                 openat(parent, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         struct stat st;
@@ -156,46 +157,46 @@ static int open_folder(int parent, const char *path, uid_t user, uid_t uid_min) 
         return TAKE_FD(fd);
 }
 
-static int open_top(const char *root, const char *folder, uid_t uid_min) {
-        _cleanup_free_ char *path = file_path("%s%s", root, folder);
+static int open_top(const char *root, const char *dir, uid_t uid_min) {
+        _cleanup_free_ char *path = file_path("%s%s", root, dir);
 
-        return path ? open_folder(AT_FDCWD, path, (uid_t) -1, uid_min) : -ENOMEM;
+        return path ? open_dir(AT_FDCWD, path, (uid_t) -1, uid_min) : -ENOMEM;
 }
 
-/* True for the name of a user's folder in xrdp 0.10's: ROOT/UID. */
+/* True for the name of a user's directory in xrdp 0.10's: ROOT/UID. */
 static bool is_users(const char *name, uid_t *ret) {
         return is_plain(name) && parse_uid(name, ret) >= 0;
 }
 
-static int scan_users(Scan *s, int parent, const char *name, const char *folder, uid_t uid);
+static int scan_users(Scan *s, int parent, const char *name, const char *dir, uid_t uid);
 
-/* The folder itself, or a user's below it. */
-static int scan_folder(Scan *s, int folder_fd, const char *folder, uid_t subfolder) {
-        _cleanup_closedir_ DIR *d = fdopendir(folder_fd);
+/* The directory itself, or a user's below it. */
+static int scan_dir(Scan *s, int dir_fd, const char *dir, uid_t subdir) {
+        _cleanup_closedir_ DIR *d = fdopendir(dir_fd);
         int r = 0;
 
         if (!d) {
                 r = -errno;
-                (void) close(folder_fd);
+                (void) close(dir_fd);
                 return r;
         }
         for (struct dirent *e; r >= 0 && s->entries < ENTRIES_MAX && (e = readdir(d));
              s->entries++) {
                 uid_t uid;
 
-                if (subfolder == (uid_t) -1 && is_users(e->d_name, &uid))
-                        r = scan_users(s, dirfd(d), e->d_name, folder, uid);
+                if (subdir == (uid_t) -1 && is_users(e->d_name, &uid))
+                        r = scan_users(s, dirfd(d), e->d_name, dir, uid);
                 else
-                        r = scan_entry(s, dirfd(d), e->d_name, folder, subfolder);
+                        r = scan_entry(s, dirfd(d), e->d_name, dir, subdir);
         }
         return r;
 }
 
-/* Whatever is wrong with one user's folder is no reason not to see the others. */
-static int scan_users(Scan *s, int parent, const char *name, const char *folder, uid_t uid) {
-        int fd = open_folder(parent, name, uid, s->uid_min);
+/* Whatever is wrong with one user's directory is no reason not to see the others. */
+static int scan_users(Scan *s, int parent, const char *name, const char *dir, uid_t uid) {
+        int fd = open_dir(parent, name, uid, s->uid_min);
 
-        return fd < 0 ? 0 : scan_folder(s, fd, folder, uid);
+        return fd < 0 ? 0 : scan_dir(s, fd, dir, uid);
 }
 
 static int compare_found(const void *a, const void *b) {
@@ -211,12 +212,12 @@ static size_t first_of(const Scan *s, int number) {
 static bool is_path_of(const Scan *s, const Found *f, const char *path) {
         char own[4096];
 
-        if (f->subfolder == (uid_t) -1)
-                (void) snprintf(own, sizeof(own), "%s%s/" DISPLAY_PREFIX "%d", s->root, f->folder,
+        if (f->subdir == (uid_t) -1)
+                (void) snprintf(own, sizeof(own), "%s%s/" DISPLAY_PREFIX "%d", s->root, f->dir,
                                 f->display.number);
         else
-                (void) snprintf(own, sizeof(own), "%s%s/%u/" DISPLAY_PREFIX "%d", s->root,
-                                f->folder, (unsigned) f->subfolder, f->display.number);
+                (void) snprintf(own, sizeof(own), "%s%s/%u/" DISPLAY_PREFIX "%d", s->root, f->dir,
+                                (unsigned) f->subdir, f->display.number);
         return strcmp(own, path) == 0;
 }
 
@@ -338,20 +339,20 @@ static int scan_vnc(Scan *s) {
 
 /* Who serves the socket of that path, if it is where xrdp's are. The number is already known. */
 static bool place_of(const Scan *s, const char *path, uid_t uid, Found *f) {
-        for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
-                f->folder = folders[i];
-                f->subfolder = uid;
+        for (size_t i = 0; i < ELEMENTSOF(dirs); i++) {
+                f->dir = dirs[i];
+                f->subdir = uid;
                 if (is_path_of(s, f, path))
                         return true;
-                f->subfolder = (uid_t) -1;
+                f->subdir = (uid_t) -1;
                 if (is_path_of(s, f, path))
                         return true;
         }
         return false;
 }
 
-/* xrdp's folder goes when its services stop (RuntimeDirectory= of Debian 12's units), and takes the
- * sockets' names with it; the X servers go on, and the kernel still knows where they listen. */
+/* xrdp's directory goes when its services stop (RuntimeDirectory= of Debian 12's units), and takes
+ * the sockets' names with it; the X servers go on, and the kernel still knows where they listen. */
 static int on_listener(const UnixListener *l, void *userdata) {
         const char *name = strrchr(l->path, '/');
         int number = name ? number_after(name + 1, DISPLAY_PREFIX) : -1;
@@ -383,10 +384,10 @@ static int scan_all(Scan *s) {
         bool any_xrdp;
         int r = 0;
 
-        for (size_t i = 0; i < ELEMENTSOF(folders) && r >= 0; i++) {
-                int fd = open_top(s->root, folders[i], s->uid_min);
+        for (size_t i = 0; i < ELEMENTSOF(dirs) && r >= 0; i++) {
+                int fd = open_top(s->root, dirs[i], s->uid_min);
 
-                r = fd >= 0 ? scan_folder(s, fd, folders[i], (uid_t) -1) : fd == -ENOENT ? 0 : fd;
+                r = fd >= 0 ? scan_dir(s, fd, dirs[i], (uid_t) -1) : fd == -ENOENT ? 0 : fd;
         }
         if (r >= 0)
                 r = sockdiag_unix_listeners(DISPLAY_PREFIX, on_listener, s);
@@ -426,17 +427,17 @@ int displays_scan(const char *root, uid_t uid_min, SessionDisplay **ret, size_t 
         return 0;
 }
 
-int displays_open_folders(const char *root, uid_t uid_min, uid_t uid,
-                          int ret_fds[static DISPLAYS_FOLDERS_MAX]) {
-        int fds[DISPLAYS_FOLDERS_MAX], n = 0, r = 0;
-        char subfolder[16];
+int displays_open_dirs(const char *root, uid_t uid_min, uid_t uid,
+                       int ret_fds[static DISPLAYS_DIRS_MAX]) {
+        int fds[DISPLAYS_DIRS_MAX], n = 0, r = 0;
+        char subdir[16];
 
-        _Static_assert(DISPLAYS_FOLDERS_MAX == 2 * ELEMENTSOF(folders), "a user's and all users'");
-        (void) snprintf(subfolder, sizeof(subfolder), "%u", (unsigned) uid);
-        for (size_t i = 0; i < ELEMENTSOF(folders) && r >= 0; i++) {
-                _cleanup_close_ int top = open_top(root, folders[i], uid_min), own = -EBADF;
+        _Static_assert(DISPLAYS_DIRS_MAX == 2 * ELEMENTSOF(dirs), "a user's and all users'");
+        (void) snprintf(subdir, sizeof(subdir), "%u", (unsigned) uid);
+        for (size_t i = 0; i < ELEMENTSOF(dirs) && r >= 0; i++) {
+                _cleanup_close_ int top = open_top(root, dirs[i], uid_min), own = -EBADF;
 
-                own = top < 0 ? top : open_folder(top, subfolder, uid, uid_min);
+                own = top < 0 ? top : open_dir(top, subdir, uid, uid_min);
                 if (own >= 0)
                         fds[n++] = TAKE_FD(own);
                 else if (own != -ENOENT)
@@ -453,20 +454,20 @@ int displays_open_folders(const char *root, uid_t uid_min, uid_t uid,
 }
 
 /* By what is open, whatever stands under its name by now. */
-static int watch_open_folder(int watch, int fd) {
+static int watch_open_dir(int watch, int fd) {
         char path[64];
 
         (void) snprintf(path, sizeof(path), "/proc/self/fd/%d/.", fd);
-        return watch_folder(watch, path);
+        return watch_dir(watch, path);
 }
 
-/* Each user's folder of xrdp 0.10. */
-static void watch_users(int folder_fd, uid_t uid_min, int watch) {
-        _cleanup_closedir_ DIR *d = fdopendir(folder_fd);
+/* Each user's directory of xrdp 0.10. */
+static void watch_users(int dir_fd, uid_t uid_min, int watch) {
+        _cleanup_closedir_ DIR *d = fdopendir(dir_fd);
         size_t n = 0, entries = 0;
 
         if (!d)
-                (void) close(folder_fd);
+                (void) close(dir_fd);
         for (struct dirent *e; d && n < SESSIONS_MAX && entries < ENTRIES_MAX && (e = readdir(d));
              entries++) {
                 _cleanup_close_ int fd = -EBADF;
@@ -474,10 +475,10 @@ static void watch_users(int folder_fd, uid_t uid_min, int watch) {
 
                 if (!is_users(e->d_name, &uid))
                         continue;
-                fd = open_folder(dirfd(d), e->d_name, uid, uid_min);
+                fd = open_dir(dirfd(d), e->d_name, uid, uid_min);
                 if (fd < 0)
                         continue;
-                (void) watch_open_folder(watch, fd); /* one that is gone says so by itself */
+                (void) watch_open_dir(watch, fd); /* one that is gone says so by itself */
                 n++;
         }
 }
@@ -485,31 +486,31 @@ static void watch_users(int folder_fd, uid_t uid_min, int watch) {
 void displays_watch(const char *root, uid_t uid_min, int watch) {
         bool found = false;
 
-        for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
-                _cleanup_close_ int fd = open_top(root, folders[i], uid_min);
+        for (size_t i = 0; i < ELEMENTSOF(dirs); i++) {
+                _cleanup_close_ int fd = open_top(root, dirs[i], uid_min);
 
-                if (fd < 0 || watch_open_folder(watch, fd) < 0)
+                if (fd < 0 || watch_open_dir(watch, fd) < 0)
                         continue;
                 found = true;
                 watch_users(TAKE_FD(fd), uid_min, watch);
         }
-        if (!found) { /* xrdp makes its folder when it starts for the first time */
+        if (!found) { /* xrdp makes its directory when it starts for the first time */
                 _cleanup_free_ char *run = file_path("%s/run", root);
 
                 if (run)
-                        (void) watch_folder(watch, run);
+                        (void) watch_dir(watch, run);
         }
 }
 
-/* xorgxrdp takes four bytes (rdpClientConCheck()). The folder is the user's, so what lies there
+/* xorgxrdp takes four bytes (rdpClientConCheck()). The directory is the user's, so what lies there
  * under that name is pinned before it is looked at, and reached by what was pinned: no link of the
  * user's leads root's datagram to another service. */
-static int send_away(int folder, const char *name, uid_t uid) {
+static int send_away(int dir, const char *name, uid_t uid) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         _cleanup_close_ int pinned = -EBADF, fd = -EBADF;
         struct stat st;
 
-        pinned = openat(folder, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        pinned = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
         if (pinned < 0 || fstat(pinned, &st) < 0)
                 return -errno;
         if (!S_ISSOCK(st.st_mode) || st.st_uid != uid)
@@ -525,11 +526,11 @@ static int send_away(int folder, const char *name, uid_t uid) {
 }
 
 int displays_disconnect(const char *root, uid_t uid_min, int number, uid_t uid) {
-        int fds[DISPLAYS_FOLDERS_MAX], n, r = -ENOENT;
+        int fds[DISPLAYS_DIRS_MAX], n, r = -ENOENT;
         char name[64];
 
         (void) snprintf(name, sizeof(name), DISCONNECT_PREFIX "%d", number);
-        n = displays_open_folders(root, uid_min, uid, fds);
+        n = displays_open_dirs(root, uid_min, uid, fds);
         for (int i = 0; i < n; i++) {
                 if (r == -ENOENT)
                         r = send_away(fds[i], name, uid);

@@ -13,13 +13,13 @@
 #include "core/sessions.h"
 
 /* Looks. `root` stands before /run and /tmp ("" but in tests); uids below uid_min are the system's,
- * as xrdp's is. Only folders of the system's are looked into, and in them those of the users that
- * they are named after; no link is followed. Of one user's sockets so many are looked at as nobody
- * needs, and the rest is as if it were not there. A new array. Returns 0 or -errno. */
+ * as xrdp's is. Only directories of the system's are looked into, and in them those of the users
+ * that they are named after; no link is followed. Of one user's sockets so many are looked at as
+ * nobody needs, and the rest is as if it were not there. A new array. Returns 0 or -errno. */
 int displays_scan(const char *root, uid_t uid_min, SessionDisplay **ret, size_t *ret_n);
 
-/* Watches xrdp's folders, or where they will be, through a descriptor of os/watch; to be called
- * again after each change, since folders come and go. */
+/* Watches xrdp's directories, or where they will be, through a descriptor of os/watch; to be called
+ * again after each change, since directories come and go. */
 void displays_watch(const char *root, uid_t uid_min, int watch);
 
 /* Has the X server of an xrdp display send its viewer away, as xrdp-dis(8) does for its user: by a
@@ -27,10 +27,10 @@ void displays_watch(const char *root, uid_t uid_min, int watch);
  * there is no such socket, as with Xvnc; -EPERM if it is somebody else's; -errno. */
 int displays_disconnect(const char *root, uid_t uid_min, int number, uid_t uid);
 
-/* Opens the folders of xrdp's that there are in which `uid` may have sockets, the user's own and
- * then the one for all of each. They are looked for and trusted as by displays_scan(), and by
+/* Opens the directories of xrdp's that there are in which `uid` may have sockets, the user's own
+ * and then the one for all of each. They are looked for and trusted as by displays_scan(), and by
  * others than root, too, if they are their own. Returns how many there are in ret_fds, which are
  * the caller's to close; -ENOMEM, -EMFILE, -ENFILE. */
-#define DISPLAYS_FOLDERS_MAX 6
-int displays_open_folders(const char *root, uid_t uid_min, uid_t uid,
-                          int ret_fds[static DISPLAYS_FOLDERS_MAX]);
+#define DISPLAYS_DIRS_MAX 6
+int displays_open_dirs(const char *root, uid_t uid_min, uid_t uid,
+                       int ret_fds[static DISPLAYS_DIRS_MAX]);

@@ -11,7 +11,7 @@
 #include "os/file.h"
 #include "os/machine.h"
 
-#define FOLDER "/var/lib/leash"
+#define DIR_PATH "/var/lib/leash"
 #define NAME "drain"
 
 static int read_mark(const char *root, Drain *ret) {
@@ -43,8 +43,8 @@ int drain_load(const char *root, Drain *ret) {
         return 1;
 }
 
-static int open_folder(const char *root, int *ret) {
-        _cleanup_free_ char *path = file_path("%s" FOLDER, root);
+static int open_dir(const char *root, int *ret) {
+        _cleanup_free_ char *path = file_path("%s" DIR_PATH, root);
         int fd;
 
         if (!path)
@@ -57,8 +57,8 @@ static int open_folder(const char *root, int *ret) {
 }
 
 /* /var and /var/lib are everywhere; what is ours is root's alone, as the ledger wants it. */
-static int make_folder(const char *root) {
-        _cleanup_free_ char *path = file_path("%s" FOLDER, root);
+static int make_dir(const char *root) {
+        _cleanup_free_ char *path = file_path("%s" DIR_PATH, root);
 
         if (!path)
                 return -ENOMEM;
@@ -68,25 +68,25 @@ static int make_folder(const char *root) {
 }
 
 int drain_store(const char *root, const Drain *d) {
-        _cleanup_close_ int folder = -EBADF;
+        _cleanup_close_ int dir = -EBADF;
         char text[DRAIN_TEXT_MAX];
         size_t size = drain_to_text(d, text);
         int r;
 
-        r = make_folder(root);
+        r = make_dir(root);
         if (r >= 0)
-                r = open_folder(root, &folder);
-        return r < 0 ? r : file_write_atomic(folder, NAME, text, size, 0600, true);
+                r = open_dir(root, &dir);
+        return r < 0 ? r : file_write_atomic(dir, NAME, text, size, 0600, true);
 }
 
 int drain_clear(const char *root) {
-        _cleanup_close_ int folder = -EBADF;
+        _cleanup_close_ int dir = -EBADF;
         int r;
 
-        r = open_folder(root, &folder);
+        r = open_dir(root, &dir);
         if (r >= 0)
-                r = file_unlink(folder, NAME);
-        if (r >= 0 && fsync(folder) < 0)
+                r = file_unlink(dir, NAME);
+        if (r >= 0 && fsync(dir) < 0)
                 r = -errno;
         return r == -ENOENT ? 0 : r;
 }

@@ -60,7 +60,7 @@ void dropin_forget(Record *record, uint32_t which) {
                         record_drop_file(record, control_name(i, name));
 }
 
-/* *ret is -EBADF where there is no such folder, as is the rule. */
+/* *ret is -EBADF where there is no such directory, as is the rule. */
 static int open_control(const char *root, const char *unit, int *ret) {
         _cleanup_free_ char *path = dropin_dir(root, CONTROL_DIR, unit);
         int fd;
@@ -103,7 +103,8 @@ int dropin_save(const char *root, Record *record, Limit limit) {
         return r < 0 ? r : record_add_file(record, name, content);
 }
 
-/* The folders above are systemd's own; only the one of the unit may have come with our change. */
+/* The directories above are systemd's own; only the one of the unit may have come with our change.
+ */
 static void remove_empty(const char *path) {
         (void) rmdir(path); /* not empty is the usual case where others have files there */
 }
@@ -322,7 +323,7 @@ static uint64_t digest_dir(uint64_t h, const char *path) {
 
         if (!d)
                 return h;
-        /* Summed up, since the order of a folder's entries means nothing. */
+        /* Summed up, since the order of a directory's entries means nothing. */
         while ((de = readdir(d))) {
                 uint64_t one = digest(DIGEST_NOTHING, path, strlen(path));
                 size_t n = strlen(de->d_name);
@@ -335,7 +336,7 @@ static uint64_t digest_dir(uint64_t h, const char *path) {
                         continue;
                 sum += digest_stat(digest(one, de->d_name, n), &st);
         }
-        /* A folder that holds our file alone counts as none. */
+        /* A directory that holds our file alone counts as none. */
         return sum == 0 ? h : digest(h, &sum, sizeof(sum));
 }
 
@@ -343,7 +344,7 @@ static uint64_t digest_dir(uint64_t h, const char *path) {
 static const char *const unit_prefixes[] = { NULL, "user-.slice", "slice" };
 
 int dropin_fingerprint(const char *root, const char *unit, char **ret) {
-        /* The run-time control folder is left out: there only our own traces change. */
+        /* The run-time control directory is left out: there only our own traces change. */
         static const char *const dirs[] = {
                 "/etc/systemd/system.control",   "/run/systemd/transient",
                 "/run/systemd/generator.early",  ETC_DIR,
@@ -440,7 +441,7 @@ typedef struct Public {
         size_t n, allocated;
 } Public;
 
-/* Those of one folder. What somebody else has made of a file of ours hides no other. */
+/* Those of one directory. What somebody else has made of a file of ours hides no other. */
 static int add_public(Public *p, const char *path) {
         _cleanup_closedir_ DIR *d = opendir(path);
         struct dirent *de;

@@ -23,8 +23,8 @@ uint32_t dropin_open_bases(const Record *record);
 /* What is in force is no more what anybody touched: forgets the files of these limits. */
 void dropin_forget(Record *record, uint32_t which);
 
-/* Puts the files in record->files back as they were. Returns 0, also where their folder has gone;
- * -errno at the first that fails. */
+/* Puts the files in record->files back as they were. Returns 0, also where their directory has
+ * gone; -errno at the first that fails. */
 int dropin_restore_saved(const char *root, const Record *record);
 
 /* Takes what stands there now for what is to be put back. Returns 1 if that differs from what was
@@ -46,8 +46,8 @@ int dropin_read_public(const char *root, Record ***ret, size_t *ret_n);
 /* True if our own file is in either place. */
 bool dropin_exists(const char *root, const Record *record);
 
-/* Removes our own file from both places, and their folders if nothing else is in them. Returns 0,
- * also if there was none; the first -errno. */
+/* Removes our own file from both places, and their directories if nothing else is in them. Returns
+ * 0, also if there was none; the first -errno. */
 int dropin_remove(const char *root, const Record *record);
 
 /* Digest of names, sizes and times of every unit file and drop-in of others that concerns the

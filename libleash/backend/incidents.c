@@ -16,7 +16,7 @@
 #include "core/parse.h"
 #include "os/file.h"
 
-#define FOLDER "/var/lib/leash/log"
+#define DIR_PATH "/var/lib/leash/log"
 #define NAME "incidents"
 
 /* The last two digits of MESSAGE_ID are of the kind, and never change their meaning. */
@@ -63,14 +63,14 @@ void incidents_tell(const Incident *i) {
         journal_send_entry(&e);
 }
 
-static int open_folder(const char *root, bool create, int *ret) {
-        _cleanup_free_ char *path = file_path("%s" FOLDER, root);
+static int open_dir(const char *root, bool create, int *ret) {
+        _cleanup_free_ char *path = file_path("%s" DIR_PATH, root);
         int r;
 
         if (!path)
                 return -ENOMEM;
         r = create ? file_mkdir_parents(path, 0700) : 0;
-        return r < 0 ? r : file_open_own_folder(path, ret);
+        return r < 0 ? r : file_open_own_dir(path, ret);
 }
 
 static const char *name_of(unsigned age, char buf[static 32]) {
@@ -79,19 +79,19 @@ static const char *name_of(unsigned age, char buf[static 32]) {
 }
 
 /* Every file gets one older, and the oldest goes. */
-static int rotate(int folder) {
+static int rotate(int dir) {
         char from[32], to[32];
 
         for (unsigned age = INCIDENTS_FILES - 1; age > 0; age--)
-                if (renameat(folder, name_of(age - 1, from), folder, name_of(age, to)) < 0 &&
+                if (renameat(dir, name_of(age - 1, from), dir, name_of(age, to)) < 0 &&
                     errno != ENOENT)
                         return -errno;
         return 0;
 }
 
-static int append(int folder, const char *line) {
+static int append(int dir, const char *line) {
         _cleanup_close_ int fd =
-                openat(folder, NAME, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+                openat(dir, NAME, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
         size_t size = strlen(line);
         struct stat st;
         char last = '\n';
@@ -113,29 +113,29 @@ static int append(int folder, const char *line) {
 
 int incidents_add(const char *root, const Incident *i) {
         _cleanup_free_ char *line = incident_to_line(i);
-        _cleanup_close_ int folder = -EBADF;
+        _cleanup_close_ int dir = -EBADF;
         int r;
 
         if (!line)
                 return -ENOMEM;
-        r = open_folder(root, true, &folder);
+        r = open_dir(root, true, &dir);
         if (r < 0)
                 return r;
-        r = append(folder, line);
+        r = append(dir, line);
         if (r == -EFBIG) {
-                r = rotate(folder);
+                r = rotate(dir);
                 if (r >= 0)
-                        r = append(folder, line);
+                        r = append(dir, line);
         }
         return r;
 }
 
-static int read_one(int folder, const char *name, int (*found)(const Incident *, void *),
+static int read_one(int dir, const char *name, int (*found)(const Incident *, void *),
                     void *userdata) {
         _cleanup_free_ char *text = NULL;
         int r, skipped = 0;
 
-        r = file_read(folder, name, INCIDENTS_FILE_MAX, &text, NULL);
+        r = file_read(dir, name, INCIDENTS_FILE_MAX, &text, NULL);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
         for (char *line = text, *next; *line; line = next) {
@@ -157,15 +157,15 @@ static int read_one(int folder, const char *name, int (*found)(const Incident *,
 
 int incidents_read(const char *root, int (*found)(const Incident *i, void *userdata),
                    void *userdata) {
-        _cleanup_close_ int folder = -EBADF;
+        _cleanup_close_ int dir = -EBADF;
         int r, skipped = 0;
         char name[32];
 
-        r = open_folder(root, false, &folder);
+        r = open_dir(root, false, &dir);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
         for (unsigned age = INCIDENTS_FILES; age-- > 0;) {
-                r = read_one(folder, name_of(age, name), found, userdata);
+                r = read_one(dir, name_of(age, name), found, userdata);
                 if (r < 0)
                         return r;
                 skipped += r;

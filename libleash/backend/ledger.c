@@ -35,7 +35,7 @@ static const char *const place_paths[_PLACE_MAX] = {
 };
 
 struct Ledger {
-        int fds[_PLACE_MAX]; /* -EBADF where the folder does not exist */
+        int fds[_PLACE_MAX]; /* -EBADF where the directory does not exist */
         char *paths[_PLACE_MAX];
         bool hurry;
 };
@@ -54,12 +54,12 @@ static int make_place(const char *path) {
 
 static int open_place(const char *path, bool create, int *ret) {
         /* Base values and file contents are put back from here with root's rights. */
-        int r = file_open_own_folder(path, ret);
+        int r = file_open_own_dir(path, ret);
 
         if (r == -ENOENT && create) {
                 r = make_place(path);
                 if (r >= 0)
-                        r = file_open_own_folder(path, ret);
+                        r = file_open_own_dir(path, ret);
         }
         return r == -EPERM && geteuid() != 0 ? -EACCES : r; /* it is root's, as it should be */
 }

@@ -14,8 +14,8 @@
 
 typedef struct Ledger Ledger;
 
-/* Opens the ledger below `root` ("" but in tests); makes its folders if `create`. Returns 0;
- * -ENOENT if there is none and create is false; -EACCES for others than root; -EPERM if a folder
+/* Opens the ledger below `root` ("" but in tests); makes its directories if `create`. Returns 0;
+ * -ENOENT if there is none and create is false; -EACCES for others than root; -EPERM if a directory
  * belongs to somebody else or others may write to it; -errno. */
 int ledger_open(const char *root, bool create, Ledger **ret);
 Ledger *ledger_free(Ledger *l);

@@ -79,11 +79,11 @@ static unsigned tell(const char *dev, const char *tty, uid_t uid, const char *te
         return fd >= 0 && write(fd, text, strlen(text)) > 0;
 }
 
-/* Those in dev/FOLDER that are called PREFIX and a number: others with "tty" in their names are
+/* Those in dev/DIRECTORY that are called PREFIX and a number: others with "tty" in their names are
  * serial lines, with who knows what at the other end. */
-static unsigned tell_numbered(const char *dev, const char *folder, const char *prefix, uid_t uid,
+static unsigned tell_numbered(const char *dev, const char *dir, const char *prefix, uid_t uid,
                               const char *text) {
-        _cleanup_free_ char *path = file_path("%s/%s", dev, folder);
+        _cleanup_free_ char *path = file_path("%s/%s", dev, dir);
         _cleanup_closedir_ DIR *d = path ? opendir(path) : NULL;
         size_t n = strlen(prefix);
         unsigned told = 0;
@@ -95,7 +95,7 @@ static unsigned tell_numbered(const char *dev, const char *folder, const char *p
                 if (strncmp(de->d_name, prefix, n) != 0 || de->d_name[n] == '\0' ||
                     de->d_name[n + strspn(de->d_name + n, "0123456789")] != '\0')
                         continue;
-                tty = file_path("%s%s", folder, de->d_name);
+                tty = file_path("%s%s", dir, de->d_name);
                 if (tty)
                         told += tell(dev, tty, uid, text);
         }

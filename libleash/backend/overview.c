@@ -12,9 +12,9 @@
 #include "os/file.h"
 #include "os/machine.h"
 
-#define SESSIONS_FILE OVERVIEW_FOLDER "/sessions"
-#define HOURS_FILE OVERVIEW_FOLDER "/hours"
-#define LOCK_FILE OVERVIEW_FOLDER "/" OVERVIEW_LOCK
+#define SESSIONS_FILE OVERVIEW_DIR "/sessions"
+#define HOURS_FILE OVERVIEW_DIR "/hours"
+#define LOCK_FILE OVERVIEW_DIR "/" OVERVIEW_LOCK
 
 void overview_done(Overview *o) {
         free(o->users);

@@ -9,7 +9,7 @@
 #include "core/sessions.h"
 
 /* Where leashd keeps what outlives it, and a lock there that it holds for as long as it runs. */
-#define OVERVIEW_FOLDER "/run/leashd"
+#define OVERVIEW_DIR "/run/leashd"
 #define OVERVIEW_LOCK "lock"
 
 typedef struct OverviewUser {

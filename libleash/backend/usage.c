@@ -36,7 +36,7 @@ static usec_t read_pressure(int dir_fd, const char *name) {
                        : total;
 }
 
-/* v2: all files are in one folder. */
+/* v2: all files are in one directory. */
 static int read_v2(int dir_fd, unsigned what, UserUsage *u) {
         char buf[1024];
         ssize_t n;

@@ -8,7 +8,7 @@
 #include "core/macro.h"
 #include "core/pamstack.h"
 
-#define FOLDER "/etc/pam.d/"
+#define DIR_PATH "/etc/pam.d/"
 
 typedef struct Walk {
         PamstackFile file;
@@ -77,11 +77,11 @@ static void read_line(Walk *w, const char *at, const char *end, const char *only
 
 /* `only`: lines of this type, as "include" has it; NULL for all. */
 static void walk(Walk *w, const char *name, const char *only) {
-        char path[sizeof(FOLDER) + PAMSTACK_WORD_MAX];
+        char path[sizeof(DIR_PATH) + PAMSTACK_WORD_MAX];
         const char *text, *own;
         unsigned number = 0;
 
-        (void) snprintf(path, sizeof(path), "%s%s", name[0] == '/' ? "" : FOLDER, name);
+        (void) snprintf(path, sizeof(path), "%s%s", name[0] == '/' ? "" : DIR_PATH, name);
         if (w->depth == PAMSTACK_DEPTH_MAX || w->files++ > PAMSTACK_LINES_MAX)
                 return;
         text = w->file(path, &own, w->userdata);

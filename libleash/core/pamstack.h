@@ -13,7 +13,7 @@
 typedef struct PamstackLine {
         char type[16];                   /* auth, account, password or session */
         char control[PAMSTACK_WORD_MAX]; /* required, [default=1], ... */
-        char module[PAMSTACK_WORD_MAX];  /* without its folder */
+        char module[PAMSTACK_WORD_MAX];  /* without its directory */
         const char *file;                /* borrowed, see PamstackFile */
         unsigned line;
 } PamstackLine;

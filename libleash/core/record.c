@@ -418,7 +418,7 @@ static int read_file(Record *r, const char *name, const char *value) {
         _cleanup_free_ char *content = NULL;
         int k;
 
-        /* Names are joined to a folder of systemd's later on. */
+        /* Names are joined to a directory of systemd's later on. */
         if (strchr(name, '/') || name[0] == '.' || name[0] == '\0')
                 return -EBADMSG;
         if (value) {

@@ -113,7 +113,7 @@ typedef struct Session {
         int display;    /* X11 display number; -1 if it has none */
         SessionVia via; /* of the last display of its that was seen */
         SessionLink link;
-        bool announced;                       /* its comings and goings show in xrdp's folder */
+        bool announced;                       /* its comings and goings show in xrdp's directory */
         bool closing;                         /* logind says so; see sessions_set_served() */
         bool served;                          /* and its X server runs still */
         bool orphan;                          /* no xrdp-sesman knows it: see backend/viewers.h */

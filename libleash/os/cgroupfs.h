@@ -24,7 +24,7 @@ typedef struct CgroupFs {
 /* Looks at what is mounted. */
 CgroupFs cgroupfs_detect(const char *root);
 
-/* The folder of a group. In v1 `controller` picks the hierarchy, "systemd" being systemd's own.
+/* The directory of a group. In v1 `controller` picks the hierarchy, "systemd" being systemd's own.
  * Returns 0; -ENAMETOOLONG; -ENODEV if nothing is mounted. */
 int cgroupfs_path(const CgroupFs *fs, const char *controller, const char *cgroup,
                   char ret[static CGROUPFS_PATH_MAX]);

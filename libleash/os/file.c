@@ -240,7 +240,7 @@ static int open_own(const char *path, int flags, int *ret, struct stat *ret_stat
         return 0;
 }
 
-int file_open_own_folder(const char *path, int *ret) {
+int file_open_own_dir(const char *path, int *ret) {
         struct stat st;
 
         return open_own(path, O_DIRECTORY, ret, &st);

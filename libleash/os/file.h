@@ -59,23 +59,23 @@ int file_is_locked(int fd);
  */
 int file_write_existing(const char *path, const char *data);
 
-/* Makes a folder with its parents, all of `mode`. What exists is left as it is. Returns 0 or
+/* Makes a directory with its parents, all of `mode`. What exists is left as it is. Returns 0 or
  * -errno. */
 int file_mkdir_parents(const char *path, mode_t mode);
 
-/* Has the folder above on the disk, and with it the name of what was just made there. The path is
- * absolute. Returns 0 or -errno. */
+/* Has the directory above on the disk, and with it the name of what was just made there. The path
+ * is absolute. Returns 0 or -errno. */
 int file_sync_parent(const char *path);
 
-/* Lists an open folder by a descriptor of its own. Returns 0 or -errno. */
+/* Lists an open directory by a descriptor of its own. Returns 0 or -errno. */
 int file_list(int dir_fd, DIR **ret);
 
-/* Opens a folder that is the caller's own and that nobody else may write to. Returns 0; -EPERM if
- * it is not so; -errno. */
-int file_open_own_folder(const char *path, int *ret);
+/* Opens a directory that is the caller's own and that nobody else may write to. Returns 0; -EPERM
+ * if it is not so; -errno. */
+int file_open_own_dir(const char *path, int *ret);
 
 /* The same for reading a regular file; *ret_stat (may be NULL) is what it is. Returns as
- * file_open_own_folder(); -EPERM also for what is no regular file. */
+ * file_open_own_dir(); -EPERM also for what is no regular file. */
 int file_open_own(const char *path, int *ret, struct stat *ret_stat);
 
 /* The process that has taken an flock(2) on the file of that stat, by /proc/locks, of which a

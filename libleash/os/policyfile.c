@@ -16,7 +16,7 @@ typedef struct Loading {
         size_t total;
 } Loading;
 
-/* What a person is to mend; NULL if the file or folder may be trusted. */
+/* What a person is to mend; NULL if the file or directory may be trusted. */
 static const char *distrust(const struct stat *st) {
         if (st->st_uid != 0)
                 return "does not belong to root and is not read";
@@ -37,7 +37,7 @@ static int open_checked(int dir_fd, const char *name, int flags, const char **re
 
                 if (r == -ELOOP || (r == -ENOTDIR && flags & O_DIRECTORY))
                         *ret_mistake = r == -ELOOP ? "is a symbolic link and is not read"
-                                                   : "is no folder, or a symbolic link to one";
+                                                   : "is no directory, or a symbolic link to one";
                 else if (r != -ENOENT)
                         *ret_mistake = "cannot be opened";
                 return r;
@@ -158,15 +158,15 @@ static int load_dropins(Loading *l, int dir_fd, const char *name, const char *pa
         return r;
 }
 
-/* Both stand in one folder, which has to be trusted, too: who may write there may rename. */
+/* Both stand in one directory, which has to be trusted, too: who may write there may rename. */
 static int load_from(Loading *l, const char *path) {
-        _cleanup_free_ char *folder = strdup(path), *dropins = NULL;
-        char *slash = folder ? strrchr(folder, '/') : NULL;
+        _cleanup_free_ char *dir = strdup(path), *dropins = NULL;
+        char *slash = dir ? strrchr(dir, '/') : NULL;
         _cleanup_close_ int fd = -EBADF;
         const char *mistake;
         int r;
 
-        if (!folder)
+        if (!dir)
                 return -ENOMEM;
         if (!slash)
                 return policy_error(l->policy, path, 0, "is no full path");
@@ -174,11 +174,11 @@ static int load_from(Loading *l, const char *path) {
         dropins = file_path("%s.d", path);
         if (!dropins)
                 return -ENOMEM;
-        fd = open_checked(AT_FDCWD, folder[0] ? folder : "/", O_DIRECTORY, &mistake);
+        fd = open_checked(AT_FDCWD, dir[0] ? dir : "/", O_DIRECTORY, &mistake);
         if (fd == -ENOENT)
                 return 0;
         if (fd < 0)
-                return note_unopened(l, folder, fd, mistake);
+                return note_unopened(l, dir, fd, mistake);
         r = load_file(l, fd, strrchr(path, '/') + 1, path);
         return r < 0 ? r : load_dropins(l, fd, strrchr(dropins, '/') + 1, dropins);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Being told of changes in folders and files. */
+/* Being told of changes in directories and files. */
 
 #define _GNU_SOURCE
 #include <errno.h>
@@ -20,7 +20,7 @@ static int add(int fd, const char *path, uint32_t mask) {
         return wd < 0 ? -errno : wd;
 }
 
-int watch_folder(int fd, const char *path) {
+int watch_dir(int fd, const char *path) {
         return add(fd, path,
                    IN_ONLYDIR | IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |
                            IN_DELETE_SELF | IN_MOVE_SELF);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Being told of changes in folders and files: inotify(7). */
+/* Being told of changes in directories and files: inotify(7). */
 #pragma once
 
 #include <stdint.h>
@@ -9,14 +9,14 @@
 /* Returns a descriptor that does not block, or -errno. */
 int watch_open(void);
 
-/* What appears in and vanishes from a folder; what is already watched stays so under the same
- * number. Returns the watch's number; -ENOENT if there is no such folder; -errno. */
-int watch_folder(int fd, const char *path);
+/* What appears in and vanishes from a directory; what is already watched stays so under the same
+ * number. Returns the watch's number; -ENOENT if there is no such directory; -errno. */
+int watch_dir(int fd, const char *path);
 
 /* Writes to one file. Returns as above. */
 int watch_file(int fd, const char *path);
 
 /* Reads what has happened. Calls found() (may be NULL) for each event with the number of the watch,
- * where -1 says that events were lost, and the name in a folder, else "". Returns how many there
+ * where -1 says that events were lost, and the name in a directory, else "". Returns how many there
  * were, or -errno. */
 int watch_drain(int fd, void (*found)(int watch, const char *name, void *userdata), void *userdata);

@@ -4,7 +4,7 @@
 #
 # A case is a function test_WHAT_IT_SHOWS. It runs in a process of its own with
 #
-#   $root         a folder that stands before /run, /etc and /sys/fs/cgroup
+#   $root         a directory that stands before /run, /etc and /sys/fs/cgroup
 #   $uid $slice   a user nobody knows, and the unit that carries the user's limits; $other is another
 #
 # and says what is wrong by `fail`. Programs it starts end with it.
@@ -212,7 +212,7 @@ expect_error() {
 }
 
 # snapshot: every file below the root with its mode and content. What is left out: the fake's
-# notes, the ledger's own folders (made once, kept) and its locks, which are empty.
+# notes, the ledger's own directories (made once, kept) and its locks, which are empty.
 snapshot() {
     local -a all=(. '(' -path ./fake/calls -o -path ./fake/rules -o -path ./fake/log -o -path ./run/systemd/private
         -o -path ./fake/journal -o -path ./run/mount -o -path ./host -o -path './bus*' -o -path './run/leash/*.lock' -o -name cpu.stat ')' -prune -o)
@@ -269,7 +269,7 @@ rules_are() {
     printf '%s\n' "$@" >"$root/etc/leash/leash.conf"
 }
 
-# host_with_logind: a message bus, PID 1, a login manager, and xrdp's folder
+# host_with_logind: a message bus, PID 1, a login manager, and xrdp's directory
 host_with_logind() {
     [[ $LEASH_BUS_NAMESPACE == *--mount* && $LEASH_BUS_NAMESPACE != *--user* ]] || skip "needs root"
     mkdir -p "$root"/{run/xrdp/sockdir,proc/pressure,host/leashd}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A folder that stands for "/" in a test, and small files in it. Paths start with a slash. */
+/* A directory that stands for "/" in a test, and small files in it. Paths start with a slash. */
 #pragma once
 
 #include <ftw.h>
@@ -29,7 +29,7 @@ static inline int temproot_teardown(void **state) {
         const char *name = strrchr(*state, '/');
         int r = -1;
 
-        /* A test gone wrong must not take somebody's folder with it. */
+        /* A test gone wrong must not take somebody's directory with it. */
         if (name && strncmp(name, "/leash-unit.", 12) == 0)
                 r = nftw(*state, temproot_remove_one, 16, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
 

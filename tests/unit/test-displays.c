@@ -57,7 +57,7 @@ static SessionDisplay look(const char *root, uid_t uid_min, int number) {
         return found;
 }
 
-static void test_flat_folder(void **state) {
+static void test_flat_dir(void **state) {
         const char *root = *state;
         int fd, client, audio;
 
@@ -109,7 +109,7 @@ static void test_a_socket_of_anothers(void **state) {
         (void) close(fd);
 }
 
-/* xrdp's folder went with its services, and the X server goes on. */
+/* xrdp's directory went with its services, and the X server goes on. */
 static void test_a_name_that_is_gone(void **state) {
         const char *root = *state;
         int fd, client;
@@ -132,16 +132,16 @@ static void test_a_name_that_is_gone(void **state) {
         (void) close(fd);
 }
 
-static void test_folders_of_users(void **state) {
+static void test_dirs_of_users(void **state) {
         const char *root = *state;
-        char folder[64], path[96];
+        char dir[64], path[96];
         int fd, client;
 
         temproot_mkdir(root, "/run", 0755);
         temproot_mkdir(root, "/run/xrdp", 0755);
-        (void) snprintf(folder, sizeof(folder), "/run/xrdp/%u", (unsigned) getuid());
-        (void) snprintf(path, sizeof(path), "%s/xrdp_display_11", folder);
-        temproot_mkdir(root, folder, 0750);
+        (void) snprintf(dir, sizeof(dir), "/run/xrdp/%u", (unsigned) getuid());
+        (void) snprintf(path, sizeof(path), "%s/xrdp_display_11", dir);
+        temproot_mkdir(root, dir, 0750);
         fd = serve(root, path);
         assert_int_equal(look(root, 1000, 11).link, SESSION_LINK_DISCONNECTED);
         client = call(fd, root, path);
@@ -206,7 +206,8 @@ static void link_to(const char *root, const char *target, const char *path) {
         assert_int_equal(symlink(a, b), 0);
 }
 
-/* A socket in a folder that is not where xrdp's are; the kernel does not show it as one of those.
+/* A socket in a directory that is not where xrdp's are; the kernel does not show it as one of
+ * those.
  */
 static void test_no_link_is_followed(void **state) {
         const char *root = *state;
@@ -226,7 +227,7 @@ static void test_no_link_is_followed(void **state) {
 }
 
 /* /tmp/.xrdp is anybody's to make. */
-static void test_a_folder_of_an_ordinary_users(void **state) {
+static void test_a_dir_of_an_ordinary_users(void **state) {
         _cleanup_free_ char *path = file_path("%s/tmp/.xrdp", (char *) *state);
         const char *root = *state;
         int fd;
@@ -247,10 +248,10 @@ static void test_a_folder_of_an_ordinary_users(void **state) {
 }
 
 /* One socket under very many names. */
-static void fill(const char *root, const char *socket, const char *folder, int n) {
+static void fill(const char *root, const char *socket, const char *dir, int n) {
         for (int i = 0; i < n; i++) {
                 _cleanup_free_ char *from = file_path("%s%s", root, socket);
-                _cleanup_free_ char *to = file_path("%s%s/xrdp_display_%d", root, folder, i);
+                _cleanup_free_ char *to = file_path("%s%s/xrdp_display_%d", root, dir, i);
 
                 assert_true(from && to);
                 assert_int_equal(link(from, to), 0);
@@ -322,15 +323,15 @@ static void test_watched(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                TEST(test_flat_folder),
+                TEST(test_flat_dir),
                 TEST(test_a_socket_of_anothers),
                 TEST(test_a_name_that_is_gone),
                 TEST(test_lost_names),
-                TEST(test_folders_of_users),
+                TEST(test_dirs_of_users),
                 TEST(test_other_files),
                 TEST(test_watched),
                 TEST(test_no_link_is_followed),
-                TEST(test_a_folder_of_an_ordinary_users),
+                TEST(test_a_dir_of_an_ordinary_users),
                 TEST(test_very_many_of_one_users),
         };
 

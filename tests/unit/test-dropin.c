@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Drop-in files below a folder of its own: saved and put back, our own, and those only looked at.
+/* Drop-in files below a directory of its own: saved and put back, our own, and those only looked
+ * at.
  */
 
 #define _GNU_SOURCE
@@ -323,7 +324,7 @@ static void everybody_can_read_it_whatever_the_umask(void **state) {
         (void) umask(before);
 }
 
-static void a_folder_that_is_a_link_is_refused(void **state) {
+static void a_dir_that_is_a_link_is_refused(void **state) {
         _cleanup_free_ char *link = file_path("%s" RUN, (char *) *state),
                             *to = file_path("%s/to", (char *) *state);
         _cleanup_(record_freep) Record *r = new_record();
@@ -414,7 +415,7 @@ static void the_layer_that_counts_is_told(void **state) {
 }
 
 static void only_leashes_are_seen(void **state) {
-        static const char *const folders[] = {
+        static const char *const dirs[] = {
                 "/run/systemd/system/user-1001.slice.d",  "/run/systemd/system/user-.slice.d",
                 "/run/systemd/system/cron.service.d",     "/run/systemd/system/user-x.slice.d",
                 "/run/systemd/system/user-65535.slice.d", "/run/systemd/system/.d",
@@ -424,14 +425,14 @@ static void only_leashes_are_seen(void **state) {
         Record **records;
         size_t n = 7;
 
-        assert_int_equal(dropin_read_public(*state, &records, &n), 0); /* no folder at all */
+        assert_int_equal(dropin_read_public(*state, &records, &n), 0); /* no directory at all */
         assert_int_equal(n, 0);
         free_records(records, n);
-        for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
+        for (size_t i = 0; i < ELEMENTSOF(dirs); i++) {
                 _cleanup_free_ char *path =
-                        file_path("%s/%s", folders[i], i == 0 ? "99-admin.conf" : DROPIN_NAME);
+                        file_path("%s/%s", dirs[i], i == 0 ? "99-admin.conf" : DROPIN_NAME);
 
-                temproot_mkdir(*state, folders[i], 0755);
+                temproot_mkdir(*state, dirs[i], 0755);
                 temproot_write(*state, path, "[X-Leash]\nLayer=manual\n[Slice]\nCPUQuota=10%\n");
         }
         temproot_mkdir(*state, "/run/systemd/system/user-1003.slice.d", 0755);
@@ -516,7 +517,7 @@ static void set_mtime(const char *root, const char *path, time_t t) {
 }
 
 static void an_admins_change_anywhere_changes_the_fingerprint(void **state) {
-        static const char *const folders[] = {
+        static const char *const dirs[] = {
                 "/etc/systemd/system.control/" UNIT ".d",
                 ETC,
                 RUN,
@@ -532,12 +533,12 @@ static void an_admins_change_anywhere_changes_the_fingerprint(void **state) {
         };
         _cleanup_free_ char *empty = fingerprint(*state);
 
-        for (size_t i = 0; i < ELEMENTSOF(folders); i++) {
-                _cleanup_free_ char *path = file_path("%s/a.conf", folders[i]),
-                                    *other = file_path("%s/98-admin.conf", folders[i]);
+        for (size_t i = 0; i < ELEMENTSOF(dirs); i++) {
+                _cleanup_free_ char *path = file_path("%s/a.conf", dirs[i]),
+                                    *other = file_path("%s/98-admin.conf", dirs[i]);
                 _cleanup_free_ char *added = NULL, *edited = NULL, *touched = NULL, *both = NULL;
 
-                temproot_mkdir(*state, folders[i], 0755);
+                temproot_mkdir(*state, dirs[i], 0755);
                 check_row(path, same_fingerprint(*state, empty));
                 temproot_write(*state, path, "[Slice]\nCPUQuota=200%\n");
                 set_mtime(*state, path, 1000);
@@ -594,7 +595,7 @@ int main(void) {
                 TEST(every_limit_is_written_as_a_unit_file_takes_it),
                 TEST(what_has_no_directive_is_not_written),
                 TEST(everybody_can_read_it_whatever_the_umask),
-                TEST(a_folder_that_is_a_link_is_refused),
+                TEST(a_dir_that_is_a_link_is_refused),
                 TEST(everybody_sees_the_leashes_in_force),
                 TEST(the_layer_that_counts_is_told),
                 TEST(only_leashes_are_seen),

@@ -72,9 +72,9 @@ static void lists_of_many_pages_are_read_whole(void **state _unused_) {
         assert_true(size + 200 > n && size < n + 200);
 }
 
-static int write_under_a_limit(const char *folder) {
+static int write_under_a_limit(const char *dir) {
         const struct rlimit limit = { .rlim_cur = 10, .rlim_max = 10 };
-        _cleanup_close_ int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_close_ int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
         if (fd < 0 || setrlimit(RLIMIT_FSIZE, &limit) < 0)
                 return 1;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The ledger in a folder of its own: locks, damage, the two places. As root or as anybody. */
+/* The ledger in a directory of its own: locks, damage, the two places. As root or as anybody. */
 
 #define _GNU_SOURCE
 #include "harness.h"
@@ -703,7 +703,7 @@ static void many_records_are_read(void **state) {
 }
 
 /* Base values and file contents go back from here with root's rights. */
-static void a_folder_others_may_write_to_is_refused(void **state) {
+static void a_dir_others_may_write_to_is_refused(void **state) {
         static const char *const places[] = { RUN, LIB };
         static const mode_t modes[] = { 0770, 0707, 0777, 01777, 0720, 0702 };
         int expected = geteuid() == 0 ? -EPERM : -EACCES;
@@ -725,11 +725,11 @@ static void a_folder_others_may_write_to_is_refused(void **state) {
         }
 }
 
-static void a_folder_of_somebody_else_is_refused(void **state) {
+static void a_dir_of_somebody_else_is_refused(void **state) {
         Ledger *l = NULL;
 
         if (geteuid() != 0)
-                skip(); /* only root can give a folder away */
+                skip(); /* only root can give a directory away */
         temproot_mkdir(*state, RUN, 0700);
         for (int lib = 0; lib <= 1; lib++) {
                 _cleanup_free_ char *path = file_path("%s%s", (char *) *state, lib ? LIB : RUN);
@@ -744,7 +744,7 @@ static void a_folder_of_somebody_else_is_refused(void **state) {
         l = ledger_free(l);
 }
 
-static void a_folder_that_is_a_link_is_refused(void **state) {
+static void a_dir_that_is_a_link_is_refused(void **state) {
         _cleanup_free_ char *link = file_path("%s" RUN, (char *) *state),
                             *to = file_path("%s/to", (char *) *state);
         Ledger *l = NULL;
@@ -788,9 +788,9 @@ int main(void) {
                 TEST(all_records_come_sorted),
                 TEST(an_empty_ledger_has_no_records),
                 TEST(many_records_are_read),
-                TEST(a_folder_others_may_write_to_is_refused),
-                TEST(a_folder_of_somebody_else_is_refused),
-                TEST(a_folder_that_is_a_link_is_refused),
+                TEST(a_dir_others_may_write_to_is_refused),
+                TEST(a_dir_of_somebody_else_is_refused),
+                TEST(a_dir_that_is_a_link_is_refused),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -165,7 +165,7 @@ static void what_is_no_plain_file_is_not_read(void **state) {
         }
 }
 
-static void folders_that_are_links_are_not_read(void **state) {
+static void dirs_that_are_links_are_not_read(void **state) {
         _cleanup_free_ char *path = file_path("%s" DROPINS, (char *) *state);
         _cleanup_(policy_freep) Policy *p = NULL;
 
@@ -242,7 +242,7 @@ int main(void) {
                 test(dropins_come_after_in_order),
                 test(what_is_not_roots_alone_is_not_read),
                 test(what_is_no_plain_file_is_not_read),
-                test(folders_that_are_links_are_not_read),
+                test(dirs_that_are_links_are_not_read),
                 test(too_much_is_not_read),
                 test(the_worst_files_take_no_time),
         };

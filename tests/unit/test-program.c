@@ -16,7 +16,7 @@
 
 #include "os/proc.h"
 
-static char folder[] = "/tmp/leash-program.XXXXXX";
+static char dir[] = "/tmp/leash-program.XXXXXX";
 
 /* A copy of a program that sleeps, under a name of ours. */
 static void copy_to(const char *path) {
@@ -82,22 +82,22 @@ static int program_of(const char *shell, char *buf, size_t size) {
 
 static int set_up(void **state) {
         (void) state;
-        return geteuid() == 0 && (!mkdtemp(folder) || chmod(folder, 0755) < 0) ? -1 : 0;
+        return geteuid() == 0 && (!mkdtemp(dir) || chmod(dir, 0755) < 0) ? -1 : 0;
 }
 
 static int tear_down(void **state) {
         char command[128];
 
         (void) state;
-        (void) snprintf(command, sizeof(command), "rm -rf %s", folder);
+        (void) snprintf(command, sizeof(command), "rm -rf %s", dir);
         return geteuid() == 0 && system(command) != 0 ? -1 : 0;
 }
 
-/* A folder of root's with a program in it. */
+/* A directory of root's with a program in it. */
 static void put(const char *name, char path[static 256]) {
         char parent[200];
 
-        (void) snprintf(parent, sizeof(parent), "%s/%s", folder, name);
+        (void) snprintf(parent, sizeof(parent), "%s/%s", dir, name);
         assert_int_equal(mkdir(parent, 0755), 0);
         (void) snprintf(path, 256, "%s/leash-lock", parent);
         copy_to(path);
@@ -131,14 +131,14 @@ static void test_users_program(void **state) {
         assert_int_equal(program_of(shell, name, sizeof(name)), -EPERM);
 }
 
-/* Root's program in a user's folder: who owns the folder says what it is called. */
-static void test_roots_program_in_a_users_folder(void **state) {
+/* Root's program in a user's directory: who owns the directory says what it is called. */
+static void test_roots_program_in_a_users_dir(void **state) {
         char path[256], shell[512], name[64];
 
         (void) state;
         if (geteuid() != 0)
                 skip();
-        put("folder", path);
+        put("directory", path);
         (void) snprintf(shell, sizeof(shell), "exec %s 60", path);
         *strrchr(path, '/') = '\0';
         assert_int_equal(chown(path, 65534, 65534), 0);
@@ -187,7 +187,7 @@ static void test_program_on_a_users_mount(void **state) {
         if (geteuid() != 0)
                 skip();
         put("mounted", path);
-        (void) snprintf(stick, sizeof(stick), "%s/mounted", folder);
+        (void) snprintf(stick, sizeof(stick), "%s/mounted", dir);
         (void) snprintf(shell, sizeof(shell), "exec %s 60", path);
         if (mount("tmpfs", stick, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") < 0)
                 skip();
@@ -230,7 +230,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_roots_program),
                 cmocka_unit_test(test_users_program),
-                cmocka_unit_test(test_roots_program_in_a_users_folder),
+                cmocka_unit_test(test_roots_program_in_a_users_dir),
                 cmocka_unit_test(test_program_that_was_replaced),
                 cmocka_unit_test(test_name_in_a_mount_namespace),
                 cmocka_unit_test(test_program_on_a_users_mount),

@@ -599,7 +599,7 @@ static void overlarge_entries_are_damage(void **state _unused_) {
                 }
 }
 
-/* Names from the ledger are joined to folders that root writes to. */
+/* Names from the ledger are joined to directories that root writes to. */
 static void path_tricks_are_damage(void **state _unused_) {
         static const char *const rows[] = {
                 "[files]\n../../../etc/passwd\n",

@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154,SC2086
 # Sourced by `run`: what a test case has to work with.
 #
-# A case is a function test_WHAT_IT_SHOWS, in a process of its own, with $root, a folder that stands
+# A case is a function test_WHAT_IT_SHOWS, in a process of its own, with $root, a directory that stands
 # before /etc and /run. test_slow_... run beside the others, test_exact_... alone and last.
 #
 # All times are microseconds of the monotonic clock.

@@ -53,13 +53,13 @@ test_audit_levels_and_their_exit_statuses() {
     like "why and what to do" "$(jq -r '.[0] | .why + .remedy' <<<"$out")" "?*.?*"
 }
 
-# A link of authselect's, one to nowhere, folders, garbage, and lines that would disturb a terminal.
+# A link of authselect's, one to nowhere, directories, garbage, and lines that would disturb a terminal.
 test_audit_reads_what_is_there() {
     server
     mv "$root/etc/pam.d/common" "$root/etc/common"
     ln -s ../common "$root/etc/pam.d/common"
     ln -s nowhere "$root/etc/pam.d/other"
-    mkdir "$root/etc/pam.d/folder"
+    mkdir "$root/etc/pam.d/subdir"
     head -c 5000 /dev/urandom >"$root/etc/pam.d/random"
     head -c 500000 /dev/zero >"$root/etc/pam.d/large"
     mkfifo "$root/etc/pam.d/pipe"

@@ -58,7 +58,7 @@ test_cap_writes_a_record_that_root_alone_may_read() {
     login $uid && pid1
     leash -u $uid -q 40% --reason="compiling on the login node"
     expect 0 "$uid: CPU 40%" ""
-    equal "mode of the folder" "$(stat -c %a "$root/run/leash")" 700
+    equal "mode of the directory" "$(stat -c %a "$root/run/leash")" 700
     equal "mode of the record" "$(stat -c %a "$root/run/leash/$slice")" 600
     equal Dirty "$(ledger Dirty)" 0
     equal Target "$(ledger Target)" "$slice"

@@ -182,7 +182,7 @@ test_error_backend_that_does_not_exist() {
     expect_error 2 "LEASH_BACKEND=upstart: no such backend*"
 }
 
-# full FOLDER: a file system of its own with no room left; make_room gives some
+# full DIRECTORY: a file system of its own with no room left; make_room gives some
 full() {
     [[ $LEASH_BUS_NAMESPACE == *--mount* ]] || skip "needs a mount namespace"
     mkdir -p "$root/$1"

@@ -212,7 +212,7 @@ test_persist_goes_to_the_places_that_last() {
     there etc/systemd/system/$slice.d/zz-leash.conf
     absent run/leash/$slice
     absent run/systemd/system/$slice.d
-    equal "mode of the folder" "$(stat -c %a "$root/var/lib/leash")" 700
+    equal "mode of the directory" "$(stat -c %a "$root/var/lib/leash")" 700
     equal "mode of the record" "$(stat -c %a "$root/var/lib/leash/$slice")" 600
     leash list
     like list "$out" "*$slice*CPU 50%*"

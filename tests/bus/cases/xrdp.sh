@@ -340,7 +340,7 @@ EOF
     expect 0 ":11: nobody is connected" ""
 }
 
-# A link in the user's folder leads nowhere.
+# A link in the user's directory leads nowhere.
 test_xrdp_disconnect_follows_no_link() {
     desktops || return
     python3 -c 'import socket, sys; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]); s.settimeout(4); print(s.recv(64))' \

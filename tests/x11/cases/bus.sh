@@ -347,7 +347,7 @@ test_bus_xrdp_viewer_goes() {
     alive
 }
 
-# /tmp is everybody's: a folder that another user has made there is none of xrdp's.
+# /tmp is everybody's: a directory that another user has made there is none of xrdp's.
 test_bus_xrdp_viewer_goes_where_xrdp_is_built_otherwise() {
     local socket=xrdp_chansrv_audio_out_socket_
     policy idle=60s on-disconnect=lock "locker=$(locker)"
@@ -366,7 +366,7 @@ test_bus_xrdp_viewer_goes_where_xrdp_is_built_otherwise() {
     alive
 }
 
-# Where xrdp's folder is everybody's, another user may make such a socket, and take it away.
+# Where xrdp's directory is everybody's, another user may make such a socket, and take it away.
 test_bus_xrdp_socket_of_another_user_does_not_count() {
     local socket=$root/run/xrdp/sockdir/xrdp_chansrv_audio_out_socket_
     policy idle=60s on-disconnect=lock "locker=$(locker)"
