@@ -484,3 +484,29 @@ int unescape_text(const char *text, char **ret) {
         *ret = TAKE_PTR(out);
         return 0;
 }
+
+/* NAME:START:COUNT, or with a number for the name; see subuid(5). */
+static bool is_subuid_line(char *line, const char *name, uid_t uid, uid_t subordinate) {
+        char *start = strchr(line, ':'), *count = start ? strchr(start + 1, ':') : NULL;
+        uint64_t first, n;
+        uid_t owner;
+
+        if (!count)
+                return false;
+        *start++ = *count++ = '\0';
+        if (parse_u64(start, &first) < 0 || parse_u64(count, &n) < 0 || first > subordinate ||
+            subordinate - first >= n)
+                return false;
+        return strcmp(line, name) == 0 || (parse_uid(line, &owner) >= 0 && owner == uid);
+}
+
+bool parse_subuid(char *text, const char *name, uid_t uid, uid_t subordinate) {
+        for (char *line = text, *next; line; line = next) {
+                next = strchr(line, '\n');
+                if (next)
+                        *next++ = '\0';
+                if (is_subuid_line(line, name, uid, subordinate))
+                        return true;
+        }
+        return false;
+}

@@ -30,6 +30,10 @@ int parse_pid(const char *text, pid_t *ret);
  * refused. */
 int parse_uid(const char *text, uid_t *ret);
 
+/* True if the text of a subuid(5) gives the user, by name or number, that subordinate uid. The text
+ * is cut into its lines. */
+bool parse_subuid(char *text, const char *name, uid_t uid, uid_t subordinate);
+
 /* Bytes, with an optional suffix K, M, G, T of base 1024. */
 int parse_size(const char *text, uint64_t *ret);
 

@@ -78,13 +78,24 @@ PlanRefusal plan_owner(uid_t owner, const CallerFacts *caller) {
                                                                                       : refusal;
 }
 
+/* A browser's sandbox, or a container that a user runs without root, is in user namespaces of
+ * theirs; its processes may have subordinate uids (subuid(5)). One with a system's uid in there
+ * was sent by root. */
+static bool is_own_namespace(const ProcessFacts *f, uid_t uid_min) {
+        return f->userns_owner != (uid_t) -1 && !plan_is_system_uid(f->userns_owner, uid_min) &&
+               !plan_is_system_uid(f->ruid, uid_min);
+}
+
 /* A user's process outside every user slice. The audit login uid is set once at login and kept
  * through su, cron and at (pam_loginuid(8)); a service with User= has none. */
 static PlanRefusal plan_outside(const ProcessFacts *f, const CallerFacts *caller, Plan *plan) {
         bool job = plan_is_job_service(f->placement.unit);
         /* Below cron and atd a namespace is the job's own doing: "unshare" takes no rights, and its
          * user may run under a subordinate uid. */
-        uid_t owner = job && f->loginuid != (uid_t) -1 ? f->loginuid : f->ruid;
+        uid_t owner = !job                                   ? f->ruid
+                      : f->loginuid != (uid_t) -1            ? f->loginuid
+                      : is_own_namespace(f, caller->uid_min) ? f->userns_owner
+                                                             : f->ruid;
 
         if (f->foreign_pidns && !job)
                 return PLAN_MACHINE;
@@ -96,14 +107,6 @@ static PlanRefusal plan_outside(const ProcessFacts *f, const CallerFacts *caller
         plan->owner = owner;
         plan->capture = true;
         return plan_owner(plan->owner, caller);
-}
-
-/* A browser's sandbox, or a container that a user runs without root, is in user namespaces of
- * theirs; its processes may have subordinate uids (subuid(5)). One with a system's uid in there
- * was sent by root. */
-static bool is_own_namespace(const ProcessFacts *f, uid_t uid_min) {
-        return f->userns_owner != (uid_t) -1 && !plan_is_system_uid(f->userns_owner, uid_min) &&
-               !plan_is_system_uid(f->ruid, uid_min);
 }
 
 /* Without systemd's cgroups, the login uid tells the owner, or else who made the namespaces, or

@@ -153,21 +153,13 @@ bool proc_is_below(const ProcStat *stat, uid_t ruid) {
         return false;
 }
 
-/* A subordinate uid of somebody's (subuid(5)) has no account. */
-static bool has_account(uid_t uid) {
-        UserInfo u = {};
-        int r = user_info_by_uid(uid, &u);
-
-        user_info_done(&u);
-        return r != -ESRCH;
-}
-
 uid_t proc_read_believed_loginuid(const ProcStat *stat, uid_t ruid, uid_t uid_min) {
-        uid_t login = proc_read_loginuid(stat->pid);
+        uid_t login = proc_read_loginuid(stat->pid), owner;
 
-        if (login == (uid_t) -1 || login == ruid || ruid < uid_min ||
-            proc_read_userns_owner(stat->pid) == login || proc_is_below(stat, login) ||
-            !has_account(ruid))
+        if (login == (uid_t) -1 || login == ruid || ruid < uid_min || proc_is_below(stat, login))
+                return login;
+        owner = proc_read_userns_owner(stat->pid);
+        if (owner != (uid_t) -1 ? owner == login : user_has_subuid(login, ruid))
                 return login;
         return (uid_t) -1;
 }

@@ -51,8 +51,8 @@ uid_t proc_read_loginuid(pid_t pid);
 /* The same as far as it tells of another than the one whose real uid the process has. Where nothing
  * has set it, as without pam_loginuid(8), everybody may do so, once, and to any uid
  * (audit_set_loginuid_perm() in kernel/audit.c). So it is believed of the system's own processes;
- * of one in namespaces that this user made, or with a uid that no account has, as subordinate ones;
- * and of one that still hangs below a process of theirs, as after su: (uid_t) -1 else. Uids below
+ * of one in namespaces that this user made; outside of such, with a subordinate uid of theirs; and
+ * of one that still hangs below a process of theirs, as after su: (uid_t) -1 else. Uids below
  * uid_min are the system's. */
 uid_t proc_read_believed_loginuid(const ProcStat *stat, uid_t ruid, uid_t uid_min);
 

@@ -176,6 +176,15 @@ int user_uid(const char *name, uid_t *ret) {
         return r;
 }
 
+#define SUBUID_MAX ((size_t) 1 << 20)
+
+bool user_has_subuid(uid_t uid, uid_t subordinate) {
+        _cleanup_free_ char *text = NULL, *name = NULL;
+
+        return file_read(AT_FDCWD, "/etc/subuid", SUBUID_MAX, &text, NULL) >= 0 &&
+               user_name(uid, &name) >= 0 && parse_subuid(text, name, uid, subordinate);
+}
+
 uid_t user_uid_min(void) {
         _cleanup_free_ char *text = NULL;
         uid_t uid_min = 1000;

@@ -38,5 +38,9 @@ int user_info_groups(UserInfo *u);
 
 void user_info_done(UserInfo *u);
 
+/* True if /etc/subuid gives the user that subordinate uid; other sources of subid in
+ * nsswitch.conf(5) are not asked. */
+bool user_has_subuid(uid_t uid, uid_t subordinate);
+
 /* First uid of ordinary users: UID_MIN of login.defs(5), 1000 where that is not set. */
 uid_t user_uid_min(void);

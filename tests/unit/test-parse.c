@@ -658,12 +658,42 @@ static void what_is_no_escape_is_itself(void **state _unused_) {
         assert_true(out == sentinel);
 }
 
+static void subuids(void **state _unused_) {
+        static const struct {
+                const char *text;
+                uid_t subordinate;
+                bool has;
+        } rows[] = {
+                { "alice:100000:65536\n", 100000, true },
+                { "alice:100000:65536\n", 165535, true },
+                { "alice:100000:65536", 165536, false },
+                { "alice:100000:65536\n", 99999, false },
+                { "bob:100000:65536\nalice:200000:10\n", 100000, false },
+                { "bob:100000:65536\nalice:200000:10\n", 200009, true },
+                { "1000:100000:65536\n", 100001, true },
+                { "1001:100000:65536\n", 100001, false },
+                { "alice2:100000:65536\n", 100001, false },
+                { "alice:0:18446744073709551615\n", 4000000000, true },
+                { "alice:100000\nalice\n\n:::\nalice:x:y\nalice:100000:-1\n", 100000, false },
+                { "", 100000, false },
+        };
+
+        for (size_t i = 0; i < ELEMENTSOF(rows); i++) {
+                char text[128];
+
+                (void) snprintf(text, sizeof(text), "%s", rows[i].text);
+                check_row(rows[i].text,
+                          parse_subuid(text, "alice", 1000, rows[i].subordinate) == rows[i].has);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(decimals_are_scaled),
                 cmocka_unit_test(numbers_are_plain_digits),
                 cmocka_unit_test(pids_are_what_the_kernel_gives),
                 cmocka_unit_test(uids_that_mean_nobody_are_refused),
+                cmocka_unit_test(subuids),
                 cmocka_unit_test(sizes_have_one_suffix),
                 cmocka_unit_test(durations_are_spans_of_systemd_time),
                 cmocka_unit_test(booleans_are_eight_words),

@@ -240,18 +240,30 @@ test_session_cron_job_in_a_pid_namespace_is_captured() {
 }
 
 # newuidmap(1) gives users more uids; the audit login uid stays.
+# subordinate LOGIN_UID: a process in a user namespace of the user's, under a subordinate uid; sets job
+subordinate() {
+    local holder ours
+    ours=$(readlink /proc/self/ns/user)
+    unshare --user true 2>/dev/null || skip "no user namespaces are to be had"
+    setpriv --reuid $uid --regid $uid --clear-groups unshare --user sleep 60 &
+    holder=$!
+    wait_until eval '[[ $(readlink /proc/$holder/ns/user) != "$ours" && $(<"/proc/$holder/comm") == sleep ]]'
+    printf '%s\n' "0 $uid 1" "1 $((uid + 100000)) 10" | dd of=/proc/$holder/uid_map bs=4096 2>/dev/null # in one piece
+    echo "0 $uid 1" >/proc/$holder/gid_map
+    (echo $1 >/proc/self/loginuid; exec nsenter --user --target $holder --setuid 1 sleep 60) &
+    job=$!
+    wait_until eval '[[ $(<"/proc/$job/comm") == sleep ]]'
+    equal "real uid" "$(awk '/^Uid:/ { print $2 }' /proc/$job/status)" $((uid + 100000))
+    equal loginuid "$(<"/proc/$job/loginuid")" $1
+    kill $holder
+    place $job /system.slice/cron.service
+    pid1
+}
+
 test_session_cron_job_of_a_subordinate_uid_is_its_users() {
     local job
     login $uid
-    (echo $uid >/proc/self/loginuid; exec setpriv --reuid $((uid + 100000)) --regid $uid --clear-groups sleep 60) &
-    job=$!
-    for _ in {1..100}; do
-        [[ $(<"/proc/$job/comm") != sleep ]] || break
-        sleep 0.05
-    done
-    equal loginuid "$(<"/proc/$job/loginuid")" $uid
-    place $job /system.slice/cron.service
-    pid1
+    subordinate $uid
     leash $job --no-spare
     expect 0 "*$uid: CPU 50%*" ""
     leash show -u $uid
@@ -260,6 +272,18 @@ test_session_cron_job_of_a_subordinate_uid_is_its_users() {
     place $job /system.slice/leash-notify-$uid-1.service
     leash show -u $uid
     [[ $out != *"$job (sleep) in"* ]] || fail "who shows a notice is an escapee: $out"
+    kill $job
+    wait $job
+}
+
+# Where nothing has set it, a user may give themselves any login uid, and only then become a subordinate one.
+test_session_login_uid_of_ones_own_choice() {
+    local job
+    login $uid
+    login $other
+    subordinate $other
+    leash $job --no-spare -n
+    expect 0 "*$uid: would limit*" ""
     kill $job
     wait $job
 }
