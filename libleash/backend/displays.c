@@ -32,13 +32,15 @@ static const char *const dirs[] = { "/run/xrdp/sockdir", "/run/xrdp", "/tmp/.xrd
 #define ENTRIES_MAX 131072
 #define DISPLAYS_MAX 65536
 #define USER_SOCKETS_MAX 1024
+#define DISPLAY_CONNECTIONS_MAX 16 /* an X server has one viewer */
 #define VNC_DISPLAYS 1000
 
 /* A display while it is being found out about. */
 typedef struct Found {
         SessionDisplay display;
-        const char *dir; /* one of dirs[] */
-        uid_t subdir;    /* the user's below it; (uid_t) -1 for the directory itself */
+        const char *dir;        /* one of dirs[] */
+        uid_t subdir;           /* the user's below it; (uid_t) -1 for the directory itself */
+        unsigned n_connections; /* that have been looked at */
 } Found;
 
 /* How many sockets of one user have been looked at. */
@@ -227,7 +229,7 @@ static bool is_path_of(const Scan *s, const Found *f, const char *path) {
 static int key_of(const char *path, uid_t uid, void *userdata) {
         const char *name = strrchr(path, '/');
         int number = name ? number_after(name + 1, DISPLAY_PREFIX) : -1;
-        const Scan *s = userdata;
+        Scan *s = userdata;
 
         if (number < 0)
                 return -1;
@@ -235,7 +237,7 @@ static int key_of(const char *path, uid_t uid, void *userdata) {
                 if (s->all[i].display.via == SESSION_VIA_XRDP &&
                     (uid == (uid_t) -1 || uid == s->all[i].display.uid) &&
                     is_path_of(s, &s->all[i], path))
-                        return (int) i;
+                        return s->all[i].n_connections++ < DISPLAY_CONNECTIONS_MAX ? (int) i : -1;
         return -1;
 }
 

@@ -131,7 +131,8 @@ static const void *find_attribute(const struct nlmsghdr *h, size_t fixed, uint16
         return NULL;
 }
 
-/* One of a user's own making is not kept, so that what a user opens costs nothing but the look. */
+/* Of a user's own making are only those that key_of() knows, and bounds: what else a user opens
+ * costs nothing but the look. */
 typedef struct UnixDump {
         const UnixSearch *search;
         uint32_t *others; /* sockets that may be the other end, by inode */

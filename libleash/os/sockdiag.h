@@ -26,7 +26,7 @@ typedef struct UnixSearch {
         const char *prefix;
         uid_t uid_min;
         /* What the caller knows the path by, if `uid` made the accepting side; negative to leave it
-         * out. (uid_t) -1 before Linux 5.3. */
+         * out, as is wise after the first few of one. (uid_t) -1 before Linux 5.3. */
         int (*key_of)(const char *path, uid_t uid, void *userdata);
         int (*found)(const UnixConnection *c, void *userdata);
         void *userdata;
