@@ -78,11 +78,17 @@ int cgroupfs_read_unit(const CgroupFs *fs, pid_t pid, char **ret) {
 
 bool cgroupfs_is_frozen(const CgroupFs *fs, pid_t pid) {
         _cleanup_free_ char *cgroup = NULL;
-        char events[256];
+        char text[8];
 
-        return fs->version == CGROUPFS_V2 && cgroupfs_read_unit(fs, pid, &cgroup) >= 0 &&
-               read_file(fs, NULL, cgroup, "cgroup.events", events, sizeof(events)) > 0 &&
-               strstr(events, "frozen 1");
+        if (fs->version != CGROUPFS_V2 || cgroupfs_read_unit(fs, pid, &cgroup) < 0)
+                return false;
+        /* Not "frozen" of cgroup.events: a process that cannot be, as in a file system of the
+         * user's, keeps that from being said of the others. */
+        for (char *slash; (slash = strrchr(cgroup, '/')) && slash[1]; *slash = '\0')
+                if (read_file(fs, NULL, cgroup, "cgroup.freeze", text, sizeof(text)) > 0 &&
+                    text[0] == '1')
+                        return true;
+        return false;
 }
 
 int cgroupfs_read_limit(const CgroupFs *fs, const char *cgroup, Limit limit, char *buf,
