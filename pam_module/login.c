@@ -310,14 +310,15 @@ static bool has_defaults(Ledger *ledger, uid_t uid) {
                !limits_is_empty(&record->layers[LAYER_DEFAULT].limits);
 }
 
-/* What the policy says to those that are left. Returns 1; 0 if it says the same to all, or there
- * are none to ask it for; -errno. */
+/* What the policy says to those that are left. Returns 1; 0 if it says the same to all, nothing
+ * that is sure, or there are none to ask it for; -errno. */
 static int decide_for_rest(const ModuleArgs *args, const LoginFacts *facts, const LoginMark *mark,
                            Wanted *w) {
         LoginOutcome outcome = {};
         char host[MACHINE_NAME_MAX];
         PolicyFacts common;
         LimitsHost machine;
+        size_t n, total;
         int r;
 
         r = find_user(facts, w, &outcome);
@@ -325,8 +326,11 @@ static int decide_for_rest(const ModuleArgs *args, const LoginFacts *facts, cons
                 return r < 0 ? r : 0;
         machine_describe(&machine);
         r = policyfile_load(args->conf, &machine, &w->policy);
-        if (r < 0 || !policy_wants_sessions(w->policy))
-                return r < 0 ? r : 0;
+        if (r < 0)
+                return r;
+        (void) policy_errors(w->policy, &n, &total);
+        if (total > 0 || !policy_wants_sessions(w->policy))
+                return 0;
         r = policy_wants_groups(w->policy) ? user_info_groups(&w->user) : 0;
         if (r < 0)
                 return r;
@@ -334,8 +338,9 @@ static int decide_for_rest(const ModuleArgs *args, const LoginFacts *facts, cons
         return defaults_decide_for_rest(w->policy, &common, &w->limits);
 }
 
-/* Jobs that were captured may be what the limits are for. Who holds the record decides by what
- * there is when they look, and a login that has it, too. */
+/* Other jobs may be what the limits are for. Who holds the record decides by what there is when
+ * they look. Of sessions this is not done: the process that closes one is in a scope that its user
+ * may stop with a signal, by logind. */
 static int decide_again(const ModuleArgs *args, const LoginFacts *facts, const LoginMark *mark,
                         Backend *b, Ledger *ledger) {
         _cleanup_(wanted_done) Wanted wanted = {};
@@ -346,6 +351,7 @@ static int decide_again(const ModuleArgs *args, const LoginFacts *facts, const L
                 .lock_timeout = lock_time(LOGOUT_TIME),
                 .logout = true,
                 .stamp = mark->alone ? mark->stamp : 0,
+                .decided = clock_realtime(),
         };
         Defaults d = {};
         int r;
@@ -355,6 +361,8 @@ static int decide_again(const ModuleArgs *args, const LoginFacts *facts, const L
         r = decide_for_rest(args, facts, mark, &wanted);
         if (r > 0)
                 r = defaults_set(b, ledger, &q, &d);
+        if (r >= 0 && d.result == DEFAULTS_SET) /* for who came meanwhile */
+                (void) defaults_catch_up(b, ledger, false);
         return r < 0 && r != -EBUSY ? r : 0;
 }
 
@@ -366,11 +374,13 @@ int login_close(const ModuleArgs *args, const LoginFacts *facts, const LoginMark
         r = ledger_open("", false, &ledger);
         if (r < 0)
                 return r == -ENOENT ? 0 : r;
-        if (mark->stamp == 0 && !has_defaults(ledger, mark->uid))
+        if (mark->stamp == 0 && !mark->captured)
                 return 0;
         ledger_hurry(ledger);
         r = open_backend(LOGOUT_TIME, &backend);
         if (r >= 0 && mark->stamp != 0)
                 r = defaults_end(backend, ledger, mark->uid, mark->stamp, lock_time(LOGOUT_TIME));
-        return r < 0 ? r : r > 0 ? 0 : decide_again(args, facts, mark, backend, ledger);
+        if (r != 0 || !mark->captured)
+                return MIN_OF(r, 0);
+        return decide_again(args, facts, mark, backend, ledger);
 }

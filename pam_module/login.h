@@ -43,10 +43,10 @@ int login_open(const ModuleArgs *args, const LoginFacts *facts, LoginOutcome *re
 typedef struct LoginMark {
         uid_t uid;
         usec_t stamp; /* 0: the record is not this login's alone to end */
-        bool alone;
+        bool alone, captured;
 } LoginMark;
 
-/* At the end of a session: see defaults_end(); and where the user stays by another way, decides
- * anew what that is to have, since what this one had may have been stricter. Ends within
+/* At the end of a session: see defaults_end(); and of a job that was captured, where its user stays
+ * by another way, decides anew what that is to have, since the job may have had less. Ends within
  * LOGOUT_TIME, not counting what NSS takes. Returns 0 or -errno. */
 int login_close(const ModuleArgs *args, const LoginFacts *facts, const LoginMark *mark);

@@ -116,6 +116,7 @@ static void keep_mark(pam_handle_t *pamh, const LoginOutcome *outcome) {
                 .uid = outcome->uid,
                 .stamp = outcome->kept ? outcome->stamp : 0,
                 .alone = outcome->alone,
+                .captured = outcome->captured,
         };
         if (pam_set_data(pamh, DATA_NAME, mark, mark_free) != PAM_SUCCESS)
                 free(mark); /* what is left is found by its age */

@@ -53,6 +53,15 @@ static bool join_session(const Policy *policy, const PolicyFacts *facts, const L
         return join(policy, &f, l);
 }
 
+/* And to what is there without a session: the manager of who lingers came by that service. */
+static bool join_manager(const Policy *policy, const PolicyFacts *facts, PolicyLimits *l) {
+        PolicyFacts f = *facts;
+
+        if (login_lingers(facts->user))
+                f.service = "systemd-user";
+        return join(policy, &f, l);
+}
+
 int defaults_decide(const Policy *policy, const PolicyFacts *facts, const PolicyFacts *opening,
                     PolicyLimits *ret) {
         LoginSession *sessions = NULL;
@@ -69,7 +78,7 @@ int defaults_decide(const Policy *policy, const PolicyFacts *facts, const Policy
                 if (!opening || !is_own(&sessions[i]))
                         any |= join_session(policy, facts, &sessions[i], &l);
         if (opening || n == 0)
-                any |= join(policy, opening ?: facts, &l);
+                any |= opening ? join(policy, opening, &l) : join_manager(policy, facts, &l);
         login_sessions_free(sessions, n);
         *ret = l;
         return any;
@@ -77,54 +86,51 @@ int defaults_decide(const Policy *policy, const PolicyFacts *facts, const Policy
 
 int defaults_decide_for_rest(const Policy *policy, const PolicyFacts *facts, PolicyLimits *ret) {
         LoginSession *sessions;
-        PolicyLimits l = {};
-        bool any = false;
         size_t n;
         int r;
 
         r = login_sessions(facts->uid, &sessions, &n);
         if (r < 0)
                 return r;
-        for (size_t i = 0; i < n; i++) {
-                if (sessions[i].leader == getpid())
-                        continue;
-                (void) join_session(policy, facts, &sessions[i], &l);
-                any = true;
-        }
         login_sessions_free(sessions, n);
-        if (!any && login_lingers(facts->user)) {
-                (void) join(policy, facts, &l);
-                any = true;
-        }
-        *ret = l;
-        return any;
+        if (n == 0 && !login_lingers(facts->user))
+                return 0;
+        r = defaults_decide(policy, facts, NULL, ret);
+        return r < 0 ? r : 1;
 }
 
 typedef struct Jobs {
-        const char *own;
+        const CgroupFs *fs;
+        const char *slice;
         bool found;
 } Jobs;
 
 static int on_child(const char *name, void *userdata) {
+        _cleanup_free_ char *cgroup = NULL;
+        _cleanup_free_ pid_t *pids = NULL;
         Jobs *jobs = userdata;
+        size_t n = 0;
 
-        if (strncmp(name, BACKEND_JOB_PREFIX, strlen(BACKEND_JOB_PREFIX)) == 0 &&
-            strcmp(name, jobs->own) != 0)
-                jobs->found = true;
+        if (jobs->found || strncmp(name, BACKEND_JOB_PREFIX, strlen(BACKEND_JOB_PREFIX)) != 0)
+                return 0;
+        cgroup = file_path("%s/%s", jobs->slice, name);
+        jobs->found = !cgroup ||
+                      cgroupfs_list_procs(jobs->fs, "systemd", cgroup, NULL, &pids, &n) < 0 ||
+                      n > 1 || (n == 1 && pids[0] != getpid());
         return 0;
 }
 
 bool defaults_has_jobs(const Backend *b, uid_t uid) {
-        _cleanup_free_ char *cgroup = NULL, *own = NULL;
+        _cleanup_free_ char *cgroup = NULL;
         char slice[PLACEMENT_NAME_MAX];
-        Jobs jobs = { .own = "" };
+        Jobs jobs = { .fs = &b->fs };
 
         placement_user_slice(uid, slice);
         cgroup = file_path("/user.slice/%s", slice);
-        if (cgroupfs_read_unit(&b->fs, getpid(), &own) >= 0)
-                jobs.own = strrchr(own, '/') + 1;
-        if (cgroup)
-                (void) cgroupfs_each_child(&b->fs, "systemd", cgroup, on_child, &jobs);
+        if (!cgroup)
+                return true;
+        jobs.slice = cgroup;
+        (void) cgroupfs_each_child(&b->fs, "systemd", cgroup, on_child, &jobs);
         return jobs.found;
 }
 
@@ -200,8 +206,10 @@ static int change(Backend *b, Ledger *ledger, Record *record, const Limits *want
 static bool is_counted_on(Ledger *ledger, const char *target, const DefaultsRequest *q) {
         usec_t now = clock_realtime(), stamp;
 
-        if (ledger_stamp(ledger, target, &stamp) < 0 || (q->logout && stamp == q->stamp))
+        if (ledger_stamp(ledger, target, &stamp) < 0)
                 return false;
+        if (q->logout && (stamp == q->stamp || stamp >= q->decided))
+                return stamp != q->stamp;
         return stamp <= now + BACKEND_LOGIN_GRACE && stamp + BACKEND_LOGIN_GRACE > now;
 }
 
@@ -421,6 +429,19 @@ int defaults_catch_up(Backend *b, Ledger *ledger, bool held) {
         return r < 0 ? r : k < 0 ? k : r + k;
 }
 
+/* A login that has left word counts, and decides for itself. The user can stop this process, as
+ * with "loginctl kill-user": what it has decided may be old by now. */
+static int set_at_logout(Backend *b, Ledger *ledger, const DefaultsRequest *q, const char *target,
+                         Defaults *d) {
+        int r = follow_note(b, ledger, target);
+
+        if (r != 0)
+                return MIN_OF(r, 0);
+        if (b->options.deadline != 0 && clock_monotonic() >= b->options.deadline)
+                return -ETIMEDOUT;
+        return set_locked(b, ledger, q, target, d);
+}
+
 int defaults_set(Backend *b, Ledger *ledger, const DefaultsRequest *q, Defaults *ret) {
         _cleanup_(ledger_unlockp) LedgerLock *lock = NULL;
         char target[PLACEMENT_NAME_MAX];
@@ -431,7 +452,9 @@ int defaults_set(Backend *b, Ledger *ledger, const DefaultsRequest *q, Defaults 
         r = ledger_lock(ledger, target, q->lock_timeout, &lock);
         if (r == -EBUSY && q->login && !limits_is_empty(q->limits))
                 r = leave_note(ledger, target, q, &lock);
-        if (r >= 0) {
+        if (r >= 0 && q->logout) {
+                r = set_at_logout(b, ledger, q, target, &d);
+        } else if (r >= 0) {
                 drop_note(ledger, target); /* an older one */
                 r = set_locked(b, ledger, q, target, &d);
         } else if (r == -EBUSY && q->login) {

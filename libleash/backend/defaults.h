@@ -24,16 +24,16 @@
 int defaults_decide(const Policy *policy, const PolicyFacts *facts, const PolicyFacts *opening,
                     PolicyLimits *ret);
 
-/* The same to those that are left when the session ends that this process has opened, or to a
- * manager that stays without any. Returns 1, also if it says nothing; 0 if nothing is left;
- * -ENOMEM. */
+/* The same to those that are left when a job is over, which had no session: to the sessions that
+ * logind knows, or to a manager that stays without any. Returns 1, also if it says nothing; 0 if
+ * nothing is left; -ENOMEM. */
 int defaults_decide_for_rest(const Policy *policy, const PolicyFacts *facts, PolicyLimits *ret);
 
 /* The facts that do not depend on the session; everything is borrowed. */
 PolicyFacts defaults_facts(const UserInfo *u, uid_t uid_min, const char *host);
 
-/* True if a job that was captured runs there, but for what this process is in. By which service it
- * came, which the policy may go by, nobody has written down. */
+/* True if a job that was captured runs there, or has left something running, but for this process.
+ * By which service it came, which the policy may go by, nobody has written down. */
 bool defaults_has_jobs(const Backend *b, uid_t uid);
 
 typedef struct DefaultsRequest {
@@ -47,11 +47,11 @@ typedef struct DefaultsRequest {
          * where the user's groups are not known for sure. */
         bool login;
         bool tighten; /* what is stricter in the record stays in any case */
-        /* It is the end of a login, which had this stamp (0: none of its own): nobody's wait is for
+        /* It is the end of a job, which had this stamp (0: none of its own): nobody's wait is for
          * it, a daemon-reload is too much for it as well, and what is stricter in the record stays
-         * if another has touched it not long ago. */
+         * if another has touched it not long ago, or since it was decided what the limits are. */
         bool logout;
-        usec_t stamp;
+        usec_t stamp, decided; /* by the realtime clock */
 } DefaultsRequest;
 
 typedef enum DefaultsResult {

@@ -2,12 +2,13 @@
 /* A login program for tests: opens and closes sessions through the real libpam.
  *
  *   pam-driver [-r ROUNDS] [-j PROCESSES] [-e NAME=VALUE] [-h RHOST] [-u UID] [-l FILE]
- *              [-k] [-q] [-a] CONFDIR SERVICE USER
+ *              [-w FILE] [-k] [-q] [-a] CONFDIR SERVICE USER
  *
  * Prints "open RESULT", "said TEXT" for each line of the conversation, and "close RESULT"; with -k
  * it does not close, with -q it says nothing of the single sessions, and with -a it asks for the
  * account alone, "account RESULT". With -u it has that real uid, as what its user has started; with
- * -l it adds itself to FILE as the leader of that session, as logind does for pam_systemd.
+ * -l it adds itself to FILE as the leader of that session, as logind does for pam_systemd; with -w
+ * it closes when there is FILE.
  * Then, as they are worst or in sum: "slowest MSEC" for a session to open, "fds N" and "heap BYTES"
  * that are more after all rounds than after the first, and "changed WHAT" for what a module may not
  * touch in the program it runs in. */
@@ -28,7 +29,7 @@
 
 extern char **environ;
 
-static const char *arg_confdir, *arg_service, *arg_user, *arg_rhost;
+static const char *arg_confdir, *arg_service, *arg_user, *arg_rhost, *arg_wait;
 static const char *arg_env[8];
 static int arg_n_env, arg_rounds = 1, arg_jobs = 1;
 static bool arg_keep, arg_quiet, arg_account;
@@ -109,6 +110,12 @@ static double now(void) {
         return (double) t.tv_sec * 1e3 + (double) t.tv_nsec / 1e6;
 }
 
+static void wait_for_file(void) {
+        (void) fflush(stdout);
+        while (access(arg_wait, F_OK) < 0)
+                (void) usleep(20000);
+}
+
 static double session(void) {
         const struct pam_conv conv = { .conv = converse };
         pam_handle_t *pamh = NULL;
@@ -133,6 +140,8 @@ static double session(void) {
         took = now() - start;
         if (!arg_quiet || r != PAM_SUCCESS)
                 printf("open %s\n", r == PAM_SUCCESS ? "success" : pam_strerror(pamh, r));
+        if (arg_wait)
+                wait_for_file();
         if (!arg_keep && r == PAM_SUCCESS) {
                 r = pam_close_session(pamh, 0);
                 if (!arg_quiet || r != PAM_SUCCESS)
@@ -176,7 +185,7 @@ static int run(void) {
 int main(int argc, char *argv[]) {
         int c, failed = 0, status;
 
-        while ((c = getopt(argc, argv, "r:j:e:h:u:l:kqa")) != -1)
+        while ((c = getopt(argc, argv, "r:j:e:h:u:l:w:kqa")) != -1)
                 switch (c) {
                 case 'r':
                         arg_rounds = atoi(optarg);
@@ -197,6 +206,9 @@ int main(int argc, char *argv[]) {
                         break;
                 case 'l':
                         lead(optarg);
+                        break;
+                case 'w':
+                        arg_wait = optarg;
                         break;
                 case 'k':
                         arg_keep = true;

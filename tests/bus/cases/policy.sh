@@ -153,10 +153,11 @@ test_apply_reaches_slices_without_a_session() {
     leash apply -u tester
     expect 0 "tester: CPU 20%" ""
     mkdir "$root/sys/fs/cgroup/user.slice/$slice/leash-job-$uid-1-1.scope" # by which service is not known
+    echo $$ >"$root/sys/fs/cgroup/user.slice/$slice/leash-job-$uid-1-1.scope/cgroup.procs"
     policy "[limits all]" "cpu-quota=80%" "tasks-max=9"
     leash apply -u tester
     expect 0 "tester: CPU 20%, tasks 9" ""
-    rmdir "$root/sys/fs/cgroup/user.slice/$slice/leash-job-$uid-1-1.scope"
+    rm -r "$root/sys/fs/cgroup/user.slice/$slice/leash-job-$uid-1-1.scope"
     leash apply -u tester
     expect 0 "tester: CPU 80%, tasks 9" ""
     logout $uid

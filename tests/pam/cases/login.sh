@@ -197,78 +197,108 @@ test_which_session_is_opened_is_not_the_user_s_word() {
     limited "30000 100000"
 }
 
-# stricter_jobs: the user has a desktop with 90 % of a CPU, and jobs may have 30 %
+# jobs_are_captured: cron and at have 30 % of a CPU, and no session; who has a desktop 90 there
+jobs_are_captured() {
+    echo "session required $tools/pam_leash.so capture" >"$root/pam.d/cron"
+    policy "[limits everyone]" "cpu-quota=95%" "[limits desktop]" "match-service=xrdp-sesman" "cpu-quota=90%" \
+        "[limits lingering]" "match-service=systemd-user" "cpu-quota=80%" "[limits jobs]" "match-service=cron" "cpu-quota=30%"
+}
+
+# stricter_jobs: the user has a desktop, and had it for long
 stricter_jobs() {
     desktop_7
-    policy "[limits desktop]" "match-service=xrdp-sesman" "cpu-quota=90%" "[limits jobs]" "match-service=cron" "cpu-quota=30%"
-    pam -k $user sshd
+    jobs_are_captured
+    apply_inside apply -u $user
     limited "90000 100000"
     later
 }
 
-test_what_a_stricter_login_had_ends_with_it() {
+# job_begins, job_ends: a job of cron's
+job_begins() {
+    inside "$tools/pam-driver" -w /run/go "$root/pam.d" cron $user >"$root.job" 2>&1 &
+    wait_until grep -q "^open success" "$root.job"
+}
+job_ends() {
+    touch "$root/run/go"
+    wait_until grep -q "^close success" "$root.job"
+}
+
+test_what_a_job_had_ends_with_it() {
     machine && login $uid && pid1
     stricter_jobs
-    pam -k $user cron
+    job_begins
     limited "30000 100000"
-    later
-    pam $user cron
-    opened
+    job_ends
     limited "90000 100000"
-    # logind knows it, by its leader, until the end
-    rm "$root/run/systemd/sessions"
-    cp -r "$root/host/systemd/sessions" "$root/run/systemd/sessions"
-    sed 's/^SERVICE=.*/SERVICE=cron/' "$root/host/systemd/sessions/7" >"$root/run/systemd/sessions/8"
-    sed -i /^LEADER=/d "$root/run/systemd/sessions/8"
-    sed -i 's/^SESSIONS=7/SESSIONS=7 8/' "$root/run/systemd/users/$uid"
-    later
-    pam -l /run/systemd/sessions/8 $user cron
-    limited "90000 100000"
-    later
-    pam -k -l /run/systemd/sessions/8 $user cron
-    limited "30000 100000"
-    journal_sound
-}
-
-# journal_sound: nothing is said to be missing, or left for later
-journal_sound() {
     sleep 0.1
     ! grep -qE '\(E[A-Z]+\)|tidy up' "$root/fake/journal" || fail "in the journal: $(<"$root/fake/journal")"
 }
 
+# The process that closes a session is one that its user may stop.
+test_what_a_session_had_outlasts_it() {
+    machine && login $uid && pid1
+    stricter_jobs
+    cp "$root/pam.d/test" "$root/pam.d/cron"
+    pam $user cron
+    limited "30000 100000"
+}
+
 # Of another job nobody knows by which service it came, and a login may be on its way to its slice.
-test_what_a_stricter_login_had_stays_while_it_may_be_another_s() {
-    local jobs=sys/fs/cgroup/user.slice/$slice
+test_what_a_job_had_stays_while_it_may_be_anothers() {
+    local jobs
     machine && login $uid && pid1
     stricter_jobs
     jobs=$(cd "$root" && find sys -type d -path "*/user.slice/$slice" | head -n 1)
     mkdir -p "$root/$jobs/leash-job-1-2-3.scope"
+    echo $$ >"$root/$jobs/leash-job-1-2-3.scope/cgroup.procs"
     pam $user cron
     limited "30000 100000"
-    rmdir "$root/$jobs/leash-job-1-2-3.scope"
     # not the only one: another has just come
+    rm -r "$root/$jobs"/leash-job-*
     pam $user cron
     limited "30000 100000"
+    rm -r "$root/$jobs"/leash-job-*
     later
     pam $user cron
     limited "90000 100000"
-    # the policy cannot be asked
-    later
-    pam -k $user cron
-    later
-    rm "$root/etc/leash/leash.conf"
-    mkdir "$root/etc/leash/leash.conf"
-    pam $user sshd
+}
+
+test_what_a_job_had_stays_where_the_policy_is_not_sure() {
+    machine && login $uid && pid1
+    stricter_jobs
+    job_begins
+    policy "[limits everyone]" "cpu-quota=95%" "[limits desktop]" "match-service=xrdp-sesman" "cpu-qouta=90%" \
+        "[limits jobs]" "match-service=cron" "cpu-quota=30%"
+    job_ends
     limited "30000 100000"
+}
+
+# A login that could not wait for the record counts, whoever comes by it first.
+test_what_a_job_had_stays_for_a_note() {
+    machine && login $uid && pid1
+    stricter_jobs
+    policy "[limits everyone]" "cpu-quota=95%" "[limits desktop]" "match-service=xrdp-sesman" "cpu-quota=90%" \
+        "[limits ssh]" "match-service=sshd" "cpu-quota=20%" "[limits jobs]" "match-service=cron" "cpu-quota=30%"
+    job_begins
+    limited "30000 100000"
+    patience=no
+    hold_record
+    pam -k $user sshd
+    there "run/leash/$slice.note"
+    let_record_go
+    later
+    job_ends
+    absent "run/leash/$slice.note"
+    limited "20000 100000"
 }
 
 test_what_a_job_had_ends_with_it_for_who_lingers() {
     machine && login $uid && pid1
-    policy "[limits everyone]" "cpu-quota=90%" "[limits jobs]" "match-service=cron" "cpu-quota=30%"
+    jobs_are_captured
     mkdir -p "$root/var/lib/systemd/linger"
     touch "$root/var/lib/systemd/linger/$user"
     pam $user cron
-    limited "90000 100000"
+    limited "80000 100000"
     rm "$root/var/lib/systemd/linger/$user"
     later
     pam $user cron
