@@ -155,8 +155,9 @@ test_json() {
         and (.layers | type) == "object" and .by == "root" and .reason == "a \"test\""
         and .enforced == true' "$lib_run/out" || problem "fields"
     # Two loops without a leash have 200: what a leash lets through exactly is measured over 5 s above. A
-    # look takes 0.2 s, two periods of the quota, and not in each of them anybody has to wait.
-    wait_for 10 looks_measured || problem "measured: $(jq -c '.[0] | [.cpu_percent, .throttled_percent]' "$lib_run/out")"
+    # look takes 0.2 s, two periods of the quota, and not in each of them anybody has to wait; on Linux 7.2 in none
+    # of ten seconds (core/kernel.c).
+    wait_for 30 looks_measured || problem "measured: $(jq -c '.[0] | [.cpu_percent, .throttled_percent]' "$lib_run/out")"
     json_is '.[0] | [.since, .until | sub("\\.[0-9]+"; "") | sub("[+-]00:?00$"; "Z") | fromdate]
         | .[1] - .[0] | . >= 3599 and . <= 3601' "$lib_run/out" ||
         problem "since and until: $(jq -c '.[0] | [.since, .until]' "$lib_run/out")"
