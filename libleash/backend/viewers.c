@@ -339,12 +339,6 @@ static void known_done(Known *k) {
         free(k->peers);
 }
 
-static int compare_inodes(const void *a, const void *b) {
-        const uint32_t *x = a, *y = b;
-
-        return *x < *y ? -1 : *x > *y;
-}
-
 static int add_inodes(Known *k, pid_t sesman) {
         _cleanup_free_ uint32_t *more = NULL;
         uint32_t *all;
@@ -389,12 +383,11 @@ static void read_known(const XrdpProcesses *x, const Sessions *sessions, Known *
                 if (is_sesman(x, sessions, i))
                         r = add_inodes(k, x->all[i].pid);
         if (r >= 0 && k->n > 0) {
-                qsort(k->inodes, k->n, sizeof(uint32_t), compare_inodes);
+                procsocket_sort(k->inodes, k->n);
                 r = sockdiag_unix_pairs(on_pair, k);
         }
         k->error = MIN_OF(r, 0);
-        if (k->n_peers > 0)
-                qsort(k->peers, k->n_peers, sizeof(uint32_t), compare_inodes);
+        procsocket_sort(k->peers, k->n_peers);
 }
 
 /* Returns 1 if the leader holds the other end of one of xrdp-sesman's sockets, 0 if not; -ESRCH if

@@ -69,6 +69,11 @@ static int compare(const void *a, const void *b) {
         return *x < *y ? -1 : *x > *y;
 }
 
+void procsocket_sort(uint32_t *inodes, size_t n) {
+        if (n > 0)
+                qsort(inodes, n, sizeof(uint32_t), compare);
+}
+
 int procsocket_read(pid_t pid, uint32_t **ret, size_t *ret_n) {
         _cleanup_free_ uint32_t *all = NULL;
         _cleanup_closedir_ DIR *d = NULL;
@@ -95,8 +100,7 @@ int procsocket_read(pid_t pid, uint32_t **ret, size_t *ret_n) {
                         return r;
                 all[n++] = inode;
         }
-        if (n > 0)
-                qsort(all, n, sizeof(uint32_t), compare);
+        procsocket_sort(all, n);
         *ret = TAKE_PTR(all);
         *ret_n = n;
         return 0;

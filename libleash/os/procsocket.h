@@ -26,5 +26,8 @@ int procsocket_find_programs(const char *const names[], size_t n_names, uid_t ui
  * -errno. */
 int procsocket_read(pid_t pid, uint32_t **ret, size_t *ret_n);
 
+/* Sorts inodes, as procsocket_has() wants them; n may be 0. */
+void procsocket_sort(uint32_t *inodes, size_t n);
+
 /* True if the sorted array holds it. */
 bool procsocket_has(const uint32_t *inodes, size_t n, uint32_t inode);

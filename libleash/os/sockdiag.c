@@ -18,6 +18,7 @@
 
 #include "core/array.h"
 #include "os/file.h"
+#include "os/procsocket.h"
 #include "os/sockdiag.h"
 
 #ifndef UDIAG_SHOW_UID /* Linux 5.3 */
@@ -62,7 +63,7 @@ static int message_error(const struct nlmsghdr *h) {
 }
 
 /* Hands on what the kernel answers, until it says that this was all. */
-static int receive(int fd, bool dump, Receiver receiver, void *userdata) {
+static int receive(int fd, Receiver receiver, void *userdata) {
         _Alignas(struct nlmsghdr) char buffer[BUFFER_SIZE];
 
         for (;;) {
@@ -82,8 +83,6 @@ static int receive(int fd, bool dump, Receiver receiver, void *userdata) {
                         r = receiver(h, userdata);
                         if (r < 0)
                                 return r;
-                        if (!dump)
-                                return 0;
                 }
         }
 }
@@ -212,12 +211,6 @@ static int on_unix(const struct nlmsghdr *h, void *userdata) {
         return 0;
 }
 
-static int compare_inodes(const void *a, const void *b) {
-        const uint32_t *x = a, *y = b;
-
-        return (*x > *y) - (*x < *y);
-}
-
 int sockdiag_unix(const UnixSearch *search) {
         _cleanup_(unix_dump_done) UnixDump dump = { .search = search };
         _cleanup_close_ int fd = -EBADF;
@@ -228,12 +221,10 @@ int sockdiag_unix(const UnixSearch *search) {
                 r = ask_unix(fd, STATE_ESTABLISHED,
                              UDIAG_SHOW_NAME | UDIAG_SHOW_PEER | UDIAG_SHOW_UID);
         if (r >= 0)
-                r = receive(fd, true, on_unix, &dump);
-        if (r >= 0 && dump.n_others > 0)
-                qsort(dump.others, dump.n_others, sizeof(uint32_t), compare_inodes);
+                r = receive(fd, on_unix, &dump);
+        procsocket_sort(dump.others, dump.n_others);
         for (size_t i = 0; i < dump.n && r >= 0; i++)
-                if (dump.n_others > 0 && bsearch(&dump.all[i].peer_inode, dump.others,
-                                                 dump.n_others, sizeof(uint32_t), compare_inodes))
+                if (procsocket_has(dump.others, dump.n_others, dump.all[i].peer_inode))
                         r = search->found(&dump.all[i], search->userdata);
         return MIN_OF(r, 0);
 }
@@ -268,7 +259,7 @@ int sockdiag_unix_listeners(const char *prefix, int (*found)(const UnixListener 
         if (r >= 0)
                 r = ask_unix(fd, STATE_LISTEN, UDIAG_SHOW_NAME | UDIAG_SHOW_UID);
         if (r >= 0)
-                r = receive(fd, true, on_listener, &dump);
+                r = receive(fd, on_listener, &dump);
         return MIN_OF(r, 0);
 }
 
@@ -300,7 +291,7 @@ int sockdiag_unix_pairs(int (*found)(const UnixPair *p, void *userdata), void *u
         if (r >= 0)
                 r = ask_unix(fd, STATE_ESTABLISHED, UDIAG_SHOW_PEER);
         if (r >= 0)
-                r = receive(fd, true, on_pair, &dump);
+                r = receive(fd, on_pair, &dump);
         return MIN_OF(r, 0);
 }
 
@@ -386,7 +377,7 @@ int sockdiag_tcp(uint16_t first, uint16_t last, int (*found)(const TcpSocket *s,
         for (size_t i = 0; i < ELEMENTSOF(families) && r >= 0; i++) {
                 r = ask_tcp(fd, families[i], first, last);
                 if (r >= 0)
-                        r = receive(fd, true, on_tcp, &dump);
+                        r = receive(fd, on_tcp, &dump);
         }
         return MIN_OF(r, 0);
 }
@@ -450,5 +441,5 @@ int sockdiag_destroy(const TcpSocket *s) {
         r = open_diag(&fd);
         if (r >= 0)
                 r = send_request(fd, &request, sizeof(request));
-        return r < 0 ? r : receive(fd, true, NULL, NULL);
+        return r < 0 ? r : receive(fd, NULL, NULL);
 }
