@@ -12,8 +12,6 @@
 #include "daemon.h"
 #include "os/file.h"
 
-#define DIR_PATH OVERVIEW_DIR
-
 typedef struct File {
         const char *name;
         int (*write)(const Daemon *d, char **ret, size_t *ret_size);
@@ -78,7 +76,7 @@ static const File files[] = {
 };
 
 static int open_dir(const Daemon *d, int *ret) {
-        _cleanup_free_ char *path = file_path("%s" DIR_PATH, d->root);
+        _cleanup_free_ char *path = file_path("%s" OVERVIEW_DIR, d->root);
         int r;
 
         if (!path)
@@ -123,7 +121,8 @@ int keep_load(Daemon *d) {
                 /* Of another boot is as it should be. Whatever else is wrong with it, beginning
                  * without it is better than not beginning. */
                 if (r < 0 && r != -ENOENT && r != -ESTALE)
-                        daemon_log(LOG_WARNING, DIR_PATH "/%s cannot be used, beginning anew: %s",
+                        daemon_log(LOG_WARNING,
+                                   OVERVIEW_DIR "/%s cannot be used, beginning anew: %s",
                                    files[i].name, strerror(-r));
                 r = 0;
         }
@@ -156,6 +155,7 @@ void keep_save(Daemon *d) {
                         r = save(d, dir, &files[i]);
         }
         if (r < 0 && daemon_may_say(&d->unkept))
-                daemon_log(LOG_WARNING, "cannot keep in " DIR_PATH " what is to outlive leashd: %s",
+                daemon_log(LOG_WARNING,
+                           "cannot keep in " OVERVIEW_DIR " what is to outlive leashd: %s",
                            strerror(-r));
 }

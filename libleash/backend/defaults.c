@@ -62,8 +62,9 @@ static bool join_manager(const Policy *policy, const PolicyFacts *facts, PolicyL
         return join(policy, &f, l);
 }
 
-int defaults_decide(const Policy *policy, const PolicyFacts *facts, const PolicyFacts *opening,
-                    PolicyLimits *ret) {
+/* The same as defaults_decide(), and of how many sessions that is. */
+static int decide(const Policy *policy, const PolicyFacts *facts, const PolicyFacts *opening,
+                  PolicyLimits *ret, size_t *ret_n) {
         LoginSession *sessions = NULL;
         PolicyLimits l = {};
         bool any = false;
@@ -81,22 +82,22 @@ int defaults_decide(const Policy *policy, const PolicyFacts *facts, const Policy
                 any |= opening ? join(policy, opening, &l) : join_manager(policy, facts, &l);
         login_sessions_free(sessions, n);
         *ret = l;
+        *ret_n = n;
         return any;
 }
 
-int defaults_decide_for_rest(const Policy *policy, const PolicyFacts *facts, PolicyLimits *ret) {
-        LoginSession *sessions;
+int defaults_decide(const Policy *policy, const PolicyFacts *facts, const PolicyFacts *opening,
+                    PolicyLimits *ret) {
         size_t n;
-        int r;
 
-        r = login_sessions(facts->uid, &sessions, &n);
-        if (r < 0)
-                return r;
-        login_sessions_free(sessions, n);
-        if (n == 0 && !login_lingers(facts->user))
-                return 0;
-        r = defaults_decide(policy, facts, NULL, ret);
-        return r < 0 ? r : 1;
+        return decide(policy, facts, opening, ret, &n);
+}
+
+int defaults_decide_for_rest(const Policy *policy, const PolicyFacts *facts, PolicyLimits *ret) {
+        size_t n;
+        int r = decide(policy, facts, NULL, ret, &n);
+
+        return r < 0 ? r : n > 0 || login_lingers(facts->user);
 }
 
 typedef struct Jobs {

@@ -25,8 +25,9 @@ int defaults_decide(const Policy *policy, const PolicyFacts *facts, const Policy
                     PolicyLimits *ret);
 
 /* The same to those that are left when a job is over, which had no session: to the sessions that
- * logind knows, or to a manager that stays without any. Returns 1, also if it says nothing; 0 if
- * nothing is left; -ENOMEM. */
+ * logind knows, or to a manager that stays without any. For a policy that tells sessions apart, as
+ * policy_wants_sessions() says. Returns 1, also if it says nothing; 0 if nothing is left; -ENOMEM.
+ */
 int defaults_decide_for_rest(const Policy *policy, const PolicyFacts *facts, PolicyLimits *ret);
 
 /* The facts that do not depend on the session; everything is borrowed. */

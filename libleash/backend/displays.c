@@ -24,8 +24,7 @@ static const char *const dirs[] = { "/run/xrdp/sockdir", "/run/xrdp", "/tmp/.xrd
 
 #define DISPLAY_PREFIX "xrdp_display_"
 #define DISCONNECT_PREFIX "xrdp_disconnect_display_"
-/* chansrv makes these when a client comes and removes them when it goes, so their directory tells.
- */
+/* chansrv makes these when a client comes and removes them when it goes: their directory tells. */
 #define AUDIO_PREFIX "xrdp_chansrv_audio_"
 
 /* What is looked at, of all directories together; what users make of it costs no more than this. */

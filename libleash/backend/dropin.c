@@ -103,8 +103,7 @@ int dropin_save(const char *root, Record *record, Limit limit) {
         return r < 0 ? r : record_add_file(record, name, content);
 }
 
-/* The directories above are systemd's own; only the one of the unit may have come with our change.
- */
+/* The directories above are systemd's own; only that of the unit may have come with our change. */
 static void remove_empty(const char *path) {
         (void) rmdir(path); /* not empty is the usual case where others have files there */
 }

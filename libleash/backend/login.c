@@ -14,8 +14,6 @@
 #include "os/file.h"
 #include "os/proc.h"
 
-#define ANCESTORS_MAX 64
-
 void login_session_done(LoginSession *s) {
         free(s->id);
         free(s->class);
@@ -303,7 +301,7 @@ static uid_t find_owner_above(void) {
         ProcStatus status;
         ProcStat stat;
 
-        for (unsigned i = 0; i < ANCESTORS_MAX && uid == (uid_t) -1 && pid > 1; i++) {
+        for (unsigned i = 0; i < PROC_ANCESTORS_MAX && uid == (uid_t) -1 && pid > 1; i++) {
                 if (proc_read_status(pid, &status) < 0 || proc_read_stat(pid, &stat) < 0)
                         break;
                 if (status.ruid != 0)

@@ -77,8 +77,7 @@ static void add_dropins(DropIns *d, const char *dir) {
                 bool known = name[0] == '.' || !dot || strcmp(dot, ".conf") != 0;
                 DropIn *new = &d->list[d->n];
 
-                /* A file of the same name in a directory that was looked at before masks this one.
-                 */
+                /* A file of the same name in a directory looked at before masks this one. */
                 for (size_t j = 0; j < d->n && !known; j++)
                         known = strcmp(d->list[j].name, name) == 0;
                 if (!known && d->n < ELEMENTSOF(d->list)) {

@@ -206,9 +206,7 @@ static void link_to(const char *root, const char *target, const char *path) {
         assert_int_equal(symlink(a, b), 0);
 }
 
-/* A socket in a directory that is not where xrdp's are; the kernel does not show it as one of
- * those.
- */
+/* A socket in a directory that is not one of xrdp's, as which the kernel does not show it. */
 static void test_no_link_is_followed(void **state) {
         const char *root = *state;
         char path[64];

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Drop-in files below a directory of its own: saved and put back, our own, and those only looked
- * at.
- */
+/* Drop-in files below a directory of its own: saved and put back, our own, and only looked at. */
 
 #define _GNU_SOURCE
 #include "harness.h"

@@ -239,7 +239,6 @@ test_session_cron_job_in_a_pid_namespace_is_captured() {
     wait $sandbox
 }
 
-# newuidmap(1) gives users more uids; the audit login uid stays.
 # subordinate LOGIN_UID: a process in a user namespace of the user's, under a subordinate uid; sets job
 subordinate() {
     local holder ours
@@ -260,6 +259,7 @@ subordinate() {
     pid1
 }
 
+# newuidmap(1) gives users more uids; the audit login uid stays.
 test_session_cron_job_of_a_subordinate_uid_is_its_users() {
     local job
     login $uid

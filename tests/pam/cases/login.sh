@@ -213,6 +213,16 @@ stricter_jobs() {
     later
 }
 
+# a_login_leaves_a_note: by ssh, while another leash has the record, and half a minute ago
+a_login_leaves_a_note() {
+    patience=no
+    hold_record
+    pam -k $user sshd
+    there "run/leash/$slice.note"
+    let_record_go
+    later
+}
+
 # job_begins, job_ends: a job of cron's
 job_begins() {
     inside "$tools/pam-driver" -w /run/go "$root/pam.d" cron $user >"$root.job" 2>&1 &
@@ -281,12 +291,7 @@ test_what_a_job_had_stays_for_a_note() {
         "[limits ssh]" "match-service=sshd" "cpu-quota=20%" "[limits jobs]" "match-service=cron" "cpu-quota=30%"
     job_begins
     limited "30000 100000"
-    patience=no
-    hold_record
-    pam -k $user sshd
-    there "run/leash/$slice.note"
-    let_record_go
-    later
+    a_login_leaves_a_note
     job_ends
     absent "run/leash/$slice.note"
     limited "20000 100000"
@@ -345,12 +350,7 @@ test_a_note_lifts_nothing() {
     machine && login $uid && pid1
     policy "[limits desktop]" "match-service=cron" "cpu-quota=30%" "[limits ssh]" "match-service=sshd" "cpu-quota=90%" "tasks-max=9"
     pam -k $user cron
-    patience=no
-    hold_record
-    pam -k $user sshd
-    there "run/leash/$slice.note"
-    let_record_go
-    later
+    a_login_leaves_a_note
     leash list
     absent "run/leash/$slice.note"
     limited "30000 100000"
