@@ -154,7 +154,8 @@ static bool is_theirs(Backend *b, uid_t uid, pid_t pid) {
         if (placement_parse(cgroup, &p) >= 0 && p.owner == uid)
                 return true;
         return proc_read_status(pid, &status) >= 0 &&
-               (status.ruid == uid || proc_read_loginuid(pid) == uid);
+               (status.ruid == uid || proc_read_loginuid(pid) == uid ||
+                proc_read_userns_owner(pid) == uid);
 }
 
 /* Those of them who are the user's now. Returns 0; -ESRCH for none; -ENOMEM. */

@@ -282,8 +282,8 @@ test_session_login_uid_of_ones_own_choice() {
     login $uid
     login $other
     subordinate $other
-    leash $job --no-spare -n
-    expect 0 "*$uid: would limit*" ""
+    leash $job --no-spare
+    expect 0 "*$uid: CPU 50%*captured*sleep*" ""
     kill $job
     wait $job
 }
